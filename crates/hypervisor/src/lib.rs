@@ -1,0 +1,86 @@
+//! Virtual machines: one trait, libvirt behind it, and a simulated twin.
+
+use std::path::PathBuf;
+use types::{Figures, InstanceId, MacAddr};
+
+/// Why a hypervisor call failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HypervisorError {
+    /// libvirt cannot be reached; nothing is known about any domain.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The call itself failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// How instances are run, HYPERVISOR in `eucalyptus.conf`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accelerator {
+    /// Hardware virtualisation.
+    Kvm,
+    /// Software emulation: slow, works everywhere.
+    Qemu,
+}
+
+/// A domain to be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainSpec {
+    /// The instance; its id is the domain's name.
+    pub id: InstanceId,
+    /// Cores and memory.
+    pub figures: Figures,
+    /// The root disk, a qcow2 overlay; `vda` in the guest.
+    pub root: PathBuf,
+    /// The kernel to boot directly; none for a disk that boots by itself.
+    pub kernel: Option<PathBuf>,
+    /// The ramdisk to hand to the kernel.
+    pub ramdisk: Option<PathBuf>,
+    /// The Ethernet address.
+    pub mac: MacAddr,
+    /// The bridge that the tap joins.
+    pub bridge: String,
+    /// The name of the tap on the host.
+    pub tap: String,
+    /// Where the serial console is written.
+    pub console: PathBuf,
+}
+
+/// What a domain does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DomainState {
+    /// It runs, or is paused.
+    Running,
+    /// It has stopped, or its hypervisor process died.
+    Stopped,
+}
+
+/// A domain that the hypervisor knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Domain {
+    /// Its name; that of an instance is the instance's id.
+    pub name: String,
+    /// What it does.
+    pub state: DomainState,
+}
+
+/// Where domains run. Calls block; callers use a blocking thread.
+pub trait Hypervisor: Send + Sync {
+    /// What the machine has altogether, disk left zero.
+    ///
+    /// # Errors
+    /// See [`HypervisorError`]; so for every method.
+    fn capacity(&self) -> Result<Figures, HypervisorError>;
+
+    /// Every domain that the hypervisor knows.
+    fn domains(&self) -> Result<Vec<Domain>, HypervisorError>;
+
+    /// Starts a domain that vanishes when it stops. Success when one of this name runs already.
+    fn start(&self, spec: &DomainSpec) -> Result<(), HypervisorError>;
+
+    /// Ends a domain at once, as a power cut does. Success when there is none of this name.
+    fn destroy(&self, id: InstanceId) -> Result<(), HypervisorError>;
+
+    /// Resets a domain, as the button on a machine does; its disks, tap and memory stay.
+    fn reset(&self, id: InstanceId) -> Result<(), HypervisorError>;
+}

@@ -1,0 +1,176 @@
+//! Desired state: what should be.
+
+use crate::{Generation, ImageRef};
+use ipnet::Ipv4Net;
+use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
+use types::{
+    AccountId, ClusterName, Figures, GroupId, GroupName, InstanceId, KeyName, MacAddr, NetworkTag,
+    NodeName, PortRange, Protocol, ReservationId, Timestamp, UserName,
+};
+
+/// All that a cluster should run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterDesired {
+    /// Grows with every change; refused when older than one seen before.
+    pub generation: Generation,
+    /// The name of the cluster, which is its availability zone.
+    pub cluster: ClusterName,
+    /// `host:port` at which nodes fetch images from the cloud over mutual TLS.
+    pub image_source: String,
+    /// Every instance that is live, or not yet known to be gone. In the order of admission.
+    pub instances: Vec<InstanceDesired>,
+    /// Every group network with a live instance.
+    pub networks: Vec<NetworkDesired>,
+}
+
+/// All that a node should run: the part of [`ClusterDesired`] that concerns it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeDesired {
+    /// The generation of the cluster's state this was made from.
+    pub generation: Generation,
+    /// The node it is meant for; another one refuses it.
+    pub node: NodeName,
+    /// The cluster that the node belongs to.
+    pub cluster: ClusterName,
+    /// `host:port` at which images are fetched.
+    pub image_source: String,
+    /// The instances that were placed here.
+    pub instances: Vec<InstanceDesired>,
+    /// The networks that they use.
+    pub networks: Vec<NetworkDesired>,
+}
+
+/// Whether an instance should run or be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Goal {
+    /// It should run.
+    Run,
+    /// It should be gone.
+    Terminate,
+}
+
+/// One instance, with all that a node needs to run it and to answer its metadata requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceDesired {
+    /// Its id, also the name of its domain.
+    pub id: InstanceId,
+    /// Run or terminate.
+    pub goal: Goal,
+    /// How often its owner has asked for a reboot; the node reboots until it has done as many.
+    pub reboots: u32,
+    /// The reservation that it came with.
+    pub reservation: ReservationId,
+    /// Its place in the reservation, from 0.
+    pub launch_index: u32,
+    /// When it was launched.
+    pub launch_time: Timestamp,
+    /// Its owner.
+    pub account: AccountId,
+    /// Its owner's name, which is a directory name on the node.
+    pub user: UserName,
+    /// The security groups that it was launched into; the first has its network.
+    pub groups: Vec<GroupName>,
+    /// The name of its VM type.
+    pub vm_type: String,
+    /// What the type gives it.
+    pub figures: Figures,
+    /// Its root image.
+    pub root: ImageRef,
+    /// Its kernel; none for a disk that boots by itself.
+    pub kernel: Option<ImageRef>,
+    /// Its ramdisk.
+    pub ramdisk: Option<ImageRef>,
+    /// The key that may log in as root.
+    pub key: Option<InstanceKey>,
+    /// User data, decoded. At most 16 KB.
+    #[serde(default, with = "base64_bytes")]
+    pub user_data: Vec<u8>,
+    /// Its network interface.
+    pub nic: Nic,
+}
+
+/// A key pair's public half.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceKey {
+    /// The pair's name.
+    pub name: KeyName,
+    /// One line in the form of `authorized_keys`.
+    pub public_key: String,
+}
+
+/// An instance's network interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nic {
+    /// Its Ethernet address.
+    pub mac: MacAddr,
+    /// Its private address.
+    pub ip: Ipv4Addr,
+    /// The network that it is in.
+    pub tag: NetworkTag,
+    /// Its elastic address.
+    pub public_ip: Option<Ipv4Addr>,
+}
+
+/// A group network that is active: the instances of one security group of one user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkDesired {
+    /// Its tag, unique in the cluster.
+    pub tag: NetworkTag,
+    /// The group's owner.
+    pub account: AccountId,
+    /// The group's owner, by name.
+    pub user: UserName,
+    /// The group.
+    pub group: GroupName,
+    /// The group's id.
+    pub group_id: GroupId,
+    /// The addresses of the network; [`router`](Self::router) is the first host of it.
+    pub subnet: Ipv4Net,
+    /// The gateway, on the cluster controller.
+    pub router: Ipv4Addr,
+    /// What may come in from outside the group. All that is not named is dropped.
+    pub ingress: Vec<IngressRule>,
+}
+
+/// Traffic that a security group lets in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct IngressRule {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// Its ports, or ICMP type and code.
+    pub ports: PortRange,
+    /// Where it may come from.
+    pub source: RuleSource,
+}
+
+/// The source of an ingress rule.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleSource {
+    /// Addresses.
+    Cidr(Ipv4Net),
+    /// The members of a group; matches nothing while that group has no network.
+    Group {
+        /// The owner of the source group.
+        account: AccountId,
+        /// Its name.
+        group: GroupName,
+    },
+}
+
+mod base64_bytes {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(from)?;
+        STANDARD.decode(text).map_err(serde::de::Error::custom)
+    }
+}

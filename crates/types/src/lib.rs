@@ -1,0 +1,24 @@
+//! The vocabulary that every part shares: ids, names, figures, states, secrets.
+//!
+//! A value of these types is valid by construction: text from outside is parsed here once and
+//! not checked again. This crate does no I/O and knows no other crate of the workspace.
+
+mod account;
+mod crash;
+mod figures;
+mod id;
+mod instance_state;
+mod names;
+mod net;
+mod secret;
+mod stamp;
+
+pub use account::AccountId;
+pub use crash::crash_point;
+pub use figures::{Figures, VmType};
+pub use id::{GroupId, ImageId, ImageKind, InstanceId, MalformedId, ReservationId};
+pub use instance_state::InstanceState;
+pub use names::{ClusterName, GroupName, InvalidName, KeyName, NodeName, UserName};
+pub use net::{InvalidNet, MacAddr, NetworkTag, PortRange, Protocol};
+pub use secret::Secret;
+pub use stamp::Timestamp;
