@@ -21,4 +21,4 @@ pub use instance_state::InstanceState;
 pub use names::{ClusterName, GroupName, InvalidName, KeyName, NodeName, UserName};
 pub use net::{InvalidNet, MacAddr, NetworkTag, PortRange, Protocol};
 pub use secret::Secret;
-pub use stamp::Timestamp;
+pub use stamp::{Clock, SystemClock, Timestamp};

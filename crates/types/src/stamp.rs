@@ -55,6 +55,22 @@ impl fmt::Debug for Timestamp {
     }
 }
 
+/// Where the time comes from.
+pub trait Clock: Send + Sync {
+    /// The time.
+    fn now(&self) -> Timestamp;
+}
+
+/// The clock of this machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
