@@ -29,6 +29,10 @@ pub struct ClusterDesired {
 pub struct NodeDesired {
     /// The generation of the cluster's state this was made from.
     pub generation: Generation,
+    /// Grows with every placement that the cluster controller changes within one generation.
+    /// Of two states with one generation the one with the smaller sequence is older.
+    #[serde(default)]
+    pub sequence: u64,
     /// The node it is meant for; another one refuses it.
     pub node: NodeName,
     /// The cluster that the node belongs to.

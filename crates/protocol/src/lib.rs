@@ -30,8 +30,8 @@ pub type Generation = u64;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum CallError {
-    /// The receiver has already seen a later generation (it is fenced).
-    #[error("generation {given} is older than {seen}, which was seen before")]
+    /// The receiver has already seen a later state (it is fenced).
+    #[error("a state of generation {given} is refused: a later one, of {seen}, was seen before")]
     Stale {
         /// The generation of the refused message.
         given: Generation,

@@ -49,6 +49,9 @@ pub struct NodeObserved {
     pub revision: Revision,
     /// The newest generation that the node has kept; 0 before the first.
     pub generation: Generation,
+    /// The sequence that came with it; 0 before the first.
+    #[serde(default)]
+    pub sequence: u64,
     /// What the node can give to instances altogether.
     pub capacity: Figures,
     /// Every instance that the node knows, until desired state no longer names a terminated one.
