@@ -182,9 +182,7 @@ impl FromStr for ImageId {
             .into_iter()
             .find(|kind| text.starts_with(kind.prefix()))
             .ok_or_else(|| MalformedId { text: text.chars().take(40).collect(), form: FORM })
-            .and_then(|kind| {
-                parse_hex(text, kind.prefix(), FORM).map(|bits| Self { kind, bits })
-            })
+            .and_then(|kind| parse_hex(text, kind.prefix(), FORM).map(|bits| Self { kind, bits }))
     }
 }
 
@@ -210,7 +208,8 @@ mod tests {
         assert_eq!("i-4EA305C1".parse::<InstanceId>().unwrap().to_string(), "i-4EA305C1");
         let emi: ImageId = "eki-0000000A".parse().unwrap();
         assert_eq!((emi.kind(), emi.to_string()), (ImageKind::Kernel, "eki-0000000A".into()));
-        for bad in ["", "i-", "i-4ea305c1", "i-4EA305C", "i-4EA305C12", "r-4EA305C1", "i-+EA305C1"] {
+        for bad in ["", "i-", "i-4ea305c1", "i-4EA305C", "i-4EA305C12", "r-4EA305C1", "i-+EA305C1"]
+        {
             assert!(bad.parse::<InstanceId>().is_err(), "{bad}");
         }
         for bad in ["ami-4EA305C1", "emi-4EA305CG", "emi4EA305C1"] {

@@ -185,7 +185,9 @@ impl PortRange {
                 }
             }
             Protocol::Icmp => {
-                if !(-1..=255).contains(&from) || !(-1..=255).contains(&to) || (from == -1 && to != -1)
+                if !(-1..=255).contains(&from)
+                    || !(-1..=255).contains(&to)
+                    || (from == -1 && to != -1)
                 {
                     let rule = "type and code are -1 (all) or 0 to 255; all types means all codes";
                     return Err(invalid("ICMP type and code", shown, rule));

@@ -42,7 +42,9 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     /// The form of xs:dateTime that EC2 writes: `2009-01-06T12:00:00.000Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+        let form = format_description!(
+            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+        );
         let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
             .map_err(|_| fmt::Error)?;
         f.write_str(&at.format(form).map_err(|_| fmt::Error)?)
@@ -77,6 +79,9 @@ mod tests {
 
     #[test]
     fn written_as_ec2_does() {
-        assert_eq!(Timestamp::from_millis(1_231_243_200_000).to_string(), "2009-01-06T12:00:00.000Z");
+        assert_eq!(
+            Timestamp::from_millis(1_231_243_200_000).to_string(),
+            "2009-01-06T12:00:00.000Z"
+        );
     }
 }
