@@ -1,1 +1,28 @@
-//! Not written yet.
+//! `eucalyptus.conf`, the one configuration file: read it, edit it, and find values for a new
+//! machine.
+//!
+//! The file is what the guides of 1.4 describe: shell-style `KEY="value"` lines that a shell may
+//! source. [`Document`] is its text and edits it without touching any other byte; [`Conf`] is
+//! what it means, checked once; [`setup`] chooses what a new machine needs. Only [`load`],
+//! [`save`] and [`HostFacts::probe`] do I/O.
+
+mod document;
+mod error;
+mod file;
+mod host;
+mod layout;
+mod network;
+mod reader;
+mod settings;
+mod setup;
+mod value;
+mod variables;
+
+pub use document::{Document, Entry};
+pub use error::{ConfError, Problem};
+pub use file::{Loaded, default_path, load, read, save};
+pub use host::{HostFacts, Route};
+pub use layout::Layout;
+pub use network::{AddressSpace, VnetMode};
+pub use settings::{Components, Conf, Hypervisor, LogLevel, NodeLimits, Ports, SchedPolicy};
+pub use setup::{Change, TEMPLATE, choose_subnet, setup};

@@ -1,0 +1,333 @@
+//! What the file says, as types that cannot be wrong.
+
+use crate::network::{self, AddressSpace, VnetMode};
+use crate::reader::Reader;
+use crate::{ConfError, Document, Layout};
+use std::path::{Path, PathBuf};
+use types::{ClusterName, NodeName};
+
+/// A checked configuration. Every field names its variable where that is not its own name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conf {
+    /// The file that it was read from.
+    pub path: PathBuf,
+    /// EUCALYPTUS: the root directory and what lies below it.
+    pub layout: Layout,
+    /// START_CLOUD, START_CC, START_NC.
+    pub start: Components,
+    /// LOGLEVEL.
+    pub log_level: LogLevel,
+    /// CLOUD_HOST: the name or address that users and nodes reach the cloud at.
+    pub cloud_host: String,
+    /// The ports.
+    pub ports: Ports,
+    /// DATABASE_URL: an `sqlite:` URL.
+    pub database_url: String,
+    /// CLUSTER_NAME: the availability zone of this cluster controller.
+    pub cluster_name: ClusterName,
+    /// SCHEDPOLICY.
+    pub sched_policy: SchedPolicy,
+    /// NODES: the node controllers of this cluster, each once, in the file's order.
+    pub nodes: Vec<NodeName>,
+    /// MAX_CORES, MAX_MEM, MAX_DISK.
+    pub limits: NodeLimits,
+    /// INSTANCE_PATH: where a node keeps instances.
+    pub instance_path: PathBuf,
+    /// HYPERVISOR.
+    pub hypervisor: Hypervisor,
+    /// LIBVIRT_URI.
+    pub libvirt_uri: String,
+    /// VNET_MODE.
+    pub vnet_mode: VnetMode,
+    /// VNET_INTERFACE: the device that leads to the other machines.
+    pub vnet_interface: Option<String>,
+    /// VNET_SUBNET, VNET_NETMASK, VNET_ADDRSPERNET and VNET_DNS. Always there on a machine that
+    /// runs the cloud or a cluster controller.
+    pub address_space: Option<AddressSpace>,
+}
+
+/// Which processes run on this machine; all of them unless the file says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Components {
+    /// The cloud controller with Walrus.
+    pub cloud: bool,
+    /// The cluster controller.
+    pub cc: bool,
+    /// The node controller.
+    pub nc: bool,
+}
+
+/// TCP ports, different from each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ports {
+    /// CLOUD_PORT: EC2 and Walrus, 8773.
+    pub cloud: u16,
+    /// CLOUD_SSL_PORT: the console, 8443.
+    pub cloud_ssl: u16,
+    /// CC_PORT: 8774.
+    pub cc: u16,
+    /// NC_PORT: 8775.
+    pub nc: u16,
+    /// METADATA_PORT: where a node serves its instances' metadata, 8776.
+    pub metadata: u16,
+}
+
+/// How much the logs say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Everything.
+    Debug,
+    /// What happens.
+    Info,
+    /// What may need attention.
+    Warn,
+    /// What failed.
+    Error,
+    /// What ends a process.
+    Fatal,
+}
+
+impl LogLevel {
+    /// The level's name for a log filter: `debug`, `info`, `warn` or `error`.
+    pub const fn filter(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error | Self::Fatal => "error",
+        }
+    }
+}
+
+/// How a node is chosen for an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchedPolicy {
+    /// The first node of NODES with room.
+    Greedy,
+    /// The next node with room after the one that was chosen last.
+    RoundRobin,
+}
+
+/// Bounds on what a node offers; none means what the machine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NodeLimits {
+    /// MAX_CORES: replaces the number of cores found, up or down.
+    pub max_cores: Option<u32>,
+    /// MAX_MEM, in MB: used when lower than what is found.
+    pub max_mem_mb: Option<u64>,
+    /// MAX_DISK, in MB: used when lower than what is found.
+    pub max_disk_mb: Option<u64>,
+}
+
+/// How a node runs instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hypervisor {
+    /// Hardware virtualisation.
+    Kvm,
+    /// Software emulation: slow, works everywhere.
+    Qemu,
+}
+
+impl Conf {
+    /// Checks what a document says.
+    ///
+    /// # Errors
+    /// [`ConfError::Wrong`] with everything that is wrong.
+    pub fn from_document(path: &Path, doc: &Document) -> Result<(Self, Vec<String>), ConfError> {
+        let mut reader = Reader::new(doc);
+        let layout = layout(&mut reader);
+        let start = components(&mut reader);
+        let conf = Self {
+            path: path.to_owned(),
+            start,
+            log_level: log_level(&mut reader),
+            cloud_host: cloud_host(&mut reader),
+            ports: ports(&mut reader),
+            database_url: database_url(&mut reader, &layout),
+            cluster_name: cluster_name(&mut reader),
+            sched_policy: sched_policy(&mut reader),
+            nodes: nodes(&mut reader, start),
+            limits: limits(&mut reader),
+            instance_path: instance_path(&mut reader, &layout),
+            hypervisor: hypervisor(&mut reader, start.nc),
+            libvirt_uri: libvirt_uri(&mut reader),
+            vnet_mode: network::mode(&mut reader),
+            vnet_interface: network::interface(&mut reader),
+            address_space: network::address_space(&mut reader, start.cloud || start.cc),
+            layout,
+        };
+        network::refuse_public_addresses(&mut reader);
+        Ok((conf, reader.finish(path)?))
+    }
+}
+
+fn layout(reader: &mut Reader<'_>) -> Layout {
+    if reader.text("EUCALYPTUS").is_none() {
+        reader.problem("EUCALYPTUS", "is not configured; set it with euca_conf -d DIRECTORY");
+    }
+    let right = "the absolute path of the installation, such as /opt/eucalyptus";
+    let root = reader.or("EUCALYPTUS", PathBuf::from(Layout::DEFAULT_ROOT), right, absolute);
+    Layout::new(root)
+}
+
+fn components(reader: &mut Reader<'_>) -> Components {
+    let mut on = |key| reader.or(key, true, "Y or N", yes_or_no);
+    let start = Components { cloud: on("START_CLOUD"), cc: on("START_CC"), nc: on("START_NC") };
+    if !(start.cloud || start.cc || start.nc) {
+        let text = "is N, and so are START_CC and START_NC: nothing would start; set one to Y";
+        reader.problem("START_CLOUD", text);
+    }
+    start
+}
+
+fn log_level(reader: &mut Reader<'_>) -> LogLevel {
+    reader.or("LOGLEVEL", LogLevel::Info, "DEBUG, INFO, WARN, ERROR or FATAL", |v| {
+        Some(match v.to_ascii_uppercase().as_str() {
+            "DEBUG" => LogLevel::Debug,
+            "INFO" => LogLevel::Info,
+            "WARN" => LogLevel::Warn,
+            "ERROR" => LogLevel::Error,
+            "FATAL" => LogLevel::Fatal,
+            _ => return None,
+        })
+    })
+}
+
+fn cloud_host(reader: &mut Reader<'_>) -> String {
+    let right = "a host name or an IPv4 address that users and nodes reach (not 0.0.0.0)";
+    reader.or("CLOUD_HOST", "127.0.0.1".to_owned(), right, |v| {
+        let plain = v.parse::<NodeName>().is_ok() && !v.contains(':') && v != "0.0.0.0";
+        plain.then(|| v.to_owned())
+    })
+}
+
+fn ports(reader: &mut Reader<'_>) -> Ports {
+    let mut taken: Vec<(&str, u16)> = Vec::new();
+    let mut port = |key, default| {
+        let right = "a TCP port from 1 to 65535";
+        let port = reader.or(key, default, right, |v| v.parse().ok().filter(|p: &u16| *p > 0));
+        if let Some((other, _)) = taken.iter().find(|(_, used)| *used == port) {
+            reader.problem(key, &format!("is {port}, as {other} is; give each its own port"));
+        }
+        taken.push((key, port));
+        port
+    };
+    Ports {
+        cloud: port("CLOUD_PORT", 8773),
+        cloud_ssl: port("CLOUD_SSL_PORT", 8443),
+        cc: port("CC_PORT", 8774),
+        nc: port("NC_PORT", 8775),
+        metadata: port("METADATA_PORT", 8776),
+    }
+}
+
+fn database_url(reader: &mut Reader<'_>, layout: &Layout) -> String {
+    let default = format!("sqlite:{}", layout.db().join("eucalyptus.db").display());
+    let right = "an sqlite: URL such as sqlite:/opt/eucalyptus/var/eucalyptus/db/eucalyptus.db \
+                 (PostgreSQL is not offered yet)";
+    reader.or("DATABASE_URL", default, right, |v| {
+        let path = v.strip_prefix("sqlite:")?;
+        path.starts_with('/').then(|| v.to_owned())
+    })
+}
+
+fn cluster_name(reader: &mut Reader<'_>) -> ClusterName {
+    let right = "1 to 64 letters, digits, '.', '_', '-', a letter or digit first";
+    let named = reader.optional("CLUSTER_NAME", right, |v| v.parse().ok());
+    named.unwrap_or_else(default_cluster)
+}
+
+#[expect(clippy::expect_used, reason = "a constant that a test reads")]
+fn default_cluster() -> ClusterName {
+    "cluster".parse().expect("\"cluster\" is a cluster name")
+}
+
+fn sched_policy(reader: &mut Reader<'_>) -> SchedPolicy {
+    reader.or("SCHEDPOLICY", SchedPolicy::Greedy, "GREEDY or ROUNDROBIN", |v| {
+        Some(match v.to_ascii_uppercase().as_str() {
+            "GREEDY" => SchedPolicy::Greedy,
+            "ROUNDROBIN" => SchedPolicy::RoundRobin,
+            _ => return None,
+        })
+    })
+}
+
+/// The most nodes of one cluster (FACTS 1.1).
+const MOST_NODES: usize = 1024;
+
+fn nodes(reader: &mut Reader<'_>, start: Components) -> Vec<NodeName> {
+    let right = "up to 1024 host names or addresses with blanks between them";
+    let mut nodes: Vec<NodeName> = reader.or("NODES", Vec::new(), right, |v| {
+        let names: Option<Vec<_>> = v.split_whitespace().map(|n| n.parse().ok()).collect();
+        names.filter(|names| names.len() <= MOST_NODES)
+    });
+    let mut seen = std::collections::HashSet::new();
+    nodes.retain(|node| seen.insert(node.clone()));
+    if nodes.is_empty() && start.nc {
+        nodes.extend("localhost".parse());
+    } else if nodes.is_empty() && start.cc && reader.text("NODES").is_none() {
+        let text = "is empty, and this machine runs no node controller itself; name the machines \
+                    that run instances: euca_conf -nodes \"HOST HOST\"";
+        reader.problem("NODES", text);
+    }
+    nodes
+}
+
+fn limits(reader: &mut Reader<'_>) -> NodeLimits {
+    let mut megabytes =
+        |key| reader.optional(key, "a number of MB above 0", |v| v.parse().ok().filter(|n| *n > 0));
+    let (max_mem_mb, max_disk_mb) = (megabytes("MAX_MEM"), megabytes("MAX_DISK"));
+    let max_cores = reader.optional("MAX_CORES", "a number of cores from 1 to 65536", |v| {
+        v.parse().ok().filter(|n| (1..=65536).contains(n))
+    });
+    NodeLimits { max_cores, max_mem_mb, max_disk_mb }
+}
+
+fn instance_path(reader: &mut Reader<'_>, layout: &Layout) -> PathBuf {
+    let right = "the absolute path of a directory that holds nothing but instances";
+    reader.or("INSTANCE_PATH", layout.instances(), right, |v| {
+        absolute(v).filter(|path| path.parent().is_some())
+    })
+}
+
+fn hypervisor(reader: &mut Reader<'_>, runs_instances: bool) -> Hypervisor {
+    if reader.text("HYPERVISOR").is_none() && runs_instances {
+        reader.warnings.push(
+            "HYPERVISOR is not configured, so instances are emulated in software, which is slow; \
+             if this machine runs KVM guests, set HYPERVISOR=\"kvm\", and if it should stay so, \
+             HYPERVISOR=\"qemu\""
+                .to_owned(),
+        );
+    }
+    reader.or("HYPERVISOR", Hypervisor::Qemu, "kvm or qemu (xen is not offered yet)", |v| {
+        Some(match v.to_ascii_lowercase().as_str() {
+            "kvm" => Hypervisor::Kvm,
+            "qemu" => Hypervisor::Qemu,
+            _ => return None,
+        })
+    })
+}
+
+fn libvirt_uri(reader: &mut Reader<'_>) -> String {
+    let right = "a libvirt connection URI such as qemu:///system";
+    reader.or("LIBVIRT_URI", "qemu:///system".to_owned(), right, |v| {
+        (v.contains(":///") && !v.contains(char::is_whitespace)).then(|| v.to_owned())
+    })
+}
+
+fn absolute(text: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(text);
+    let climbs = path.components().any(|part| part == std::path::Component::ParentDir);
+    (path.is_absolute() && !climbs).then_some(path)
+}
+
+fn yes_or_no(text: &str) -> Option<bool> {
+    match text.to_ascii_uppercase().as_str() {
+        "Y" | "YES" => Some(true),
+        "N" | "NO" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+use super::*;
+use proptest::prelude::*;
+
+const GOOD: &str = "EUCALYPTUS=/opt/eucalyptus\nHYPERVISOR=qemu\nVNET_SUBNET=10.128.0.0\n\
+                    VNET_NETMASK=255.255.0.0\nVNET_DNS=192.0.2.53\n";
+
+fn conf(extra: &str) -> Result<(Conf, Vec<String>), ConfError> {
+    let text = format!("{GOOD}{extra}\n");
+    Conf::from_document(Path::new("/f"), &Document::parse(text.as_bytes()))
+}
+
+#[test]
+fn a_file_that_sets_only_what_must_be_set_works_on_one_machine() {
+    let (conf, warnings) = conf("").unwrap();
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_eq!(conf.start, Components { cloud: true, cc: true, nc: true });
+    let ports = Ports { cloud: 8773, cloud_ssl: 8443, cc: 8774, nc: 8775, metadata: 8776 };
+    assert_eq!(conf.ports, ports);
+    assert_eq!(conf.nodes, ["localhost".parse().unwrap()]);
+    assert_eq!(conf.cluster_name.as_str(), "cluster");
+    assert_eq!(conf.instance_path, Path::new("/opt/eucalyptus/var/eucalyptus/instances"));
+    assert_eq!(conf.address_space.unwrap().subnet, "10.128.0.0/16".parse().unwrap());
+}
+
+#[test]
+fn every_wrong_value_is_named_with_its_line_and_what_would_be_right() {
+    for (line, expected) in [
+        ("START_CC=maybe", "/f:6: START_CC is \"maybe\", but must be Y or N"),
+        ("LOGLEVEL=loud", "DEBUG, INFO"),
+        ("CLOUD_PORT=0", "CLOUD_PORT is \"0\", but must be a TCP port from 1 to 65535"),
+        ("CC_PORT=70000", "1 to 65535"),
+        ("NC_PORT=8774", "NC_PORT is 8774, as CC_PORT is"),
+        ("SCHEDPOLICY=RANDOM", "GREEDY or ROUNDROBIN"),
+        ("NODES=\"a b;c\"", "host names"),
+        ("MAX_MEM=-1", "a number of MB"),
+        ("MAX_CORES=0", "a number of cores"),
+        ("INSTANCE_PATH=instances", "absolute path"),
+        ("INSTANCE_PATH=/", "absolute path"),
+        ("INSTANCE_PATH=/a/../etc", "absolute path"),
+        ("HYPERVISOR=xen", "not offered yet"),
+        ("LIBVIRT_URI=qemu", "qemu:///system"),
+        ("DATABASE_URL=postgres://db/e", "PostgreSQL is not offered yet"),
+        ("CLOUD_HOST=0.0.0.0", "not 0.0.0.0"),
+        ("CLUSTER_NAME=\"a b\"", "CLUSTER_NAME"),
+        ("VNET_MODE=SYSTEM", "not offered yet"),
+        ("VNET_MODE=STATIC", "not offered yet"),
+        ("VNET_PUBLICIPS=192.0.2.9", "not offered yet"),
+        ("VNET_INTERFACE=\"eth0 eth1\"", "ip link"),
+        ("VNET_SUBNET=10.128.0.9", "write its first address, 10.128.0.0"),
+        ("VNET_SUBNET=127.0.0.0", "take a private one"),
+        ("VNET_NETMASK=255.0.255.0", "a netmask"),
+        ("VNET_NETMASK=255.255.255.0", "nine times"),
+        ("VNET_ADDRSPERNET=48", "power of two"),
+        ("VNET_DNS=127.0.0.53", "not 127.x.x.x"),
+        ("EUCALYPTUS=not_configured", "euca_conf -d"),
+        ("EUCALYPTUS=here", "absolute path"),
+        ("START_NC=N\nNODES=\"\"", "/f:7: NODES is empty"),
+        ("START_NC=N\nSTART_CC=N\nSTART_CLOUD=N", "nothing would start"),
+        ("VNET_PUB_INTERFACE=eth0", "is the old name of VNET_INTERFACE"),
+        ("VNET_DHCPDEAMON=/usr/sbin/dhcpd", "VNET_DHCPDAEMON"),
+        ("TEMPLATE_PATH=/x", "before version 1.4"),
+        ("MAX_DISK=\"5", "/f:6: MAX_DISK has no closing quote"),
+        ("hello", "/f:6: this line is neither a comment"),
+    ] {
+        let text = conf(line).expect_err(line).to_string();
+        assert!(text.contains(expected), "{line}: {text}");
+    }
+}
+
+#[test]
+fn all_problems_are_reported_at_once_in_the_order_of_the_file() {
+    let text = conf("NC_PORT=x\nCC_PORT=y").unwrap_err().to_string();
+    let (nc, cc) = (text.find(":6: NC_PORT"), text.find(":7: CC_PORT"));
+    assert!(nc.is_some() && nc < cc, "{text}");
+}
+
+#[test]
+fn what_a_head_needs_is_demanded_there_and_not_on_a_node() {
+    let node = "EUCALYPTUS=/e\nSTART_CLOUD=N\nSTART_CC=N\nHYPERVISOR=kvm\n";
+    let parse =
+        |text: &str| Conf::from_document(Path::new("/f"), &Document::parse(text.as_bytes()));
+    assert_eq!(parse(node).unwrap().0.address_space, None);
+    let text = parse("EUCALYPTUS=/e\n").unwrap_err().to_string();
+    for key in ["VNET_SUBNET", "VNET_NETMASK", "VNET_DNS"] {
+        assert!(text.contains(&format!("/f: {key} is missing; euca_conf --setup")), "{text}");
+    }
+}
+
+#[test]
+fn unknown_variables_and_those_without_effect_are_named_in_one_warning_each() {
+    let (_, warnings) = conf("ZOO=1\nBAR=2\nVNET_DHCPDAEMON=/usr/sbin/dhcpd").unwrap();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].ends_with("without effect in this version: VNET_DHCPDAEMON"));
+    assert!(warnings[1].ends_with("kept as they are: BAR, ZOO"));
+}
+
+#[test]
+fn software_emulation_by_default_is_said_with_its_remedy() {
+    let (conf, warnings) = conf("HYPERVISOR=not_configured").unwrap();
+    assert_eq!(conf.hypervisor, Hypervisor::Qemu);
+    assert!(warnings.iter().any(|w| w.contains("HYPERVISOR=\"kvm\"")), "{warnings:?}");
+}
+
+#[test]
+fn a_node_is_listed_once() {
+    let (conf, _) = conf("NODES=\"b a b\"").unwrap();
+    assert_eq!(conf.nodes, ["b".parse().unwrap(), "a".parse().unwrap()]);
+}
+
+proptest! {
+    #[test]
+    fn no_file_makes_it_panic(bytes: Vec<u8>, key in 0..crate::variables::USED.len(), value: String) {
+        let text = format!("{GOOD}{}={value}\n", crate::variables::USED[key]);
+        let _ = Conf::from_document(Path::new("/f"), &Document::parse(&bytes));
+        let _ = Conf::from_document(Path::new("/f"), &Document::parse(text.as_bytes()));
+    }
+}
