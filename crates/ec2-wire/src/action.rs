@@ -1,0 +1,80 @@
+//! The one definition of an action.
+
+use crate::{Param, Parameters, Version, Xml};
+
+/// Who may call an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// Every user of the cloud, for what is theirs.
+    User,
+    /// Administrators only.
+    Administrator,
+}
+
+/// An action of the EC2 API.
+pub trait Action {
+    /// Its name, such as `RunInstances`.
+    const NAME: &'static str;
+    /// What it does, in one line.
+    const DOC: &'static str;
+    /// The API version in which it appeared.
+    const SINCE: Version = Version::FIRST;
+    /// Who may call it.
+    const WHO: Who = Who::User;
+    /// What it takes.
+    type Input: Parameters + Send;
+    /// What it answers.
+    type Output: Response + Send;
+
+    /// The names by which its answer can be filtered.
+    fn filters() -> Vec<&'static str> {
+        Vec::new()
+    }
+}
+
+/// What an action answers with.
+pub trait Response {
+    /// Writes the elements that follow the request id, in the order of EC2's schema.
+    fn encode(&self, xml: &mut Xml);
+}
+
+/// The answer of actions that only succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Return(pub bool);
+
+impl Response for Return {
+    fn encode(&self, xml: &mut Xml) {
+        xml.text("return", self.0);
+    }
+}
+
+/// An action's definition as data, for documentation and for tests that try every action.
+#[derive(Debug, Clone, Copy)]
+pub struct Definition {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does.
+    pub doc: &'static str,
+    /// The API version in which it appeared.
+    pub since: Version,
+    /// Who may call it.
+    pub who: Who,
+    /// What it takes.
+    pub parameters: &'static [Param],
+    /// The names by which its answer can be filtered.
+    pub filters: fn() -> Vec<&'static str>,
+}
+
+impl Definition {
+    /// The definition of this action.
+    pub const fn of<A: Action>() -> Self {
+        Self {
+            name: A::NAME,
+            doc: A::DOC,
+            since: A::SINCE,
+            who: A::WHO,
+            parameters: A::Input::TABLE,
+            filters: A::filters,
+        }
+    }
+}

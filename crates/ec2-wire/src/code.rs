@@ -1,0 +1,93 @@
+//! The one table of EC2's error codes.
+
+macro_rules! codes {
+    ($($name:ident, $text:literal, $status:literal;)*) => {
+        /// An EC2 error code. Clients act on it; the message is for people.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[allow(missing_docs, reason = "the codes are EC2's own words")]
+        pub enum Code { $($name),* }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The code as the wire writes it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+
+            /// The HTTP status of a Query answer that carries the code.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$name => $status),* }
+            }
+        }
+    };
+}
+
+// Codes and statuses are those of Amazon's "Error codes for the Amazon EC2 API". One differs:
+// Amazon answers InsufficientInstanceCapacity and InsufficientAddressCapacity with 500, which
+// makes every SDK repeat the request for up to a minute; here capacity is known for certain, so
+// they are answers (400) and not faults.
+codes! {
+    AddressLimitExceeded, "AddressLimitExceeded", 400;
+    AuthFailure, "AuthFailure", 401;
+    DryRunOperation, "DryRunOperation", 412;
+    IdempotentParameterMismatch, "IdempotentParameterMismatch", 400;
+    IncompleteSignature, "IncompleteSignature", 400;
+    IncorrectInstanceState, "IncorrectInstanceState", 400;
+    IncorrectState, "IncorrectState", 400;
+    InstanceLimitExceeded, "InstanceLimitExceeded", 400;
+    InsufficientAddressCapacity, "InsufficientAddressCapacity", 400;
+    InsufficientInstanceCapacity, "InsufficientInstanceCapacity", 400;
+    InternalError, "InternalError", 500;
+    InvalidAction, "InvalidAction", 400;
+    InvalidAmiAttributeItemValue, "InvalidAMIAttributeItemValue", 400;
+    InvalidAmiIdMalformed, "InvalidAMIID.Malformed", 400;
+    InvalidAmiIdNotFound, "InvalidAMIID.NotFound", 400;
+    InvalidAmiIdUnavailable, "InvalidAMIID.Unavailable", 400;
+    InvalidGroupDuplicate, "InvalidGroup.Duplicate", 400;
+    InvalidGroupInUse, "InvalidGroup.InUse", 400;
+    InvalidGroupNotFound, "InvalidGroup.NotFound", 400;
+    InvalidGroupReserved, "InvalidGroup.Reserved", 400;
+    InvalidGroupIdMalformed, "InvalidGroupId.Malformed", 400;
+    InvalidInstanceIdMalformed, "InvalidInstanceID.Malformed", 400;
+    InvalidInstanceIdNotFound, "InvalidInstanceID.NotFound", 400;
+    InvalidKeyPairDuplicate, "InvalidKeyPair.Duplicate", 400;
+    InvalidKeyPairNotFound, "InvalidKeyPair.NotFound", 400;
+    InvalidManifest, "InvalidManifest", 400;
+    InvalidParameterCombination, "InvalidParameterCombination", 400;
+    InvalidParameterValue, "InvalidParameterValue", 400;
+    InvalidPermissionDuplicate, "InvalidPermission.Duplicate", 400;
+    InvalidPermissionMalformed, "InvalidPermission.Malformed", 400;
+    InvalidPermissionNotFound, "InvalidPermission.NotFound", 400;
+    InvalidUserIdMalformed, "InvalidUserID.Malformed", 400;
+    InvalidZoneNotFound, "InvalidZone.NotFound", 400;
+    MalformedQueryString, "MalformedQueryString", 400;
+    MissingAction, "MissingAction", 400;
+    MissingAuthenticationToken, "MissingAuthenticationToken", 403;
+    MissingParameter, "MissingParameter", 400;
+    NoSuchVersion, "NoSuchVersion", 400;
+    OperationNotPermitted, "OperationNotPermitted", 400;
+    PendingVerification, "PendingVerification", 400;
+    RequestEntityTooLarge, "RequestEntityTooLarge", 413;
+    RequestExpired, "RequestExpired", 400;
+    ResourceLimitExceeded, "ResourceLimitExceeded", 400;
+    RulesPerSecurityGroupLimitExceeded, "RulesPerSecurityGroupLimitExceeded", 400;
+    SignatureDoesNotMatch, "SignatureDoesNotMatch", 403;
+    Unavailable, "Unavailable", 503;
+    UnauthorizedOperation, "UnauthorizedOperation", 403;
+    UnsupportedOperation, "UnsupportedOperation", 400;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_code_is_written_once_and_has_an_error_status() {
+        let words: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(words.len(), Code::ALL.len());
+        assert!(Code::ALL.iter().all(|code| (400..600).contains(&code.status())));
+    }
+}

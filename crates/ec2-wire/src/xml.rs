@@ -1,0 +1,203 @@
+//! Answers as XML: one buffer that is appended to, no tree.
+
+use crate::{Error, Response, Version};
+use std::fmt::{self, Write};
+
+const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+
+/// The XML of an answer, in the shape of the version that was asked for.
+///
+/// Element names are literals of this program; all text is escaped.
+#[derive(Debug)]
+pub struct Xml {
+    out: String,
+    version: Version,
+}
+
+impl Xml {
+    /// An empty document for a version.
+    pub const fn new(version: Version) -> Self {
+        Self { out: String::new(), version }
+    }
+
+    /// Whether the version that was asked for is this one or later: the gate for elements that
+    /// older clients do not know.
+    pub fn since(&self, year: u16, month: u8, day: u8) -> bool {
+        self.version >= Version::new(year, month, day)
+    }
+
+    /// An element with text.
+    pub fn text(&mut self, name: &'static str, value: impl fmt::Display) {
+        self.open(name);
+        // Writing into a String fails only if the value's own Display does.
+        let _ = write!(Escaped(&mut self.out), "{value}");
+        self.close(name);
+    }
+
+    /// An element with text, or none.
+    pub fn maybe(&mut self, name: &'static str, value: Option<impl fmt::Display>) {
+        if let Some(value) = value {
+            self.text(name, value);
+        }
+    }
+
+    /// An element with elements in it.
+    pub fn element(&mut self, name: &'static str, content: impl FnOnce(&mut Self)) {
+        self.open(name);
+        content(self);
+        self.close(name);
+    }
+
+    /// An element without content.
+    pub fn empty(&mut self, name: &'static str) {
+        let _ = write!(self.out, "<{name}/>");
+    }
+
+    /// EC2's lists: an element with one `item` for each thing.
+    pub fn list<T>(
+        &mut self,
+        name: &'static str,
+        things: impl IntoIterator<Item = T>,
+        mut item: impl FnMut(&mut Self, T),
+    ) {
+        let mut things = things.into_iter().peekable();
+        if things.peek().is_none() {
+            return self.empty(name);
+        }
+        self.open(name);
+        for thing in things {
+            self.element("item", |xml| item(xml, thing));
+        }
+        self.close(name);
+    }
+
+    fn open(&mut self, name: &str) {
+        self.out.push('<');
+        self.out.push_str(name);
+        self.out.push('>');
+    }
+
+    fn close(&mut self, name: &str) {
+        self.out.push_str("</");
+        self.out.push_str(name);
+        self.out.push('>');
+    }
+}
+
+/// Writes text so that XML can carry it. What XML 1.0 has no way to write becomes U+FFFD.
+struct Escaped<'a>(&'a mut String);
+
+impl Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut plain = 0;
+        for (at, c) in text.char_indices() {
+            let Some(escape) = escape(c) else { continue };
+            self.0.push_str(&text[plain..at]);
+            self.0.push_str(escape);
+            plain = at + c.len_utf8();
+        }
+        self.0.push_str(&text[plain..]);
+        Ok(())
+    }
+}
+
+const fn escape(c: char) -> Option<&'static str> {
+    match c {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        '"' => Some("&quot;"),
+        '\'' => Some("&apos;"),
+        '\r' => Some("&#13;"),
+        '\n' | '\t' => None,
+        '\0'..='\x1f' | '\u{fffe}' | '\u{ffff}' => Some("\u{fffd}"),
+        _ => None,
+    }
+}
+
+/// The whole answer to an action: `<XResponse>` in the asked version's namespace, with the
+/// request id first where that version has one.
+pub fn response_document(
+    action: &str,
+    version: Version,
+    request_id: &str,
+    response: &impl Response,
+) -> String {
+    let mut xml = Xml::new(version);
+    xml.out.push_str(DECLARATION);
+    let namespace = format_args!("http://ec2.amazonaws.com/doc/{version}/");
+    let _ = write!(xml.out, "<{action}Response xmlns=\"{namespace}\">");
+    if version >= Version::new(2008, 12, 1) {
+        xml.text("requestId", request_id);
+    }
+    response.encode(&mut xml);
+    let _ = write!(xml.out, "</{action}Response>");
+    xml.out
+}
+
+/// The answer to a Query request that was refused or failed.
+pub fn error_document(error: &Error, request_id: &str) -> String {
+    let mut xml = Xml::new(Version::DEFAULT);
+    xml.out.push_str(DECLARATION);
+    xml.element("Response", |xml| {
+        xml.element("Errors", |xml| {
+            xml.element("Error", |xml| {
+                xml.text("Code", error.code().as_str());
+                xml.text("Message", error.message());
+            });
+        });
+        xml.text("RequestID", request_id);
+    });
+    xml.out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Code, Return};
+
+    fn body(write: impl FnOnce(&mut Xml)) -> String {
+        let mut xml = Xml::new(Version::DEFAULT);
+        write(&mut xml);
+        xml.out
+    }
+
+    #[test]
+    fn text_is_escaped_and_what_xml_cannot_carry_is_replaced() {
+        let out = body(|xml| xml.text("a", "<b c=\"d\">&'\u{0}\u{1b}\r\n\u{ffff}é"));
+        let expect = "<a>&lt;b c=&quot;d&quot;&gt;&amp;&apos;\u{fffd}\u{fffd}&#13;\n\u{fffd}é</a>";
+        assert_eq!(out, expect);
+    }
+
+    #[test]
+    fn lists_have_items_and_an_empty_one_is_an_empty_element() {
+        assert_eq!(
+            body(|xml| xml.list("s", [1, 2], |xml, n| xml.text("n", n))),
+            "<s><item><n>1</n></item><item><n>2</n></item></s>"
+        );
+        assert_eq!(body(|xml| xml.list("s", [0; 0], |xml, n| xml.text("n", n))), "<s/>");
+    }
+
+    #[test]
+    fn the_answer_is_in_the_namespace_that_was_asked_for() {
+        let answer = |version| response_document("RebootInstances", version, "r1", &Return(true));
+        assert_eq!(
+            answer(Version::new(2016, 11, 15)),
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<RebootInstancesResponse \
+             xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>r1</requestId>\
+             <return>true</return></RebootInstancesResponse>"
+        );
+        assert!(!answer(Version::new(2008, 5, 5)).contains("requestId"));
+    }
+
+    #[test]
+    fn errors_have_the_form_that_every_client_parses() {
+        let error = Error::new(Code::InvalidKeyPairNotFound, "no <key>").because("secret cause");
+        assert_eq!(
+            error_document(&error, "r1"),
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error>\
+             <Code>InvalidKeyPair.NotFound</Code><Message>no &lt;key&gt;</Message></Error>\
+             </Errors><RequestID>r1</RequestID></Response>"
+        );
+    }
+}
