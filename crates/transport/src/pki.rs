@@ -32,6 +32,23 @@ pub fn component_files(keys: &Path, role: &Role) -> (PathBuf, PathBuf) {
     (keys.join(format!("{stem}-cert.pem")), keys.join(format!("{stem}-pk.pem")))
 }
 
+/// The role of the node controller whose certificate lies in the key directory: a node is told
+/// its name by the cloud, with its keys.
+///
+/// # Errors
+/// [`TransportError::File`] while there is no certificate; [`TransportError::Key`] when it is not
+/// a node's.
+pub fn node_role(keys: &Path) -> Result<Role, TransportError> {
+    let path = keys.join("node-cert.pem");
+    let der = der_of(&read(&path)?, &path)?;
+    let bad = |detail: &str| TransportError::Key { path: path.clone(), detail: detail.to_owned() };
+    let (_, parsed) =
+        X509Certificate::from_der(&der).map_err(|_| bad("not an X.509 certificate"))?;
+    let mut subjects = parsed.subject().iter_common_name();
+    let subject = subjects.next().and_then(|name| name.as_str().ok()).unwrap_or_default();
+    Role::of_node_subject(subject).ok_or_else(|| bad("not the certificate of a node controller"))
+}
+
 /// Makes what is missing: the authority, and a key pair with certificate for each role.
 ///
 /// `hosts` are the names and addresses under which users reach the cloud over HTTPS. A
@@ -197,6 +214,15 @@ mod tests {
         assert_eq!(fs::read(&certificate).unwrap(), first);
         prepare(dir.path(), &["10.9.9.9".to_owned()], &[Role::Cloud]).unwrap();
         assert_ne!(fs::read(&certificate).unwrap(), first, "a new host name needs a new one");
+    }
+
+    #[test]
+    fn a_node_learns_its_name_from_its_certificate() {
+        let dir = tempfile::tempdir().unwrap();
+        let node = Role::Node("10.0.0.5".parse().unwrap());
+        assert!(matches!(node_role(dir.path()), Err(TransportError::File { .. })));
+        prepare(dir.path(), &[], std::slice::from_ref(&node)).unwrap();
+        assert_eq!(node_role(dir.path()).unwrap(), node);
     }
 
     #[test]

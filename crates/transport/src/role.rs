@@ -22,6 +22,7 @@ pub(crate) enum RoleKind {
     Node,
 }
 
+const NODE_SUBJECT: &str = "Eucalyptus node controller ";
 const CLOUD: &str = "cloud.eucalyptus.internal";
 const CLUSTER: &str = ".cc.eucalyptus.internal";
 const NODE: &str = ".nc.eucalyptus.internal";
@@ -52,8 +53,13 @@ impl Role {
         match self {
             Self::Cloud => "Eucalyptus cloud controller".to_owned(),
             Self::Cluster(name) => format!("Eucalyptus cluster controller {name}"),
-            Self::Node(name) => format!("Eucalyptus node controller {name}"),
+            Self::Node(name) => format!("{NODE_SUBJECT}{name}"),
         }
+    }
+
+    /// The node that a certificate's subject names.
+    pub(crate) fn of_node_subject(subject: &str) -> Option<Self> {
+        subject.strip_prefix(NODE_SUBJECT)?.parse().ok().map(Self::Node)
     }
 }
 
