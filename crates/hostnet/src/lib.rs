@@ -1,2 +1,59 @@
 //! Makes a host's kernel match a plan of `netplan`, and answers DHCP. One trait, netlink and
 //! nftables behind it, and a simulated twin.
+//!
+//! Applying a plan twice changes nothing; applying it after a crash, or after somebody deleted a
+//! bridge or flushed a table, repairs. Each side owns its own tables and nothing else of the host
+//! is touched. A bridge is shared: the router's side owns its address, the node's side its ports.
+
+mod sim;
+
+pub use sim::SimNet;
+
+use async_trait::async_trait;
+use netplan::{NodePlan, RouterPlan};
+
+/// Why a host's network could not be made to match a plan. What was done stays; applying again
+/// goes on from there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostNetError {
+    /// The kernel refused a change to a device, an address or a setting.
+    #[error("{what} failed: {cause}; the component must run as root with CAP_NET_ADMIN")]
+    Device {
+        /// What was tried, with the name of the device.
+        what: String,
+        /// The kernel's answer.
+        cause: String,
+    },
+    /// `nft` could not be run.
+    #[error("nft could not be run: {0}; install the package nftables")]
+    NoNft(String),
+    /// `nft` refused the rules; those before stay in force.
+    #[error("nft refused the rules: {0}")]
+    Rules(String),
+}
+
+/// What applying a plan changed: one line for each change, none when all was as planned.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The changes, for the log.
+    pub changes: Vec<String>,
+}
+
+/// The network of one host.
+#[async_trait]
+pub trait HostNet: Send + Sync {
+    /// Makes the router's side match: bridges with their addresses, DHCP, table `inet eucalyptus`.
+    /// The default plan removes all of it.
+    ///
+    /// # Errors
+    /// See [`HostNetError`]; so for [`apply_node`](Self::apply_node).
+    async fn apply_router(&self, plan: &RouterPlan) -> Result<Applied, HostNetError>;
+
+    /// Makes the node's side match: bridges, tables `bridge eucalyptus` and
+    /// `ip eucalyptus_metadata`. The default plan removes all of it.
+    async fn apply_node(&self, plan: &NodePlan) -> Result<Applied, HostNetError>;
+
+    /// What on this host keeps instances from being reached although the plans are applied, each
+    /// with its remedy.
+    async fn check(&self) -> Vec<String>;
+}

@@ -1,0 +1,107 @@
+//! The simulated twin: a host's network that only remembers.
+
+use crate::{Applied, HostNet, HostNetError};
+use async_trait::async_trait;
+use netplan::{NodePlan, RouterPlan};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A host's network without a kernel. It starts empty and keeps what was applied.
+#[derive(Debug, Default)]
+pub struct SimNet {
+    host: Mutex<SimHost>,
+}
+
+#[derive(Debug, Default)]
+struct SimHost {
+    router: RouterPlan,
+    node: NodePlan,
+    failure: Option<HostNetError>,
+    problems: Vec<String>,
+}
+
+impl SimNet {
+    /// The router's side as it is now.
+    pub fn router(&self) -> RouterPlan {
+        self.host().router.clone()
+    }
+
+    /// The node's side as it is now.
+    pub fn node(&self) -> NodePlan {
+        self.host().node.clone()
+    }
+
+    /// Makes every later change fail with this error, until it is called with none.
+    pub fn fail_with(&self, failure: Option<HostNetError>) {
+        self.host().failure = failure;
+    }
+
+    /// What [`HostNet::check`] finds from now on.
+    pub fn set_problems(&self, problems: Vec<String>) {
+        self.host().problems = problems;
+    }
+
+    /// All is gone, as after a reboot of the host.
+    pub fn reboot(&self) {
+        let mut host = self.host();
+        host.router = RouterPlan::default();
+        host.node = NodePlan::default();
+    }
+
+    fn host(&self) -> MutexGuard<'_, SimHost> {
+        self.host.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn replace<P: Clone + PartialEq>(
+    kept: &mut P,
+    plan: &P,
+    failure: Option<&HostNetError>,
+    what: &str,
+) -> Result<Applied, HostNetError> {
+    if kept == plan {
+        return Ok(Applied::default());
+    }
+    if let Some(failure) = failure {
+        return Err(failure.clone());
+    }
+    kept.clone_from(plan);
+    Ok(Applied { changes: vec![format!("{what} replaced")] })
+}
+
+#[async_trait]
+impl HostNet for SimNet {
+    async fn apply_router(&self, plan: &RouterPlan) -> Result<Applied, HostNetError> {
+        let mut host = self.host();
+        let SimHost { router, failure, .. } = &mut *host;
+        replace(router, plan, failure.as_ref(), "router")
+    }
+
+    async fn apply_node(&self, plan: &NodePlan) -> Result<Applied, HostNetError> {
+        let mut host = self.host();
+        let SimHost { node, failure, .. } = &mut *host;
+        replace(node, plan, failure.as_ref(), "node")
+    }
+
+    async fn check(&self) -> Vec<String> {
+        self.host().problems.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_plan_changes_the_host_once_and_a_failure_not_at_all() {
+        let net = SimNet::default();
+        let plan = netplan::node_plan(&netplan::NodeInput { nics: &[], metadata_port: 8776 });
+        let failure = HostNetError::Rules("no".to_owned());
+        net.fail_with(Some(failure.clone()));
+        assert_eq!(net.apply_node(&plan).await, Err(failure));
+        assert_eq!(net.node(), NodePlan::default());
+        net.fail_with(None);
+        assert_eq!(net.apply_node(&plan).await.unwrap().changes.len(), 1);
+        assert_eq!(net.apply_node(&plan).await, Ok(Applied::default()));
+        assert_eq!(net.node(), plan);
+    }
+}

@@ -1,0 +1,45 @@
+//! What a plan's rules do with a packet, without a kernel: for tests and for diagnosis.
+
+use super::RouterPlan;
+use std::net::Ipv4Addr;
+use types::{NetworkTag, Protocol};
+
+/// The first packet of a connection that is to be routed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packet {
+    /// The group network that it comes from; none for the world outside.
+    pub from: Option<NetworkTag>,
+    /// Its source address.
+    pub source: Ipv4Addr,
+    /// Its destination address.
+    pub destination: Ipv4Addr,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// Its destination port; for ICMP the type times 256 plus the code.
+    pub port: u16,
+}
+
+impl RouterPlan {
+    /// Whether the rules forward this packet. Says what `router/rules.rs` writes for the kernel.
+    pub fn forwards(&self, packet: &Packet) -> bool {
+        let Some(vnet) = self.vnet_subnet else { return true };
+        if !self.is_honest(packet, &vnet) {
+            return false;
+        }
+        let group = self.groups.iter().find(|group| group.subnet.contains(&packet.destination));
+        if let Some(group) = group {
+            let lets_in =
+                |cell: &crate::Cell| cell.holds(packet.protocol, packet.port, packet.source);
+            return packet.from == Some(group.tag) || group.cells.iter().any(lets_in);
+        }
+        let outside = !vnet.contains(&packet.destination) && !packet.destination.is_link_local();
+        packet.from.is_none() || outside
+    }
+
+    /// Whether the source belongs to where the packet comes from.
+    fn is_honest(&self, packet: &Packet, vnet: &ipnet::Ipv4Net) -> bool {
+        let Some(from) = packet.from else { return !vnet.contains(&packet.source) };
+        let group = self.groups.iter().find(|group| group.tag == from);
+        group.is_some_and(|group| group.subnet.contains(&packet.source))
+    }
+}
