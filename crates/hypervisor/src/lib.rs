@@ -1,5 +1,13 @@
 //! Virtual machines: one trait, libvirt behind it, and a simulated twin.
 
+mod domain_xml;
+mod libvirt;
+mod sim;
+
+pub use domain_xml::{QemuUser, domain_xml};
+pub use libvirt::Libvirt;
+pub use sim::SimHypervisor;
+
 use std::path::PathBuf;
 use types::{Figures, InstanceId, MacAddr};
 

@@ -1,0 +1,245 @@
+//! One open connection to libvirt, and what is asked over it.
+
+use super::remedy;
+use crate::domain_xml::{QemuUser, domain_xml};
+use crate::{Accelerator, Domain, DomainSpec, DomainState, HypervisorError};
+use std::fmt;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Duration;
+use tracing::warn;
+use types::{Figures, InstanceId};
+use virt::connect::Connect;
+use virt::domain::Domain as VirtDomain;
+use virt::error::{Error as VirtError, ErrorNumber};
+use virt::sys;
+
+/// A silent libvirtd is given up after this many seconds times this many unanswered questions.
+const KEEP_ALIVE: (i32, u32) = (5, 6);
+
+/// Why something asked of libvirt did not happen.
+pub(super) enum Trouble {
+    /// libvirt said so.
+    Libvirt(VirtError),
+    /// It was not even asked.
+    Own(String),
+}
+
+impl Trouble {
+    /// The error of the call that was about to do `doing`, with a remedy where one is known.
+    pub(super) fn explained(&self, doing: &str) -> HypervisorError {
+        let message = self.to_string();
+        let remedy = remedy::of(&message).map(|remedy| format!(" ({remedy})")).unwrap_or_default();
+        HypervisorError::Failed(format!("libvirt could not {doing}: {message}{remedy}"))
+    }
+
+    fn is(&self, code: ErrorNumber) -> bool {
+        matches!(self, Self::Libvirt(error) if error.code() == code)
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Libvirt(error) => f.write_str(error.message()),
+            Self::Own(message) => f.write_str(message),
+        }
+    }
+}
+
+impl From<VirtError> for Trouble {
+    fn from(error: VirtError) -> Self {
+        Self::Libvirt(error)
+    }
+}
+
+/// An open connection. libvirt lets many threads use it at once.
+#[derive(Debug)]
+pub(super) struct Link {
+    connect: Connect,
+    /// Known where libvirt separates QEMU from root by user.
+    qemu_user: Option<QemuUser>,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let Err(error) = self.connect.close() {
+            warn!(%error, "closing the connection to libvirt");
+        }
+    }
+}
+
+impl Link {
+    pub(super) fn open(uri: &str) -> Result<Self, Trouble> {
+        if uri.contains('\0') {
+            return Err(Trouble::Own("the URI has a NUL character".to_owned()));
+        }
+        start_event_loop()?;
+        let connect = Connect::open(Some(uri))?;
+        let mut link = Self { connect, qemu_user: None };
+        // Local drivers (embed, test) have no wire to keep alive and say so.
+        match link.connect.set_keep_alive(KEEP_ALIVE.0, KEEP_ALIVE.1).map_err(Trouble::from) {
+            Err(trouble) if !trouble.is(ErrorNumber::NoSupport) => return Err(trouble),
+            _ => {}
+        }
+        link.qemu_user = qemu_user(&link.connect.get_capabilities()?);
+        Ok(link)
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.connect.is_alive().unwrap_or(false)
+    }
+
+    pub(super) fn capacity(&self) -> Result<Figures, Trouble> {
+        let node = self.connect.get_node_info()?;
+        Ok(Figures { cores: node.cpus, memory_mb: node.memory / 1024, disk_gb: 0 })
+    }
+
+    pub(super) fn domains(&self) -> Result<Vec<Domain>, Trouble> {
+        let mut found = Vec::new();
+        for domain in self.connect.list_all_domains(0)? {
+            // One that ended since the list was made is no longer known.
+            if let Some(state) = state(&domain)? {
+                found.push(Domain { name: domain.get_name()?, state });
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) fn start(&self, spec: &DomainSpec, accelerator: Accelerator) -> Result<(), Trouble> {
+        if let Some(domain) = self.lookup(spec.id)? {
+            if state(&domain)? == Some(DomainState::Running) {
+                return Ok(());
+            }
+            remove(&domain)?;
+        }
+        let xml = domain_xml(spec, accelerator, self.qemu_user)
+            .map_err(|error| Trouble::Own(error.to_string()))?;
+        if let Some(user) = self.qemu_user {
+            give(&spec.root, user)?;
+        }
+        match VirtDomain::create_xml(&self.connect, &xml, 0) {
+            Ok(_) => Ok(()),
+            Err(error) if self.runs(spec.id)? => {
+                warn!(id = %spec.id, %error, "the domain was started by somebody else meanwhile");
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) fn destroy(&self, id: InstanceId) -> Result<(), Trouble> {
+        self.lookup(id)?.map_or(Ok(()), |domain| remove(&domain))
+    }
+
+    pub(super) fn reset(&self, id: InstanceId) -> Result<(), Trouble> {
+        let domain = self.lookup(id)?;
+        let domain = domain.ok_or_else(|| Trouble::Own("it does not run".to_owned()))?;
+        domain.reset()?;
+        Ok(())
+    }
+
+    fn runs(&self, id: InstanceId) -> Result<bool, Trouble> {
+        let Some(domain) = self.lookup(id)? else { return Ok(false) };
+        Ok(state(&domain)? == Some(DomainState::Running))
+    }
+
+    fn lookup(&self, id: InstanceId) -> Result<Option<VirtDomain>, Trouble> {
+        unless_gone(VirtDomain::lookup_by_name(&self.connect, &id.to_string()))
+    }
+}
+
+/// None when the domain has vanished.
+fn state(domain: &VirtDomain) -> Result<Option<DomainState>, Trouble> {
+    let state = unless_gone(domain.get_state())?.map(|(state, _reason)| state);
+    Ok(state.map(|state| match state {
+        sys::VIR_DOMAIN_SHUTOFF | sys::VIR_DOMAIN_CRASHED => DomainState::Stopped,
+        _ => DomainState::Running,
+    }))
+}
+
+/// Ends a domain whatever it does, and its definition if it has a lasting one.
+fn remove(domain: &VirtDomain) -> Result<(), Trouble> {
+    if unless_gone(domain.is_active())? == Some(true) {
+        match domain.destroy().map_err(Trouble::from) {
+            // It ended by itself between the two calls.
+            Err(trouble) if trouble.is(ErrorNumber::OperationInvalid) => {}
+            other => unless_gone_trouble(other).map(drop)?,
+        }
+    }
+    if unless_gone(domain.is_persistent())? == Some(true) {
+        unless_gone(domain.undefine())?;
+    }
+    Ok(())
+}
+
+fn unless_gone<T>(result: Result<T, VirtError>) -> Result<Option<T>, Trouble> {
+    unless_gone_trouble(result.map_err(Trouble::from))
+}
+
+fn unless_gone_trouble<T>(result: Result<T, Trouble>) -> Result<Option<T>, Trouble> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(trouble) if trouble.is(ErrorNumber::NoDomain) => Ok(None),
+        Err(trouble) => Err(trouble),
+    }
+}
+
+/// Makes the root disk QEMU's own, because libvirt is told to change no owner.
+fn give(root: &Path, user: QemuUser) -> Result<(), Trouble> {
+    let private = std::fs::Permissions::from_mode(0o600);
+    chown(root, Some(user.uid), Some(user.gid))
+        .and_then(|()| std::fs::set_permissions(root, private))
+        .map_err(|error| Trouble::Own(format!("giving {} to QEMU: {error}", root.display())))
+}
+
+/// The user that QEMU runs as, from libvirt's capabilities
+/// (`<secmodel><model>dac</model>…<baselabel type='qemu'>+UID:+GID</baselabel>`).
+fn qemu_user(capabilities: &str) -> Option<QemuUser> {
+    let (_, after) = capabilities.split_once("<model>dac</model>")?;
+    let (model, _) = after.split_once("</secmodel>")?;
+    let (_, after) = model.split_once("<baselabel")?;
+    let (_, label) = after.split_once('>')?;
+    let (uid, gid) = label.split_once('<')?.0.split_once(':')?;
+    let number = |text: &str| text.strip_prefix('+')?.parse().ok();
+    Some(QemuUser { uid: number(uid)?, gid: number(gid)? })
+}
+
+/// Runs libvirt's event loop, which keep-alive and the embedded driver need, in a thread of its
+/// own, once in the process; and stops libvirt from printing errors that we report ourselves.
+fn start_event_loop() -> Result<(), Trouble> {
+    static STARTED: OnceLock<Result<(), String>> = OnceLock::new();
+    let started = STARTED.get_or_init(|| {
+        virt::error::clear_error_callback();
+        virt::event::event_register_default_impl().map_err(|error| error.to_string())?;
+        let thread = std::thread::Builder::new().name("libvirt-events".to_owned());
+        thread.spawn(run_events).map(drop).map_err(|error| error.to_string())
+    });
+    started.clone().map_err(|error| Trouble::Own(format!("starting libvirt's event loop: {error}")))
+}
+
+fn run_events() {
+    loop {
+        if let Err(error) = virt::event::event_run_default_impl() {
+            warn!(%error, "libvirt's event loop");
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_of_qemu_is_read_from_the_capabilities() {
+        let dac = "<capabilities><host><secmodel><model>none</model><doi>0</doi></secmodel>\
+                   <secmodel><model>dac</model><doi>0</doi><baselabel type='kvm'>+64055:+108\
+                   </baselabel><baselabel type='qemu'>+64055:+108</baselabel></secmodel></host>";
+        assert_eq!(qemu_user(dac), Some(QemuUser { uid: 64055, gid: 108 }));
+        for none in ["", "<secmodel><model>dac</model></secmodel>", &dac.replace('+', "x")] {
+            assert_eq!(qemu_user(none), None, "{none}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! A hypervisor in memory, with faults on demand.
+
+use crate::{Domain, DomainSpec, DomainState, Hypervisor, HypervisorError};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use types::{Figures, InstanceId};
+
+/// A simulated machine. Clones are handles on the same one, so its domains outlive a simulated
+/// restart of the node controller, as real ones do.
+#[derive(Debug, Clone)]
+pub struct SimHypervisor {
+    machine: Arc<Mutex<Machine>>,
+}
+
+#[derive(Debug, Default)]
+struct Machine {
+    capacity: Figures,
+    domains: BTreeMap<String, SimDomain>,
+    /// How often a domain of this name was started, stopped ones included.
+    starts: BTreeMap<String, u32>,
+    failing_starts: VecDeque<String>,
+    lost_starts: u32,
+    unreachable: bool,
+}
+
+#[derive(Debug)]
+struct SimDomain {
+    state: DomainState,
+    /// None for a domain that is not an instance of ours.
+    spec: Option<DomainSpec>,
+    resets: u32,
+}
+
+impl SimHypervisor {
+    /// A machine with this capacity and no domains.
+    pub fn new(capacity: Figures) -> Self {
+        let machine = Machine { capacity, ..Machine::default() };
+        Self { machine: Arc::new(Mutex::new(machine)) }
+    }
+
+    /// The next start that would do something fails with this reason. Reasons queue up.
+    pub fn fail_next_start(&self, reason: &str) {
+        self.machine().failing_starts.push_back(reason.to_owned());
+    }
+
+    /// The next start happens, but its answer is lost: the caller sees [`HypervisorError::Unreachable`].
+    pub fn lose_next_start_answer(&self) {
+        self.machine().lost_starts += 1;
+    }
+
+    /// From now on every call fails, or no longer.
+    pub fn set_reachable(&self, reachable: bool) {
+        self.machine().unreachable = !reachable;
+    }
+
+    /// The guest powers itself off: its domain vanishes, as a transient one does.
+    pub fn power_off(&self, id: InstanceId) {
+        self.machine().domains.remove(&id.to_string());
+    }
+
+    /// The domain stays known but no longer runs.
+    pub fn stop(&self, id: InstanceId) {
+        if let Some(domain) = self.machine().domains.get_mut(&id.to_string()) {
+            domain.state = DomainState::Stopped;
+        }
+    }
+
+    /// The machine loses power: no domain is left.
+    pub fn power_cut(&self) {
+        self.machine().domains.clear();
+    }
+
+    /// Somebody else starts a domain of this name.
+    pub fn add_foreign(&self, name: &str) {
+        let domain = SimDomain { state: DomainState::Running, spec: None, resets: 0 };
+        self.machine().domains.insert(name.to_owned(), domain);
+    }
+
+    /// What a running instance was started with.
+    pub fn spec(&self, id: InstanceId) -> Option<DomainSpec> {
+        self.machine().domains.get(&id.to_string())?.spec.clone()
+    }
+
+    /// How often the instance was started since the machine exists.
+    pub fn starts(&self, id: InstanceId) -> u32 {
+        self.machine().starts.get(&id.to_string()).copied().unwrap_or(0)
+    }
+
+    /// How often the domain that now runs was reset.
+    pub fn resets(&self, id: InstanceId) -> u32 {
+        self.machine().domains.get(&id.to_string()).map_or(0, |domain| domain.resets)
+    }
+
+    fn machine(&self) -> MutexGuard<'_, Machine> {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reached(&self) -> Result<MutexGuard<'_, Machine>, HypervisorError> {
+        let machine = self.machine();
+        if machine.unreachable { Err(unreachable()) } else { Ok(machine) }
+    }
+}
+
+fn unreachable() -> HypervisorError {
+    HypervisorError::Unreachable("the simulated hypervisor is not reachable".to_owned())
+}
+
+impl Hypervisor for SimHypervisor {
+    fn capacity(&self) -> Result<Figures, HypervisorError> {
+        Ok(Figures { disk_gb: 0, ..self.reached()?.capacity })
+    }
+
+    fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
+        let machine = self.reached()?;
+        let shown = |(name, domain): (&String, &SimDomain)| Domain {
+            name: name.clone(),
+            state: domain.state,
+        };
+        Ok(machine.domains.iter().map(shown).collect())
+    }
+
+    fn start(&self, spec: &DomainSpec) -> Result<(), HypervisorError> {
+        let mut machine = self.reached()?;
+        let name = spec.id.to_string();
+        if machine.domains.get(&name).is_some_and(|d| d.state == DomainState::Running) {
+            return Ok(());
+        }
+        if let Some(reason) = machine.failing_starts.pop_front() {
+            return Err(HypervisorError::Failed(reason));
+        }
+        let domain = SimDomain { state: DomainState::Running, spec: Some(spec.clone()), resets: 0 };
+        machine.domains.insert(name.clone(), domain);
+        *machine.starts.entry(name).or_default() += 1;
+        if machine.lost_starts > 0 {
+            machine.lost_starts -= 1;
+            return Err(unreachable());
+        }
+        Ok(())
+    }
+
+    fn destroy(&self, id: InstanceId) -> Result<(), HypervisorError> {
+        self.reached()?.domains.remove(&id.to_string());
+        Ok(())
+    }
+
+    fn reset(&self, id: InstanceId) -> Result<(), HypervisorError> {
+        let mut machine = self.reached()?;
+        match machine.domains.get_mut(&id.to_string()) {
+            Some(domain) if domain.state == DomainState::Running => {
+                domain.resets += 1;
+                Ok(())
+            }
+            _ => Err(HypervisorError::Failed(format!("{id} does not run, so it cannot be reset"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::MacAddr;
+
+    const CAPACITY: Figures = Figures { cores: 4, memory_mb: 4096, disk_gb: 100 };
+
+    fn spec(bits: u32) -> DomainSpec {
+        let id = InstanceId::from_bits(bits);
+        DomainSpec {
+            id,
+            figures: CAPACITY,
+            root: "/r".into(),
+            kernel: None,
+            ramdisk: None,
+            mac: MacAddr::of_instance(id),
+            bridge: "eucabr10".into(),
+            tap: "tap0".into(),
+            console: "/c".into(),
+        }
+    }
+
+    #[test]
+    fn starting_and_destroying_twice_is_the_same_as_once() {
+        let sim = SimHypervisor::new(CAPACITY);
+        let spec = spec(1);
+        assert_eq!((sim.start(&spec), sim.start(&spec)), (Ok(()), Ok(())));
+        assert_eq!((sim.starts(spec.id), sim.spec(spec.id)), (1, Some(spec.clone())));
+        assert_eq!((sim.destroy(spec.id), sim.destroy(spec.id)), (Ok(()), Ok(())));
+        assert_eq!(sim.domains(), Ok(vec![]));
+        assert!(sim.reset(spec.id).is_err());
+    }
+
+    #[test]
+    fn domains_outlive_one_of_the_handles() {
+        let sim = SimHypervisor::new(CAPACITY);
+        sim.clone().start(&spec(1)).unwrap();
+        sim.add_foreign("somebody-elses");
+        let names: Vec<_> = sim.domains().unwrap().into_iter().map(|d| d.name).collect();
+        assert_eq!(names, ["i-00000001", "somebody-elses"]);
+        sim.power_off(InstanceId::from_bits(1));
+        assert_eq!(sim.domains().unwrap().len(), 1);
+        sim.power_cut();
+        assert_eq!(sim.domains().unwrap(), []);
+    }
+
+    #[test]
+    fn a_fault_hits_once_and_the_next_start_goes_well() {
+        let sim = SimHypervisor::new(CAPACITY);
+        sim.fail_next_start("no memory");
+        assert_eq!(sim.start(&spec(1)), Err(HypervisorError::Failed("no memory".into())));
+        assert_eq!(sim.domains(), Ok(vec![]));
+        sim.lose_next_start_answer();
+        assert_eq!(sim.start(&spec(1)), Err(unreachable()));
+        assert_eq!(sim.start(&spec(1)), Ok(()));
+        assert_eq!(sim.starts(InstanceId::from_bits(1)), 1, "the lost start had happened");
+    }
+
+    #[test]
+    fn a_stopped_leftover_is_replaced() {
+        let sim = SimHypervisor::new(CAPACITY);
+        sim.start(&spec(1)).unwrap();
+        sim.stop(InstanceId::from_bits(1));
+        assert_eq!(sim.domains().unwrap()[0].state, DomainState::Stopped);
+        sim.start(&spec(1)).unwrap();
+        assert_eq!(sim.domains().unwrap()[0].state, DomainState::Running);
+        assert_eq!(sim.starts(InstanceId::from_bits(1)), 2);
+    }
+
+    #[test]
+    fn nothing_answers_while_it_is_unreachable() {
+        let sim = SimHypervisor::new(CAPACITY);
+        sim.set_reachable(false);
+        assert_eq!(sim.capacity(), Err(unreachable()));
+        assert_eq!(sim.destroy(InstanceId::from_bits(1)), Err(unreachable()));
+        sim.set_reachable(true);
+        assert_eq!(sim.capacity().unwrap(), Figures { disk_gb: 0, ..CAPACITY });
+    }
+}
