@@ -21,15 +21,12 @@ pub trait Action {
     const SINCE: Version = Version::FIRST;
     /// Who may call it.
     const WHO: Who = Who::User;
+    /// The attributes by which its answer can be filtered.
+    const FILTERS: &'static [&'static str] = &[];
     /// What it takes.
     type Input: Parameters + Send;
     /// What it answers.
     type Output: Response + Send;
-
-    /// The names by which its answer can be filtered.
-    fn filters() -> Vec<&'static str> {
-        Vec::new()
-    }
 }
 
 /// What an action answers with.
@@ -61,8 +58,8 @@ pub struct Definition {
     pub who: Who,
     /// What it takes.
     pub parameters: &'static [Param],
-    /// The names by which its answer can be filtered.
-    pub filters: fn() -> Vec<&'static str>,
+    /// The attributes by which its answer can be filtered.
+    pub filters: &'static [&'static str],
 }
 
 impl Definition {
@@ -74,7 +71,7 @@ impl Definition {
             since: A::SINCE,
             who: A::WHO,
             parameters: A::Input::TABLE,
-            filters: A::filters,
+            filters: A::FILTERS,
         }
     }
 }

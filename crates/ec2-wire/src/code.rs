@@ -16,6 +16,11 @@ macro_rules! codes {
                 match self { $(Self::$name => $text),* }
             }
 
+            /// The code that the wire writes like this.
+            pub fn from_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str() == word)
+            }
+
             /// The HTTP status of a Query answer that carries the code.
             pub const fn status(self) -> u16 {
                 match self { $(Self::$name => $status),* }
@@ -38,6 +43,7 @@ codes! {
     IncorrectState, "IncorrectState", 400;
     InstanceLimitExceeded, "InstanceLimitExceeded", 400;
     InsufficientAddressCapacity, "InsufficientAddressCapacity", 400;
+    InsufficientFreeAddressesInSubnet, "InsufficientFreeAddressesInSubnet", 400;
     InsufficientInstanceCapacity, "InsufficientInstanceCapacity", 400;
     InternalError, "InternalError", 500;
     InvalidAction, "InvalidAction", 400;
@@ -68,7 +74,6 @@ codes! {
     MissingParameter, "MissingParameter", 400;
     NoSuchVersion, "NoSuchVersion", 400;
     OperationNotPermitted, "OperationNotPermitted", 400;
-    PendingVerification, "PendingVerification", 400;
     RequestEntityTooLarge, "RequestEntityTooLarge", 413;
     RequestExpired, "RequestExpired", 400;
     ResourceLimitExceeded, "ResourceLimitExceeded", 400;

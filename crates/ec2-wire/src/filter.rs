@@ -1,6 +1,7 @@
 //! Filters of Describe actions.
 
 use crate::{Error, Kind, Place, Text, Value, parameters};
+use std::fmt::Write;
 
 /// The most values of one filter (Amazon's limit).
 const MAX_VALUES: usize = 200;
@@ -72,52 +73,97 @@ impl Pattern {
     }
 }
 
-/// An attribute by which things of type `T` can be filtered.
-pub struct Attribute<T> {
-    /// Its name in a request.
-    pub name: &'static str,
-    /// Adds the values that a thing has for it; a thing with several matches by any.
-    pub values: fn(&T, &mut Vec<String>),
+/// A thing that a Describe action shows and that can be filtered by its attributes; made by
+/// [`filterable!`](crate::filterable).
+pub trait Filterable {
+    /// The names of its attributes.
+    const ATTRIBUTES: &'static [&'static str];
+
+    /// Offers each value that the thing has for the attribute.
+    fn offer(&self, attribute: &str, offered: &mut Offered<'_>);
 }
 
-/// The filters of a request, checked against the attributes that exist.
-pub struct Filters<'a, T> {
-    wanted: Vec<(&'a Attribute<T>, &'a [Pattern])>,
+/// The values of a thing's attribute, held against the values that a filter wants.
+pub struct Offered<'a> {
+    wanted: &'a [Pattern],
+    text: String,
+    matched: bool,
 }
 
-impl<'a, T> Filters<'a, T> {
-    /// Finds each filter's attribute.
-    ///
-    /// # Errors
-    /// `InvalidParameterValue` for an attribute that does not exist, or too many values.
-    pub fn new(attributes: &'a [Attribute<T>], filters: &'a [Filter]) -> Result<Self, Error> {
-        let mut wanted = Vec::with_capacity(filters.len());
-        for filter in filters {
-            let name = filter.name.as_str();
-            let attribute = attributes.iter().find(|attribute| attribute.name == name);
-            let attribute = attribute.ok_or_else(|| {
-                let known: Vec<_> = attributes.iter().map(|attribute| attribute.name).collect();
-                let rule = format!("The filters here are: {}.", known.join(", "));
-                Error::invalid("Filter.Name", name, rule)
-            })?;
-            if filter.values.len() > MAX_VALUES {
-                let rule = format!("A filter has at most {MAX_VALUES} values.");
-                return Err(Error::invalid("Filter.Value", "…", rule));
-            }
-            wanted.push((attribute, filter.values.as_slice()));
+impl Offered<'_> {
+    /// Offers a value.
+    pub fn add(&mut self, value: impl std::fmt::Display) {
+        if self.matched {
+            return;
         }
-        Ok(Self { wanted })
+        self.text.clear();
+        // Writing into a String fails only if the value's own Display does; it matches nothing.
+        if write!(self.text, "{value}").is_ok() {
+            self.matched = self.wanted.iter().any(|pattern| pattern.matches(&self.text));
+        }
     }
 
-    /// Whether the thing passes every filter.
-    pub fn pass(&self, thing: &T) -> bool {
-        let mut values = Vec::new();
-        self.wanted.iter().all(|(attribute, patterns)| {
-            values.clear();
-            (attribute.values)(thing, &mut values);
-            values.iter().any(|value| patterns.iter().any(|pattern| pattern.matches(value)))
-        })
+    /// Offers each of some values.
+    pub fn all(&mut self, values: impl IntoIterator<Item = impl std::fmt::Display>) {
+        values.into_iter().for_each(|value| self.add(value));
     }
+}
+
+/// Checks the filters of a request against the attributes that exist.
+///
+/// # Errors
+/// `InvalidParameterValue` for an attribute that does not exist, or too many values.
+pub fn check_filters<T: Filterable>(filters: &[Filter]) -> Result<(), Error> {
+    for filter in filters {
+        let name = filter.name.as_str();
+        if !T::ATTRIBUTES.contains(&name) {
+            let rule = format!("The filters here are: {}.", T::ATTRIBUTES.join(", "));
+            return Err(Error::invalid("Filter.Name", name, rule));
+        }
+        if filter.values.len() > MAX_VALUES {
+            let rule = format!("A filter has at most {MAX_VALUES} values.");
+            return Err(Error::invalid("Filter.Value", "…", rule));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a thing passes every filter: it has one of the wanted values for each.
+pub fn passes<T: Filterable>(thing: &T, filters: &[Filter]) -> bool {
+    filters.iter().all(|filter| {
+        let mut offered = Offered { wanted: &filter.values, text: String::new(), matched: false };
+        thing.offer(filter.name.as_str(), &mut offered);
+        offered.matched
+    })
+}
+
+/// Names the attributes of a thing and where their values come from, once.
+///
+/// ```
+/// struct Thing { id: u32, words: Vec<String> }
+///
+/// ec2_wire::filterable! {
+///     Thing: |thing, values| {
+///         "thing-id" => values.add(thing.id),
+///         "word" => values.all(&thing.words),
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! filterable {
+    ($thing:ty: |$it:ident, $values:ident| { $($name:literal => $offer:expr,)* }) => {
+        impl $crate::Filterable for $thing {
+            const ATTRIBUTES: &'static [&'static str] = &[$($name),*];
+
+            fn offer(&self, attribute: &str, $values: &mut $crate::Offered<'_>) {
+                let $it = self;
+                match attribute {
+                    $($name => $offer,)*
+                    _ => {}
+                }
+            }
+        }
+    };
 }
 
 #[cfg(test)]
@@ -156,26 +202,28 @@ mod tests {
         Filter { name, values: values.iter().map(|value| pattern(value)).collect() }
     }
 
-    const ATTRIBUTES: &[Attribute<(&str, &str)>] = &[
-        Attribute { name: "name", values: |thing, values| values.push(thing.0.to_owned()) },
-        Attribute {
-            name: "word",
-            values: |thing, values| values.extend(thing.1.split(' ').map(Into::into)),
-        },
-    ];
+    struct Thing(&'static str, &'static str);
+
+    crate::filterable! {
+        Thing: |thing, values| {
+            "name" => values.add(thing.0),
+            "word" => values.all(thing.1.split(' ')),
+        }
+    }
 
     #[test]
     fn filters_are_joined_by_and_their_values_by_or() {
-        let wanted = [filter("name", &["x", "y"]), filter("word", &["b*"])];
-        let filters = Filters::new(ATTRIBUTES, &wanted).unwrap();
-        assert!(filters.pass(&("y", "a bc")));
-        assert!(!filters.pass(&("z", "a bc")));
-        assert!(!filters.pass(&("x", "a c")));
+        let filters = [filter("name", &["x", "y"]), filter("word", &["b*"])];
+        check_filters::<Thing>(&filters).unwrap();
+        assert!(passes(&Thing("y", "a bc"), &filters));
+        assert!(!passes(&Thing("z", "a bc"), &filters));
+        assert!(!passes(&Thing("x", "a c"), &filters));
+        assert!(passes(&Thing("z", ""), &[]));
     }
 
     #[test]
     fn an_attribute_that_does_not_exist_is_an_error() {
-        let error = Filters::new(ATTRIBUTES, &[filter("colour", &["red"])]).err().unwrap();
+        let error = check_filters::<Thing>(&[filter("colour", &["red"])]).unwrap_err();
         assert_eq!(error.code(), crate::Code::InvalidParameterValue);
         assert!(error.message().contains("name, word"), "{error}");
     }

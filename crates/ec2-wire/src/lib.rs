@@ -22,7 +22,7 @@ mod xml;
 pub use action::{Action, Definition, Response, Return, Who};
 pub use code::Code;
 pub use error::Error;
-pub use filter::{Attribute, Filter, Filters};
+pub use filter::{Filter, Filterable, Offered, Pattern, check_filters, passes};
 #[doc(hidden)]
 pub use parameters::base_name;
 pub use parameters::{Field, Kind, OneOrMore, Param, Parameters, field, unknown};
