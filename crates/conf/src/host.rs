@@ -12,6 +12,8 @@ pub struct Route {
     pub net: Ipv4Net,
     /// The device; none for a route that drops.
     pub device: Option<String>,
+    /// Whether it is an address, or addresses, of this machine itself.
+    pub local: bool,
 }
 
 /// What matters for the choice of values.
@@ -43,6 +45,11 @@ impl HostFacts {
         let default = self.routes.iter().find(|route| route.net.prefix_len() == 0)?;
         default.device.as_deref()
     }
+
+    /// Whether the address is one of this machine.
+    pub fn is_own(&self, address: Ipv4Addr) -> bool {
+        self.routes.iter().any(|route| route.local && route.net.contains(&address))
+    }
 }
 
 fn list_routes() -> Result<String, ConfError> {
@@ -67,7 +74,11 @@ fn parse_route(line: &str) -> Option<Route> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let at = words.iter().take(2).position(|word| destination(word).is_some())?;
     let device = words.iter().position(|word| *word == "dev").and_then(|dev| words.get(dev + 1));
-    Some(Route { net: destination(words[at])?, device: device.map(|device| (*device).to_owned()) })
+    Some(Route {
+        net: destination(words[at])?,
+        device: device.map(|device| (*device).to_owned()),
+        local: words[0] == "local",
+    })
 }
 
 fn destination(word: &str) -> Option<Ipv4Net> {
@@ -115,6 +126,8 @@ mod tests {
         assert_eq!(shown, expected);
         let facts = HostFacts { routes, ..HostFacts::default() };
         assert_eq!(facts.default_interface(), Some("eth0"));
+        assert!(facts.is_own(Ipv4Addr::new(192, 0, 2, 2)));
+        assert!(!facts.is_own(Ipv4Addr::new(10, 8, 0, 1)));
     }
 
     #[test]

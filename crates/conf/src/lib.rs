@@ -25,4 +25,4 @@ pub use host::{HostFacts, Route};
 pub use layout::Layout;
 pub use network::{AddressSpace, VnetMode};
 pub use settings::{Components, Conf, Hypervisor, LogLevel, NodeLimits, Ports, SchedPolicy};
-pub use setup::{Change, TEMPLATE, choose_subnet, setup};
+pub use setup::{Change, TEMPLATE, choose_subnet, doubts, setup};

@@ -1,7 +1,7 @@
 //! Values for a new machine, chosen once and written down, so that they never change by
 //! themselves later.
 
-use crate::{ConfError, Document, HostFacts, Layout, Route};
+use crate::{Conf, ConfError, Document, HostFacts, Layout, Route};
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -81,6 +81,34 @@ pub fn setup(
     Ok(changes)
 }
 
+/// What in a checked configuration does not fit this machine, one sentence each. Machines change
+/// (an address from DHCP, a new tunnel), so this is looked at again and not only at setup.
+pub fn doubts(conf: &Conf, facts: &HostFacts) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let foreign = |address: &Ipv4Addr| !facts.is_own(*address);
+    if let Some(host) = conf.cloud_host.parse().ok().filter(foreign).filter(|_| conf.start.cloud) {
+        let now = facts.primary_address.unwrap_or(Ipv4Addr::LOCALHOST);
+        doubts.push(format!(
+            "CLOUD_HOST is {host}, which is no address of this machine (now {now}): clients may \
+             not reach the cloud; correct it and get new credentials"
+        ));
+    }
+    let subnet = conf.address_space.map(|space| space.subnet);
+    for other in taken(facts).into_iter().filter(|other| subnet.is_some_and(|s| clash(s, *other))) {
+        doubts.push(format!(
+            "VNET_SUBNET overlaps {other}, which this machine reaches otherwise: instances and \
+             {other} may not reach each other; choose another VNET_SUBNET"
+        ));
+    }
+    doubts
+}
+
+/// Whether two networks overlap. One that covers more than a /8, such as the default route, leads
+/// to everywhere and does not count.
+fn clash(ours: Ipv4Net, other: Ipv4Net) -> bool {
+    other.prefix_len() >= 8 && (other.contains(&ours) || ours.contains(&other))
+}
+
 /// What instances' addresses must not overlap. Our own bridges' routes do not count.
 fn taken(facts: &HostFacts) -> Vec<Ipv4Net> {
     let ours = |route: &&Route| route.device.as_deref().is_some_and(|d| d.starts_with("eucabr"));
@@ -88,18 +116,15 @@ fn taken(facts: &HostFacts) -> Vec<Ipv4Net> {
     routes.chain(facts.resolvers.iter().map(|address| Ipv4Net::from(*address))).collect()
 }
 
-/// The first private /16 that overlaps none of `taken`. Routes that cover more than a /8, such as
-/// the default route, lead to everywhere and do not count. Networks that home routers, offices
-/// and container tools like come last, shared address space (RFC 6598) after them.
+/// The first private /16 that overlaps none of `taken` (routes that cover more than a /8 do not count). Networks that home
+/// routers, offices and container tools like come last, shared address space (RFC 6598) after
+/// them.
 pub fn choose_subnet(taken: &[Ipv4Net]) -> Option<Ipv4Net> {
     let ten = (128..=255).chain(0..128).map(|second| (10, second));
     let twenty = (16..=31).rev().map(|second| (172, second));
     let shared = (64..=127).rev().map(|second| (100, second));
     let mut candidates = ten.chain(twenty).chain([(192, 168)]).chain(shared);
-    let free = |net: &Ipv4Net| {
-        let overlaps = |other: &&Ipv4Net| other.contains(net) || net.contains(*other);
-        !taken.iter().filter(|other| other.prefix_len() >= 8).any(|other| overlaps(&other))
-    };
+    let free = |net: &Ipv4Net| !taken.iter().any(|other| clash(*net, *other));
     candidates.find_map(|(first, second)| {
         Ipv4Net::new(Ipv4Addr::new(first, second, 0, 0), 16).ok().filter(free)
     })
@@ -108,7 +133,6 @@ pub fn choose_subnet(taken: &[Ipv4Net]) -> Option<Ipv4Net> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Conf;
     use proptest::prelude::*;
 
     fn nets(texts: &[&str]) -> Vec<Ipv4Net> {
@@ -132,12 +156,18 @@ mod tests {
     }
 
     fn facts() -> HostFacts {
-        let route = |net: &str, device: &str| Route {
+        let route = |net: &str, device: &str, local| Route {
             net: net.parse().unwrap(),
             device: Some(device.to_owned()),
+            local,
         };
         HostFacts {
-            routes: vec![route("0.0.0.0/0", "eth0"), route("192.0.2.0/24", "eth0")],
+            routes: vec![
+                route("0.0.0.0/0", "eth0", false),
+                route("192.0.2.0/24", "eth0", false),
+                route("192.0.2.2/32", "eth0", true),
+                route("10.129.8.0/26", "eucabr10", false),
+            ],
             resolvers: vec!["127.0.0.53".parse().unwrap(), "10.128.0.1".parse().unwrap()],
             primary_address: "192.0.2.2".parse().ok(),
         }
@@ -154,6 +184,22 @@ mod tests {
         let space = conf.address_space.unwrap();
         assert_eq!(space.dns, Ipv4Addr::new(10, 128, 0, 1));
         assert_eq!(space.subnet, "10.129.0.0/16".parse().unwrap(), "not the resolver's");
+    }
+
+    #[test]
+    fn a_machine_that_changed_is_noticed() {
+        let path = Path::new("/f");
+        let mut document = Document::parse(TEMPLATE.as_bytes());
+        setup(&mut document, path, "/opt/eucalyptus", &facts()).unwrap();
+        let (conf, _) = Conf::from_document(path, &document).unwrap();
+        assert_eq!(doubts(&conf, &facts()), Vec::<String>::new());
+
+        let mut moved = facts();
+        moved.routes[2].net = "198.51.100.7/32".parse().unwrap();
+        moved.routes[3].device = Some("tun0".to_owned());
+        let found = doubts(&conf, &moved);
+        assert!(found[0].starts_with("CLOUD_HOST is 192.0.2.2, which is no address"), "{found:?}");
+        assert!(found[1].starts_with("VNET_SUBNET overlaps 10.129.8.0/26"), "{found:?}");
     }
 
     #[test]

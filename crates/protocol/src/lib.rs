@@ -5,6 +5,7 @@
 //! The traits are implemented by the roles themselves, by a client over mutual TLS (`transport`)
 //! and, in the simulated world, by a direct call.
 
+pub mod admin;
 mod desired;
 mod image;
 mod observed;

@@ -1,0 +1,256 @@
+//! The command line: single-dash settings as in 1.4, double-dash commands as in later versions.
+
+use crate::error::ToolError;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use types::UserName;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Parsed {
+    Help,
+    Version,
+    Invocation(Invocation),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Invocation {
+    /// The configuration file, when one is named.
+    pub(crate) file: Option<PathBuf>,
+    /// `-d`.
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Edit(Edit),
+    Check,
+    Users(UserCommand),
+}
+
+/// Changes of the file, and a look at it afterwards.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Edit {
+    /// Variables and their new values.
+    pub(crate) settings: Vec<(&'static str, String)>,
+    /// Whether to choose what is not configured.
+    pub(crate) setup: bool,
+    /// The variable to print.
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum UserCommand {
+    List,
+    Add { name: UserName, admin: bool },
+    Disable(UserName),
+    Enable(UserName),
+    Delete(UserName),
+    NewKeys(UserName),
+    Credentials { zip: PathBuf, user: UserName, force: bool },
+}
+
+/// Flags that set variables: their names, and the variable of each argument.
+const SETTINGS: &[(&[&str], &[&str])] = &[
+    (&["-d"], &["EUCALYPTUS"]),
+    (&["-cloud"], &["START_CLOUD"]),
+    (&["-cc"], &["START_CC"]),
+    (&["-nc"], &["START_NC"]),
+    (&["-nodes", "--nodes"], &["NODES"]),
+    (&["-instances", "--instances"], &["INSTANCE_PATH"]),
+    (&["-cloudp", "--cloud-port"], &["CLOUD_PORT", "CLOUD_SSL_PORT"]),
+    (&["-ccp", "--cc-port"], &["CC_PORT"]),
+    (&["-ncp", "--nc-port"], &["NC_PORT"]),
+    (&["-hypervisor", "--hypervisor"], &["HYPERVISOR"]),
+];
+
+/// Reads what follows the tool's name.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, ToolError> {
+    let text = |arg: OsString| {
+        arg.into_string().map_err(|arg| usage(format!("{} is not UTF-8 text", arg.display())))
+    };
+    let args: Vec<String> = args.into_iter().map(text).collect::<Result<_, _>>()?;
+    if args.is_empty() {
+        return Err(ToolError::NoArguments);
+    }
+    let asks = |names: &[&str]| args.iter().any(|arg| names.contains(&arg.as_str()));
+    if asks(&["-help", "--help", "-h"]) {
+        return Ok(Parsed::Help);
+    }
+    if asks(&["-version", "--version"]) {
+        return Ok(Parsed::Version);
+    }
+    let mut words = Words::default();
+    let mut rest = args.into_iter();
+    while let Some(flag) = rest.next() {
+        words.take(&flag, &mut rest)?;
+    }
+    words.finish().map(Parsed::Invocation)
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Words {
+    file: Option<PathBuf>,
+    edit: Edit,
+    check: bool,
+    users: Option<UserCommand>,
+    user: Option<UserName>,
+    admin: bool,
+    force: bool,
+}
+
+impl Words {
+    fn take(
+        &mut self,
+        flag: &str,
+        rest: &mut dyn Iterator<Item = String>,
+    ) -> Result<(), ToolError> {
+        let mut value = || rest.next().ok_or_else(|| usage(format!("{flag} needs an argument")));
+        if let Some((_, variables)) = SETTINGS.iter().find(|(names, _)| names.contains(&flag)) {
+            for variable in *variables {
+                self.edit.settings.push((variable, value()?));
+            }
+            return Ok(());
+        }
+        match flag {
+            "-name" | "--name" if self.edit.name.is_none() => self.edit.name = Some(value()?),
+            "-name" | "--name" => return Err(usage("-name can be used once".to_owned())),
+            "--setup" => self.edit.setup = true,
+            "--check" => self.check = true,
+            "--admin" => self.admin = true,
+            "--force" => self.force = true,
+            "--user" => self.user = Some(user_name(&value()?)?),
+            "--list-users" => return self.users(UserCommand::List),
+            "--add-user" => {
+                let name = user_name(&value()?)?;
+                return self.users(UserCommand::Add { name, admin: false });
+            }
+            "--disable-user" => return self.users(UserCommand::Disable(user_name(&value()?)?)),
+            "--enable-user" => return self.users(UserCommand::Enable(user_name(&value()?)?)),
+            "--delete-user" => return self.users(UserCommand::Delete(user_name(&value()?)?)),
+            "--new-keys" => return self.users(UserCommand::NewKeys(user_name(&value()?)?)),
+            "--get-credentials" => {
+                let (zip, user) = (PathBuf::from(value()?), user_name("admin")?);
+                return self.users(UserCommand::Credentials { zip, user, force: false });
+            }
+            _ if flag.starts_with('-') => return Err(usage(format!("{flag} is not known"))),
+            _ if self.file.is_none() => self.file = Some(PathBuf::from(flag)),
+            _ => return Err(usage(format!("{flag} is one argument too many"))),
+        }
+        Ok(())
+    }
+
+    fn users(&mut self, command: UserCommand) -> Result<(), ToolError> {
+        match self.users.replace(command) {
+            None => Ok(()),
+            Some(_) => Err(usage("one user command at a time".to_owned())),
+        }
+    }
+
+    fn finish(mut self) -> Result<Invocation, ToolError> {
+        let edits = self.edit != Edit::default();
+        let commands = [edits, self.check, self.users.is_some()];
+        if commands.iter().filter(|given| **given).count() > 1 {
+            return Err(usage("settings, --check and user commands exclude each other".to_owned()));
+        }
+        self.apply_options()?;
+        let is_directory = |(variable, _): &&(&str, String)| *variable == "EUCALYPTUS";
+        let directory = self.edit.settings.iter().find(is_directory).map(|(_, dir)| dir.into());
+        let command = match (self.users, self.check, edits) {
+            (Some(users), _, _) => Command::Users(users),
+            (None, true, _) => Command::Check,
+            (None, false, true) => Command::Edit(self.edit),
+            (None, false, false) => return Err(usage("nothing is asked".to_owned())),
+        };
+        Ok(Invocation { file: self.file, directory, command })
+    }
+
+    /// Gives `--admin`, `--user` and `--force` to the command that knows them.
+    fn apply_options(&mut self) -> Result<(), ToolError> {
+        let (mut is_add, mut is_credentials) = (false, false);
+        match &mut self.users {
+            Some(UserCommand::Add { admin, .. }) => {
+                (*admin, is_add) = (self.admin, true);
+            }
+            Some(UserCommand::Credentials { user, force, .. }) => {
+                (*force, is_credentials) = (self.force, true);
+                *user = self.user.take().unwrap_or_else(|| user.clone());
+            }
+            _ => {}
+        }
+        if self.admin && !is_add {
+            return Err(usage("--admin belongs to --add-user".to_owned()));
+        }
+        if (self.force || self.user.is_some()) && !is_credentials {
+            return Err(usage("--user and --force belong to --get-credentials".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+fn user_name(text: &str) -> Result<UserName, ToolError> {
+    text.parse().map_err(|wrong: types::InvalidName| usage(wrong.to_string()))
+}
+
+fn usage(text: String) -> ToolError {
+    ToolError::Usage(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Invocation, String> {
+        match parse(line.split('|').filter(|w| !w.is_empty()).map(OsString::from)) {
+            Ok(Parsed::Invocation(invocation)) => Ok(invocation),
+            Ok(other) => panic!("{line}: {other:?}"),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn the_guides_combination_of_settings_is_understood() {
+        let asked = parsed("-cc|N|-cloud|N|-nc|Y|-instances|/usr/local/instances|/etc/f").unwrap();
+        let settings = [
+            ("START_CC", "N"),
+            ("START_CLOUD", "N"),
+            ("START_NC", "Y"),
+            ("INSTANCE_PATH", "/usr/local/instances"),
+        ];
+        let settings = settings.map(|(key, value)| (key, value.to_owned())).to_vec();
+        assert_eq!(asked.file, Some("/etc/f".into()));
+        assert_eq!(asked.command, Command::Edit(Edit { settings, ..Edit::default() }));
+    }
+
+    #[test]
+    fn options_reach_the_command_they_belong_to() {
+        let name: UserName = "alice".parse().unwrap();
+        let add = parsed("--add-user|alice|--admin").unwrap().command;
+        assert_eq!(add, Command::Users(UserCommand::Add { name: name.clone(), admin: true }));
+        let zip = parsed("--force|--get-credentials|a.zip|--user|alice").unwrap().command;
+        let expected = UserCommand::Credentials { zip: "a.zip".into(), user: name, force: true };
+        assert_eq!(zip, Command::Users(expected));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for (line, expected) in [
+            ("", "nothing to do"),
+            ("/etc/f", "nothing is asked"),
+            ("-cc", "-cc needs an argument"),
+            ("-cloudp|8773", "-cloudp needs an argument"),
+            ("-frobnicate", "-frobnicate is not known"),
+            ("-cc|N|f|g", "g is one argument too many"),
+            ("-name|A|-name|B", "once"),
+            ("--check|-cc|N", "exclude each other"),
+            ("--list-users|--add-user|bob", "one user command at a time"),
+            ("--add-user|../bob", "user name \"../bob\" is not valid"),
+            ("--list-users|--admin", "--admin belongs to --add-user"),
+            ("--add-user|bob|--force", "belong to --get-credentials"),
+        ] {
+            let text = parsed(line).expect_err(line);
+            assert!(text.contains(expected), "{line}: {text}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What can go wrong, for the administrator.
+
+use std::path::PathBuf;
+
+/// Why the tool failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ToolError {
+    /// Nothing was asked; the usage is shown, as 1.4 did.
+    #[error("nothing to do")]
+    NoArguments,
+    /// The command line cannot be understood.
+    #[error("{0}; euca_conf --help shows what there is")]
+    Usage(String),
+    /// The configuration cannot be read, written or used.
+    #[error(transparent)]
+    Conf(#[from] conf::ConfError),
+    /// A variable is not in the file.
+    #[error("{variable} is not set in {}", file.display())]
+    NotSet { variable: String, file: PathBuf },
+    /// The directory of -d is not there.
+    #[error("-d {}: there is no such directory; make it first", .0.display())]
+    NoDirectory(PathBuf),
+    /// A directory of the installation cannot be made.
+    #[error("cannot make {}: {source}", path.display())]
+    MakeDirectory { path: PathBuf, source: std::io::Error },
+    /// The zip is there already.
+    #[error("{} is there already; choose another name, or --force to overwrite it", .0.display())]
+    ZipExists(PathBuf),
+    /// The zip cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    WriteZip { path: PathBuf, source: std::io::Error },
+    /// The cloud controller does not listen.
+    #[error(
+        "the cloud controller does not run on this machine (nothing listens at {}); start it with: \
+         eucalyptus start, or run this on the machine where it runs", .0.display()
+    )]
+    CloudAway(PathBuf),
+    /// The socket is root's.
+    #[error("only root may manage users (no permission for {}); try sudo", .0.display())]
+    NotRoot(PathBuf),
+    /// The conversation with the cloud controller broke.
+    #[error("the cloud controller did not answer properly: {0}; see cloud-output.log")]
+    Conversation(String),
+    /// The cloud controller said no.
+    #[error("{0}")]
+    Refused(String),
+    /// The output cannot be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] std::io::Error),
+}

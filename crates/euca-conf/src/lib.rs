@@ -1,0 +1,67 @@
+//! `euca_conf`: edits `eucalyptus.conf` with the flags of the guides, sets a new machine up, and
+//! manages the cloud's users through the cloud controller's socket.
+
+mod args;
+mod check;
+mod edit;
+mod error;
+mod socket;
+mod users;
+
+use args::{Command, Invocation, Parsed};
+use error::ToolError;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = include_str!("usage.txt");
+
+/// What the tool takes from its surroundings.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    /// EUCALYPTUS, the root directory.
+    pub root: Option<OsString>,
+}
+
+/// Runs the tool. `args` is what follows its name. Returns 0, or 1 after an error was told to
+/// `err`.
+pub fn run(
+    args: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> ExitCode {
+    let done = args::parse(args).and_then(|parsed| match parsed {
+        Parsed::Help => Ok(out.write_all(USAGE.as_bytes())?),
+        Parsed::Version => Ok(writeln!(out, "euca_conf {}", env!("CARGO_PKG_VERSION"))?),
+        Parsed::Invocation(invocation) => invoke(&invocation, environment, out, err),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // nobody is left to tell when this fails too
+            let _ = match error {
+                ToolError::NoArguments => err.write_all(USAGE.as_bytes()),
+                error => writeln!(err, "euca_conf: {error}"),
+            };
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn invoke(
+    invocation: &Invocation,
+    environment: &Environment,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<(), ToolError> {
+    let root = invocation.directory.clone().map(PathBuf::into_os_string);
+    let root = root.or_else(|| environment.root.clone()).filter(|root| !root.is_empty());
+    let file = invocation.file.clone().unwrap_or_else(|| conf::default_path(root.as_deref()));
+    match &invocation.command {
+        Command::Edit(edit) => edit::edit(&file, root.as_deref(), edit, out),
+        Command::Check => check::check(&file, out, err),
+        Command::Users(command) => users::manage(&file, command, out),
+    }
+}

@@ -1,0 +1,58 @@
+//! The administrator's interface: JSON over HTTP on a unix socket that only root can open
+//! (`conf::Layout::cloud_socket`). Served by the cloud controller, called by `euca_conf`.
+//!
+//! | Method and path | Body | Answer |
+//! |---|---|---|
+//! | `GET /v1/users` | | list of [`User`], by name |
+//! | `POST /v1/users` | [`NewUser`] | [`User`]; 409 when the name is taken |
+//! | `POST /v1/users/NAME/disable`, `/enable` | | [`User`] |
+//! | `POST /v1/users/NAME/keys` | | [`AccessKeys`], new ones; the old ones end |
+//! | `POST /v1/users/NAME/credentials` | | `application/zip` with a new certificate |
+//! | `DELETE /v1/users/NAME` | | 204; 409 while anything is owned |
+//!
+//! Every failure answers [`Failure`] with a fitting status.
+
+use serde::{Deserialize, Serialize};
+use types::{AccountId, Secret, UserName};
+
+/// Where the users are.
+pub const USERS: &str = "/v1/users";
+
+/// A user of the cloud.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// The name.
+    pub name: UserName,
+    /// The account number that EC2 and S3 show.
+    pub account: AccountId,
+    /// Whether the user administers the cloud.
+    pub admin: bool,
+    /// Whether the user's keys and certificates are accepted.
+    pub enabled: bool,
+}
+
+/// A user to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewUser {
+    /// The name.
+    pub name: UserName,
+    /// Whether the user administers the cloud.
+    #[serde(default)]
+    pub admin: bool,
+}
+
+/// What signs a user's requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessKeys {
+    /// The access key, which is sent with requests.
+    pub access_key: String,
+    /// The secret key, which never is.
+    pub secret_key: Secret<String>,
+}
+
+/// Why a request failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// One sentence for the administrator.
+    pub message: String,
+}
