@@ -15,6 +15,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// The names under which this tool is called.
+pub const NAMES: &[&str] = &["euca_conf", "euca-conf"];
+
 const USAGE: &str = include_str!("usage.txt");
 
 /// What the tool takes from its surroundings.
