@@ -27,6 +27,12 @@ pub struct Environment {
     pub root: Option<OsString>,
 }
 
+/// Runs the tool in this process' surroundings. `args` is what follows its name.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let environment = Environment { root: std::env::var_os("EUCALYPTUS") };
+    run(args, &environment, &mut std::io::stdout().lock(), &mut std::io::stderr().lock())
+}
+
 /// Runs the tool. `args` is what follows its name. Returns 0, or 1 after an error was told to
 /// `err`.
 pub fn run(
