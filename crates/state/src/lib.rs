@@ -1,1 +1,34 @@
-//! Not written yet.
+//! What the cloud must never forget, and the only place that speaks SQL.
+//!
+//! Every function of [`State`] is one whole transaction, named after what it decides. Writes go
+//! through one writer that gathers those waiting into one commit (an fsync costs more than the
+//! transaction itself); an answer is given only once the commit is on disk. Reads come from a
+//! small pool and see committed states only. Times are arguments: this crate has no clock.
+
+mod admission;
+mod clusters;
+mod database;
+mod desired;
+mod error;
+mod fields;
+mod fold;
+mod groups;
+mod images;
+mod instances;
+mod key_pairs;
+mod launch;
+mod networks;
+mod observed;
+mod run;
+mod settings;
+mod users;
+mod writer;
+
+pub use clusters::{Cluster, ClusterConfig, Node, TypeCapacity};
+pub use database::State;
+pub use error::{Error, Result};
+pub use images::{Image, NewImage};
+pub use instances::{Instance, InstanceFilter, Reservation, StateChange};
+pub use run::{RunOutcome, RunRequest};
+pub use settings::Settings;
+pub use users::{Certificate, NewUser, User};

@@ -1,0 +1,162 @@
+//! The desired state of a cluster, built in one consistent read.
+
+use crate::clusters::generation;
+use crate::database::{Connection, Row, State};
+use crate::error::Result;
+use crate::fields::{Fields, corrupt};
+use crate::images::reference;
+use crate::instances::{goal, tag};
+use crate::networks::router;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use protocol::{
+    ClusterDesired, IngressRule, InstanceDesired, InstanceKey, NetworkDesired, Nic, RuleSource,
+};
+use std::collections::HashMap;
+use types::{ClusterName, GroupId, GroupName, InstanceId, MacAddr, PortRange, Protocol};
+
+const INSTANCES: &str = "
+    SELECT instances.*, users.name AS user_name, reservations.user_data,
+        root.location AS root_location, root.digest AS root_digest,
+        root.size_bytes AS root_size,
+        eki.location AS kernel_location, eki.digest AS kernel_digest,
+        eki.size_bytes AS kernel_size,
+        eri.location AS ramdisk_location, eri.digest AS ramdisk_digest,
+        eri.size_bytes AS ramdisk_size
+    FROM instances
+    JOIN users ON users.account = instances.account
+    JOIN reservations ON reservations.id = instances.reservation
+    JOIN images root ON root.id = instances.image
+    LEFT JOIN images eki ON eki.id = instances.kernel
+    LEFT JOIN images eri ON eri.id = instances.ramdisk
+    WHERE instances.cluster = $1 AND instances.state <> 'terminated'
+    ORDER BY instances.admitted, instances.launch_index";
+
+const GROUPS: &str = "
+    SELECT reservation, group_name FROM reservation_groups WHERE reservation IN
+        (SELECT reservation FROM instances WHERE cluster = $1 AND state <> 'terminated')
+    ORDER BY reservation, position";
+
+const NETWORKS: &str = "
+    SELECT networks.tag, networks.subnet, networks.group_id, security_groups.name AS group_name,
+        security_groups.account, users.name AS user_name
+    FROM networks
+    JOIN security_groups ON security_groups.id = networks.group_id
+    JOIN users ON users.account = security_groups.account
+    WHERE networks.cluster = $1 ORDER BY networks.tag";
+
+const RULES: &str = "
+    SELECT group_id, protocol, from_port, to_port, cidr, source_account, source_group
+    FROM ingress_rules WHERE group_id IN (SELECT group_id FROM networks WHERE cluster = $1)
+    ORDER BY group_id, protocol, from_port, to_port, cidr, source_account, source_group";
+
+impl State {
+    /// All that a cluster should run. `image_source` is the `host:port` at which its nodes fetch
+    /// images.
+    ///
+    /// # Errors
+    /// [`Error::ClusterNotFound`](crate::Error::ClusterNotFound).
+    pub async fn cluster_desired(
+        &self,
+        cluster: &ClusterName,
+        image_source: &str,
+    ) -> Result<ClusterDesired> {
+        let mut snapshot = self.snapshot().await?;
+        Ok(ClusterDesired {
+            generation: generation(&mut snapshot, cluster).await?,
+            cluster: cluster.clone(),
+            image_source: image_source.to_owned(),
+            instances: instances(&mut snapshot, cluster).await?,
+            networks: networks(&mut snapshot, cluster).await?,
+        })
+    }
+}
+
+async fn rows(db: &mut Connection, query: &'static str, cluster: &ClusterName) -> Result<Vec<Row>> {
+    Ok(sqlx::query(query).bind(cluster.as_str()).fetch_all(db).await?)
+}
+
+async fn instances(db: &mut Connection, cluster: &ClusterName) -> Result<Vec<InstanceDesired>> {
+    let mut groups: HashMap<String, Vec<GroupName>> = HashMap::new();
+    for row in rows(db, GROUPS, cluster).await? {
+        groups.entry(row.text("reservation")?).or_default().push(row.parsed("group_name")?);
+    }
+    let instances = rows(db, INSTANCES, cluster).await?;
+    instances.iter().map(|row| instance(row, &groups)).collect()
+}
+
+fn instance(row: &Row, groups: &HashMap<String, Vec<GroupName>>) -> Result<InstanceDesired> {
+    let id: InstanceId = row.parsed("id")?;
+    Ok(InstanceDesired {
+        id,
+        goal: goal(row)?,
+        reboots: row.number("reboots")?,
+        reservation: row.parsed("reservation")?,
+        launch_index: row.number("launch_index")?,
+        launch_time: row.time("launch_ms")?,
+        account: row.parsed("account")?,
+        user: row.parsed("user_name")?,
+        groups: groups.get(&row.text("reservation")?).cloned().unwrap_or_default(),
+        vm_type: row.text("vm_type")?,
+        figures: row.figures()?,
+        root: reference(row, ["image", "root_location", "root_digest", "root_size"])?
+            .ok_or_else(|| corrupt("image", "missing"))?,
+        kernel: reference(row, ["kernel", "kernel_location", "kernel_digest", "kernel_size"])?,
+        ramdisk: reference(row, ["ramdisk", "ramdisk_location", "ramdisk_digest", "ramdisk_size"])?,
+        key: key(row)?,
+        user_data: BASE64
+            .decode(row.text("user_data")?)
+            .map_err(|problem| corrupt("user_data", problem))?,
+        nic: Nic {
+            mac: MacAddr::of_instance(id),
+            ip: row.parsed("ip")?,
+            tag: tag(row)?,
+            public_ip: None,
+        },
+    })
+}
+
+fn key(row: &Row) -> Result<Option<InstanceKey>> {
+    let Some(name) = row.maybe("key_name")? else { return Ok(None) };
+    Ok(Some(InstanceKey { name, public_key: row.text("public_key")? }))
+}
+
+async fn networks(db: &mut Connection, cluster: &ClusterName) -> Result<Vec<NetworkDesired>> {
+    let mut rules: HashMap<GroupId, Vec<IngressRule>> = HashMap::new();
+    for row in rows(db, RULES, cluster).await? {
+        rules.entry(row.parsed("group_id")?).or_default().push(rule(&row)?);
+    }
+    let networks = rows(db, NETWORKS, cluster).await?;
+    networks.iter().map(|row| network(row, &mut rules)).collect()
+}
+
+fn network(row: &Row, rules: &mut HashMap<GroupId, Vec<IngressRule>>) -> Result<NetworkDesired> {
+    let group_id = row.parsed("group_id")?;
+    let subnet = row.parsed("subnet")?;
+    Ok(NetworkDesired {
+        tag: tag(row)?,
+        account: row.parsed("account")?,
+        user: row.parsed("user_name")?,
+        group: row.parsed("group_name")?,
+        group_id,
+        subnet,
+        router: router(subnet),
+        ingress: rules.remove(&group_id).unwrap_or_default(),
+    })
+}
+
+/// A row of `ingress_rules`.
+pub(crate) fn rule(row: &Row) -> Result<IngressRule> {
+    let protocol = Protocol::parse(&row.text("protocol")?)
+        .map_err(|problem| corrupt("protocol", problem))?;
+    let source = if row.text("cidr")?.is_empty() {
+        RuleSource::Group {
+            account: row.parsed("source_account")?,
+            group: row.parsed("source_group")?,
+        }
+    } else {
+        RuleSource::Cidr(row.parsed("cidr")?)
+    };
+    let ports = PortRange { from: row.number("from_port")?, to: row.number("to_port")? };
+    Ok(IngressRule { protocol, ports, source })
+}

@@ -1,0 +1,205 @@
+//! Why a transaction was refused or failed.
+
+use std::sync::Arc;
+use types::{
+    ClusterName, GroupName, ImageId, InstanceId, KeyName, UserName,
+};
+
+/// The result of every function of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a transaction was refused or failed. Nothing of it was kept.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The configured database is of a kind that this version cannot use.
+    #[error(
+        "a database of kind \"{kind}\" is not supported: this version keeps its state in SQLite; \
+         use sqlite:PATH"
+    )]
+    UnsupportedDatabase {
+        /// The scheme of the URL; the rest may hold a password.
+        kind: String,
+    },
+    /// The database was written by a later version.
+    #[error(
+        "the database has schema version {found} and this version knows {known}: run the newer \
+         version that made it, or restore the backup from before the upgrade"
+    )]
+    NewerSchema {
+        /// What the database has.
+        found: i64,
+        /// The newest that this version knows.
+        known: i64,
+    },
+    /// More writes wait than the queue holds.
+    #[error("too many changes are waiting to be stored; try again in a moment")]
+    Overloaded,
+    /// The database failed.
+    #[error("the database failed: {0}; check free space and permissions of its directory")]
+    Database(Arc<sqlx::Error>),
+    /// A stored value is not what this crate writes.
+    #[error("the database holds an invalid value in column {column}: {problem}")]
+    Corrupt {
+        /// The column.
+        column: &'static str,
+        /// What is wrong with the value.
+        problem: String,
+    },
+    /// The operating system gave no randomness for an id.
+    #[error("no randomness from the operating system: {0}")]
+    Randomness(String),
+
+    /// There is no such user.
+    #[error("there is no user \"{0}\"")]
+    UserNotFound(String),
+    /// The name is taken.
+    #[error("there is already a user \"{0}\"")]
+    UserExists(UserName),
+    /// The user still owns things.
+    #[error("user \"{user}\" still owns {owned}; remove these first")]
+    UserOwns {
+        /// The user.
+        user: UserName,
+        /// What they own, counted ("2 live instances, 1 image").
+        owned: String,
+    },
+    /// The last enabled administrator cannot be disabled or deleted.
+    #[error("user \"{0}\" is the last enabled administrator and cannot be disabled or deleted")]
+    LastAdministrator(UserName),
+    /// The access key or certificate is in use already.
+    #[error("that access key or certificate belongs to a user already")]
+    CredentialExists,
+
+    /// There is no such image, or the caller may not know of it.
+    #[error("the image \"{0}\" does not exist")]
+    ImageNotFound(ImageId),
+    /// An id of one kind of image stands where another kind is wanted.
+    #[error("\"{id}\" is not the id of a {wanted} image")]
+    ImageKindWrong {
+        /// The id.
+        id: ImageId,
+        /// The kind that is wanted: machine, kernel or ramdisk.
+        wanted: &'static str,
+    },
+    /// Neither the request, nor the image, nor the settings name a kernel.
+    #[error(
+        "unable to determine the required kernel image: name one at launch, register the image \
+         with one, or set the default kernel"
+    )]
+    KernelMissing,
+    /// The caller sees the thing but may not change it.
+    #[error("only the owner of image \"{0}\" or an administrator may change it")]
+    ImageNotOwned(ImageId),
+
+    /// There is no such VM type.
+    #[error("instance type does not exist: {0}")]
+    VmTypeNotFound(String),
+    /// There is no such cluster.
+    #[error("the availability zone \"{0}\" does not exist")]
+    ClusterNotFound(ClusterName),
+    /// No cluster is registered yet.
+    #[error("no cluster is registered yet")]
+    NoCluster,
+    /// The nodes have no room for as many as are wanted at least.
+    #[error(
+        "not enough capacity: {wanted} of {vm_type} wanted, {available} available in {place}"
+    )]
+    NoCapacity {
+        /// The VM type.
+        vm_type: String,
+        /// The least number that was asked for.
+        wanted: u32,
+        /// How many would fit in the cluster that has most room.
+        available: u64,
+        /// The zone that was asked for, or "any zone".
+        place: String,
+    },
+    /// The group's network has not enough free addresses.
+    #[error(
+        "not enough addresses: {wanted} wanted, {available} free in the network of group \
+         \"{group}\" (VNET_ADDRSPERNET sets its size)"
+    )]
+    AddressesExhausted {
+        /// The group.
+        group: GroupName,
+        /// The least number that was asked for.
+        wanted: u32,
+        /// How many are free.
+        available: usize,
+    },
+    /// Every network of the cluster's subnet is in use.
+    #[error(
+        "all {in_use} networks of cluster \"{cluster}\" are in use: a group gets one with its \
+         first instance; terminate the instances of a group, or enlarge VNET_SUBNET"
+    )]
+    NetworksExhausted {
+        /// The cluster.
+        cluster: ClusterName,
+        /// How many networks are in use.
+        in_use: usize,
+    },
+    /// A client token was used again with other parameters.
+    #[error("the client token was used before with different parameters")]
+    TokenMismatch,
+
+    /// There is no such instance, or the caller may not know of it.
+    #[error("the instance \"{0}\" does not exist")]
+    InstanceNotFound(InstanceId),
+    /// The instance is being removed or gone.
+    #[error("the instance \"{id}\" is {state}")]
+    InstanceNotRunning {
+        /// The instance.
+        id: InstanceId,
+        /// Its state.
+        state: &'static str,
+    },
+
+    /// There is no such key pair.
+    #[error("the key pair \"{0}\" does not exist")]
+    KeyPairNotFound(KeyName),
+    /// The name is taken.
+    #[error("the key pair \"{0}\" already exists")]
+    KeyPairExists(KeyName),
+
+    /// An account or a group has as much of something as it may have.
+    #[error("the limit of {most} for {what} is reached")]
+    LimitReached {
+        /// What is limited.
+        what: &'static str,
+        /// The limit.
+        most: i64,
+    },
+
+    /// There is no such security group.
+    #[error("the security group \"{0}\" does not exist")]
+    GroupNotFound(String),
+    /// The name is taken.
+    #[error("the security group \"{0}\" already exists")]
+    GroupExists(GroupName),
+    /// Instances or rules refer to the group.
+    #[error("the security group \"{group}\" is in use by {user}")]
+    GroupInUse {
+        /// The group.
+        group: GroupName,
+        /// What uses it.
+        user: String,
+    },
+    /// The rule is there already.
+    #[error("the specified rule already exists")]
+    RuleExists,
+    /// There is no such rule.
+    #[error("the specified rule does not exist in this security group")]
+    RuleNotFound,
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}
+
+impl From<getrandom::Error> for Error {
+    fn from(error: getrandom::Error) -> Self {
+        Self::Randomness(error.to_string())
+    }
+}

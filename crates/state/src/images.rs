@@ -1,0 +1,317 @@
+//! Registered images and who may launch them.
+
+use crate::database::{Connection, Row, State};
+use crate::error::{Error, Result};
+use crate::fields::{Fields, column, corrupt};
+use crate::settings;
+use crate::users::User;
+use protocol::Digest;
+use types::{AccountId, ImageId, ImageKind, Timestamp};
+
+/// A registered image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Its id, which also says whether it is a machine image, a kernel or a ramdisk.
+    pub id: ImageId,
+    /// Its owner.
+    pub account: AccountId,
+    /// `bucket/manifest`, as registered.
+    pub location: String,
+    /// Its architecture, such as `x86_64`.
+    pub architecture: String,
+    /// SHA-256 of the decrypted bytes.
+    pub digest: Digest,
+    /// Length of the decrypted bytes.
+    pub size: u64,
+    /// The kernel that it was bundled with.
+    pub kernel: Option<ImageId>,
+    /// The ramdisk that it was bundled with.
+    pub ramdisk: Option<ImageId>,
+    /// Whether everybody may launch it.
+    pub public: bool,
+    /// False once deregistered; such an image is only seen through instances that use it.
+    pub registered: bool,
+    /// When it was registered.
+    pub registered_at: Timestamp,
+}
+
+/// An image to be registered.
+#[derive(Debug, Clone)]
+pub struct NewImage {
+    /// What it is used as.
+    pub kind: ImageKind,
+    /// Its owner.
+    pub account: AccountId,
+    /// `bucket/manifest`.
+    pub location: String,
+    /// Its architecture.
+    pub architecture: String,
+    /// SHA-256 of the decrypted bytes.
+    pub digest: Digest,
+    /// Length of the decrypted bytes.
+    pub size: u64,
+    /// The kernel that it wants.
+    pub kernel: Option<ImageId>,
+    /// The ramdisk that it wants.
+    pub ramdisk: Option<ImageId>,
+    /// Whether everybody may launch it.
+    pub public: bool,
+}
+
+/// The statement that reads images, with the given condition.
+macro_rules! select_images {
+    ($condition:literal) => {
+        concat!(
+            "SELECT id, account, location, architecture, digest, size_bytes, kernel, ramdisk,
+             public, registered, registered_ms FROM images ",
+            $condition
+        )
+    };
+}
+
+impl State {
+    /// Registers an image under a new id.
+    ///
+    /// # Errors
+    /// [`Error::ImageNotFound`] when its kernel or ramdisk is not registered or not launchable by
+    /// its owner, [`Error::ImageKindWrong`] when they are no kernel or ramdisk.
+    pub async fn register_image(&self, new: NewImage, now: Timestamp) -> Result<Image> {
+        self.write(move |db| Box::pin(register(db, new, now))).await
+    }
+
+    /// Ends the registration of an image. Instances that use it are not touched. Default kernel
+    /// and ramdisk are unset when it was that.
+    ///
+    /// # Errors
+    /// [`Error::ImageNotFound`] when `user` may not see it, [`Error::ImageNotOwned`] when `user`
+    /// may see it but is neither owner nor administrator.
+    pub async fn deregister_image(&self, id: ImageId, user: User) -> Result<Image> {
+        self.write(move |db| Box::pin(deregister(db, id, user))).await
+    }
+
+    /// Every registered image that `user` may see: all for an administrator; for others their
+    /// own, public ones, and those with a launch permission for them. By id.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn images_for(&self, user: &User) -> Result<Vec<Image>> {
+        let rows = sqlx::query(select_images!(
+            "WHERE registered = 1 AND ($2 = 1 OR public = 1 OR account = $1 OR id IN
+             (SELECT image FROM launch_permissions WHERE account = $1)) ORDER BY id"
+        ))
+        .bind(user.account.to_string())
+        .bind(i64::from(user.admin))
+        .fetch_all(&mut *self.snapshot().await?)
+        .await?;
+        rows.iter().map(image).collect()
+    }
+
+    /// The accounts to which launch permission was given by number, in order.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn launch_permissions(&self, id: ImageId) -> Result<Vec<AccountId>> {
+        let rows =
+            sqlx::query("SELECT account FROM launch_permissions WHERE image = $1 ORDER BY account")
+                .bind(id.to_string())
+                .fetch_all(&mut *self.snapshot().await?)
+                .await?;
+        rows.iter().map(|row| row.parsed("account")).collect()
+    }
+
+    /// Sets who may launch an image: everybody or not, and the accounts named.
+    ///
+    /// # Errors
+    /// As [`deregister_image`](Self::deregister_image); [`Error::UserNotFound`] for an account
+    /// that does not exist.
+    pub async fn set_launch_permissions(
+        &self,
+        id: ImageId,
+        user: User,
+        public: bool,
+        accounts: Vec<AccountId>,
+    ) -> Result<()> {
+        self.write(move |db| Box::pin(set_permissions(db, id, user, public, accounts))).await
+    }
+
+    /// The digests that a registered image or a live instance needs. Files of others may go.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn digests_in_use(&self) -> Result<Vec<Digest>> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT digest FROM images WHERE registered = 1 OR id IN
+                 (SELECT image FROM instances WHERE state <> 'terminated'
+                  UNION SELECT kernel FROM instances WHERE state <> 'terminated'
+                  UNION SELECT ramdisk FROM instances WHERE state <> 'terminated')",
+        )
+        .fetch_all(&mut *self.snapshot().await?)
+        .await?;
+        rows.iter().map(|row| row.parsed("digest")).collect()
+    }
+}
+
+/// The registered image with this id, if `user` may launch it.
+pub(crate) async fn launchable(db: &mut Connection, id: ImageId, user: &User) -> Result<Image> {
+    let row = sqlx::query(select_images!(
+        "WHERE id = $3 AND registered = 1 AND ($2 = 1 OR public = 1 OR account = $1 OR id IN
+         (SELECT image FROM launch_permissions WHERE account = $1))"
+    ))
+    .bind(user.account.to_string())
+    .bind(i64::from(user.admin))
+    .bind(id.to_string())
+    .fetch_optional(db)
+    .await?;
+    row.as_ref().map_or(Err(Error::ImageNotFound(id)), image)
+}
+
+/// As [`launchable`], for an image that must be of this kind.
+pub(crate) async fn launchable_as(
+    db: &mut Connection,
+    kind: ImageKind,
+    id: ImageId,
+    user: &User,
+) -> Result<Image> {
+    if id.kind() != kind {
+        return Err(Error::ImageKindWrong { id, wanted: kind.as_str() });
+    }
+    launchable(db, id, user).await
+}
+
+fn image(row: &Row) -> Result<Image> {
+    Ok(Image {
+        id: row.parsed("id")?,
+        account: row.parsed("account")?,
+        location: row.text("location")?,
+        architecture: row.text("architecture")?,
+        digest: row.parsed("digest")?,
+        size: row.number("size_bytes")?,
+        kernel: row.maybe("kernel")?,
+        ramdisk: row.maybe("ramdisk")?,
+        public: row.flag("public")?,
+        registered: row.flag("registered")?,
+        registered_at: row.time("registered_ms")?,
+    })
+}
+
+async fn register(db: &mut Connection, new: NewImage, now: Timestamp) -> Result<Image> {
+    let owner = crate::users::by_account(db, new.account).await?;
+    for (kind, id) in [(ImageKind::Kernel, new.kernel), (ImageKind::Ramdisk, new.ramdisk)] {
+        if let Some(id) = id {
+            launchable_as(db, kind, id, &owner).await?;
+        }
+    }
+    let id = unused_id(db, new.kind).await?;
+    sqlx::query(
+        "INSERT INTO images (id, account, location, architecture, digest, size_bytes, kernel,
+             ramdisk, public, registered, registered_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10)",
+    )
+    .bind(id.to_string())
+    .bind(new.account.to_string())
+    .bind(&new.location)
+    .bind(&new.architecture)
+    .bind(new.digest.to_string())
+    .bind(column(new.size))
+    .bind(new.kernel.map(|id| id.to_string()))
+    .bind(new.ramdisk.map(|id| id.to_string()))
+    .bind(i64::from(new.public))
+    .bind(now.millis())
+    .execute(&mut *db)
+    .await?;
+    launchable(db, id, &owner).await
+}
+
+async fn unused_id(db: &mut Connection, kind: ImageKind) -> Result<ImageId> {
+    loop {
+        let id = ImageId::random(kind)?;
+        let row = sqlx::query("SELECT id FROM images WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&mut *db)
+            .await?;
+        if row.is_none() {
+            return Ok(id);
+        }
+    }
+}
+
+/// The image, if `user` may change it.
+async fn changeable(db: &mut Connection, id: ImageId, user: &User) -> Result<Image> {
+    let image = launchable(db, id, user).await?;
+    if !user.admin && image.account != user.account {
+        return Err(Error::ImageNotOwned(id));
+    }
+    Ok(image)
+}
+
+async fn deregister(db: &mut Connection, id: ImageId, user: User) -> Result<Image> {
+    let image = changeable(db, id, &user).await?;
+    settings::unset_image(db, id).await?;
+    sqlx::query("DELETE FROM launch_permissions WHERE image = $1")
+        .bind(id.to_string())
+        .execute(&mut *db)
+        .await?;
+    sqlx::query("UPDATE images SET registered = 0 WHERE id = $1")
+        .bind(id.to_string())
+        .execute(&mut *db)
+        .await?;
+    purge_unreferenced(db).await?;
+    Ok(Image { registered: false, ..image })
+}
+
+/// Deletes the rows of deregistered images that no instance refers to any more.
+pub(crate) async fn purge_unreferenced(db: &mut Connection) -> Result<()> {
+    sqlx::query(
+        "DELETE FROM images WHERE registered = 0
+         AND NOT EXISTS (SELECT 1 FROM instances WHERE instances.image = images.id
+             OR instances.kernel = images.id OR instances.ramdisk = images.id)",
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+async fn set_permissions(
+    db: &mut Connection,
+    id: ImageId,
+    user: User,
+    public: bool,
+    accounts: Vec<AccountId>,
+) -> Result<()> {
+    changeable(db, id, &user).await?;
+    sqlx::query("UPDATE images SET public = $1 WHERE id = $2")
+        .bind(i64::from(public))
+        .bind(id.to_string())
+        .execute(&mut *db)
+        .await?;
+    sqlx::query("DELETE FROM launch_permissions WHERE image = $1")
+        .bind(id.to_string())
+        .execute(&mut *db)
+        .await?;
+    for account in accounts {
+        crate::users::by_account(db, account).await?;
+        sqlx::query(
+            "INSERT INTO launch_permissions (image, account) VALUES ($1, $2)
+             ON CONFLICT (image, account) DO NOTHING",
+        )
+        .bind(id.to_string())
+        .bind(account.to_string())
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+/// The columns of one image, in a join under a prefix, as a node is told of it.
+pub(crate) fn reference(
+    row: &Row,
+    [id, location, digest, size]: [&'static str; 4],
+) -> Result<Option<protocol::ImageRef>> {
+    let Some(id) = row.maybe(id)? else { return Ok(None) };
+    Ok(Some(protocol::ImageRef {
+        id,
+        location: row.text(location)?,
+        digest: row.maybe(digest)?.ok_or_else(|| corrupt(digest, "missing"))?,
+        size: row.number(size)?,
+    }))
+}

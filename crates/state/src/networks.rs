@@ -1,0 +1,117 @@
+//! Group networks: a tag and a subnet for each security group that has a live instance.
+
+use crate::clusters::{self, ClusterConfig};
+use crate::database::{Connection, Row};
+use crate::error::{Error, Result};
+use crate::fields::Fields;
+use crate::instances::tag;
+use ipnet::Ipv4Net;
+use netplan::GroupSubnet;
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use types::{ClusterName, GroupId, NetworkTag};
+
+/// The network of a group: the one it has, or a new one at the lowest free tag.
+pub(crate) async fn of_group(
+    db: &mut Connection,
+    cluster: &ClusterConfig,
+    group: GroupId,
+) -> Result<GroupSubnet> {
+    let row = sqlx::query("SELECT tag, subnet FROM networks WHERE cluster = $1 AND group_id = $2")
+        .bind(cluster.name.as_str())
+        .bind(group.to_string())
+        .fetch_optional(&mut *db)
+        .await?;
+    match row {
+        Some(row) => stored(&row),
+        None => allocate(db, cluster, group).await,
+    }
+}
+
+/// A network as it was stored, whatever VNET_SUBNET says by now.
+fn stored(row: &Row) -> Result<GroupSubnet> {
+    let subnet: Ipv4Net = row.parsed("subnet")?;
+    Ok(GroupSubnet { tag: tag(row)?, subnet, router: router(subnet) })
+}
+
+/// The gateway of a network's subnet: its first host.
+pub(crate) fn router(subnet: Ipv4Net) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(subnet.network()) + 1)
+}
+
+async fn allocate(
+    db: &mut Connection,
+    cluster: &ClusterConfig,
+    group: GroupId,
+) -> Result<GroupSubnet> {
+    let rows = sqlx::query("SELECT tag, subnet FROM networks WHERE cluster = $1")
+        .bind(cluster.name.as_str())
+        .fetch_all(&mut *db)
+        .await?;
+    let in_use = rows.iter().map(stored).collect::<Result<Vec<_>>>()?;
+    let network = lowest_free(cluster, &in_use).ok_or_else(|| Error::NetworksExhausted {
+        cluster: cluster.name.clone(),
+        in_use: in_use.len(),
+    })?;
+    sqlx::query("INSERT INTO networks (cluster, tag, group_id, subnet) VALUES ($1, $2, $3, $4)")
+        .bind(cluster.name.as_str())
+        .bind(i64::from(network.tag.get()))
+        .bind(group.to_string())
+        .bind(network.subnet.to_string())
+        .execute(db)
+        .await?;
+    Ok(network)
+}
+
+/// The network with the lowest tag that is free and fits. Networks that were made when VNET_SUBNET
+/// was another must not be overlapped either.
+fn lowest_free(cluster: &ClusterConfig, in_use: &[GroupSubnet]) -> Option<GroupSubnet> {
+    let overlaps = |a: &Ipv4Net, b: &Ipv4Net| a.contains(b) || b.contains(a);
+    (NetworkTag::FIRST.get()..=NetworkTag::LAST.get())
+        .filter_map(|tag| NetworkTag::try_from(tag).ok())
+        .filter(|tag| in_use.iter().all(|network| network.tag != *tag))
+        .map_while(|tag| netplan::subnet_of(tag, cluster.subnet, cluster.addrs_per_net))
+        .find(|new| in_use.iter().all(|network| !overlaps(&network.subnet, &new.subnet)))
+}
+
+/// The free addresses of a network, lowest first.
+pub(crate) async fn free_addresses(
+    db: &mut Connection,
+    cluster: &ClusterName,
+    network: &GroupSubnet,
+) -> Result<Vec<Ipv4Addr>> {
+    let rows = sqlx::query(
+        "SELECT ip FROM instances WHERE cluster = $1 AND tag = $2 AND state <> 'terminated'",
+    )
+    .bind(cluster.as_str())
+    .bind(i64::from(network.tag.get()))
+    .fetch_all(db)
+    .await?;
+    let taken = rows.iter().map(|row| row.parsed("ip")).collect::<Result<BTreeSet<Ipv4Addr>>>()?;
+    Ok(network.hosts().filter(|ip| !taken.contains(ip)).collect())
+}
+
+/// Gives back the cluster's networks that have no live instance any more.
+pub(crate) async fn release_empty(db: &mut Connection, cluster: &ClusterName) -> Result<()> {
+    sqlx::query(
+        "DELETE FROM networks WHERE cluster = $1 AND NOT EXISTS
+             (SELECT 1 FROM instances WHERE instances.cluster = networks.cluster
+              AND instances.tag = networks.tag AND instances.state <> 'terminated')",
+    )
+    .bind(cluster.as_str())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Makes a new generation of every cluster in which the group has a network: its rules changed.
+pub(crate) async fn rules_changed(db: &mut Connection, group: GroupId) -> Result<()> {
+    let rows = sqlx::query("SELECT cluster FROM networks WHERE group_id = $1")
+        .bind(group.to_string())
+        .fetch_all(&mut *db)
+        .await?;
+    for row in &rows {
+        clusters::bump(db, &row.parsed("cluster")?).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,286 @@
+//! Taking in what clusters report.
+
+use crate::clusters::{self, Node, bump};
+use crate::database::{Connection, Row, State};
+use crate::error::Result;
+use crate::fields::{Fields, column, json};
+use crate::fold::{Known, fold};
+use crate::{images, instances, networks};
+use protocol::{ClusterObserved, InstanceObserved, NodeStatus};
+use std::collections::HashMap;
+use types::{ClusterName, InstanceId, NodeName, Timestamp};
+
+/// A time of last sight is stored anew only when it is older than this: an idle cloud should not
+/// write to its disk at every report.
+const SIGHT_STEP_MS: u64 = 10_000;
+
+/// How long the record of a terminated instance is kept after it is no longer shown: its client
+/// token must be answered for a day (Amazon EC2 User Guide, "Ensuring idempotency").
+const KEPT_AFTER_END_MS: i64 = 25 * instances::SHOWN_AFTER_END_MS;
+
+const LIVE: &str = "
+    SELECT id, goal, state, reason, node, reboots_done, impaired FROM instances
+    WHERE cluster = $1 AND state <> 'terminated'";
+
+impl State {
+    /// Folds a cluster's report into the state. Terminated instances give back their address,
+    /// and the last one of a group its network; desired state gets a new generation then.
+    ///
+    /// # Errors
+    /// [`Error::ClusterNotFound`](crate::Error::ClusterNotFound).
+    pub async fn record_observed(
+        &self,
+        cluster: ClusterName,
+        observed: ClusterObserved,
+        now: Timestamp,
+    ) -> Result<()> {
+        // Most reports change nothing: find that out without holding up the writer.
+        let mut snapshot = self.snapshot().await?;
+        let changed = changed(&mut snapshot, &cluster, &observed).await?;
+        let stale = is_stale(&mut snapshot, &cluster, &observed, now).await?;
+        drop(snapshot);
+        if changed.is_empty() && !stale {
+            return Ok(());
+        }
+        self.write(move |db| Box::pin(record(db, cluster, observed, changed, now))).await
+    }
+
+    /// Records that a cluster's controller did not answer: its instances are flagged impaired.
+    /// Nothing else changes; silence proves nothing.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn record_silent(&self, cluster: ClusterName, problem: String) -> Result<()> {
+        let clusters = self.clusters().await?;
+        let problems = [problem];
+        let known = clusters.iter().find(|known| known.config.name == cluster);
+        if known.is_some_and(|known| !known.reachable && known.problems == problems) {
+            return Ok(());
+        }
+        self.write(move |db| Box::pin(silence(db, cluster, problems))).await
+    }
+
+    /// Deletes the records of instances that ended more than a day ago.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn purge_terminated(&self, now: Timestamp) -> Result<()> {
+        let before = now.plus_millis(-KEPT_AFTER_END_MS).millis();
+        let old = sqlx::query(
+            "SELECT id FROM instances WHERE state = 'terminated' AND terminated_ms < $1",
+        )
+        .bind(before)
+        .fetch_optional(&mut *self.snapshot().await?)
+        .await?;
+        match old {
+            Some(_) => self.write(move |db| Box::pin(purge(db, before))).await,
+            None => Ok(()),
+        }
+    }
+}
+
+fn known(row: &Row) -> Result<Known> {
+    Ok(Known {
+        goal: instances::goal(row)?,
+        state: instances::state(row)?,
+        reason: row.maybe_text("reason")?,
+        node: row.maybe("node")?,
+        reboots_done: row.number("reboots_done")?,
+        impaired: row.flag("impaired")?,
+    })
+}
+
+/// The nodes that a report calls silent.
+fn is_silent(observed: &ClusterObserved, node: Option<&NodeName>) -> bool {
+    node.is_some_and(|node| {
+        observed.nodes.iter().any(|status| status.name == *node && !status.reachable)
+    })
+}
+
+/// The reports that change what is known of their instance.
+async fn changed(
+    db: &mut Connection,
+    cluster: &ClusterName,
+    observed: &ClusterObserved,
+) -> Result<Vec<InstanceObserved>> {
+    let rows = sqlx::query(LIVE).bind(cluster.as_str()).fetch_all(db).await?;
+    let live = rows
+        .iter()
+        .map(|row| Ok((row.parsed("id")?, known(row)?)))
+        .collect::<Result<HashMap<InstanceId, Known>>>()?;
+    let differs = |report: &&InstanceObserved| {
+        live.get(&report.id).is_some_and(|known| {
+            fold(known, report, is_silent(observed, report.node.as_ref())) != *known
+        })
+    };
+    Ok(observed.instances.iter().filter(differs).cloned().collect())
+}
+
+/// Whether what is stored of the cluster and its nodes must be written anew.
+async fn is_stale(
+    db: &mut Connection,
+    cluster: &ClusterName,
+    observed: &ClusterObserved,
+    now: Timestamp,
+) -> Result<bool> {
+    clusters::generation(db, cluster).await?;
+    let clusters = clusters::all(db).await?;
+    let Some(known) = clusters.iter().find(|known| known.config.name == *cluster) else {
+        return Ok(false);
+    };
+    let seen_lately =
+        known.last_seen.is_some_and(|seen| now.millis_since(seen) < SIGHT_STEP_MS);
+    let same_nodes = known.nodes.len() == observed.nodes.len()
+        && known.nodes.iter().zip(&observed.nodes).all(|(known, status)| same(known, status));
+    Ok(!(known.reachable && seen_lately && same_nodes && known.problems == observed.problems))
+}
+
+fn same(known: &Node, status: &NodeStatus) -> bool {
+    let age = match (known.last_seen, status.last_seen) {
+        (Some(known), Some(seen)) => seen.millis_since(known),
+        (None, None) => 0,
+        _ => u64::MAX,
+    };
+    known.name == status.name
+        && known.reachable == status.reachable
+        && known.certificate_ok == status.certificate_ok
+        && known.capacity == status.capacity
+        && known.orphans == status.orphans
+        && known.problems == status.problems
+        && age < SIGHT_STEP_MS
+}
+
+async fn record(
+    db: &mut Connection,
+    cluster: ClusterName,
+    observed: ClusterObserved,
+    changed: Vec<InstanceObserved>,
+    now: Timestamp,
+) -> Result<()> {
+    let mut ended = false;
+    for report in &changed {
+        ended |= record_instance(db, &observed, report, now).await?;
+    }
+    if ended {
+        networks::release_empty(db, &cluster).await?;
+        bump(db, &cluster).await?;
+    }
+    record_cluster(db, &cluster, &observed, now).await
+}
+
+/// Folds one report into the row as it is now; whether the instance ended by it.
+async fn record_instance(
+    db: &mut Connection,
+    observed: &ClusterObserved,
+    report: &InstanceObserved,
+    now: Timestamp,
+) -> Result<bool> {
+    let row = sqlx::query(
+        "SELECT goal, state, reason, node, reboots_done, impaired FROM instances WHERE id = $1",
+    )
+    .bind(report.id.to_string())
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(row) = row else { return Ok(false) };
+    let before = known(&row)?;
+    let after = fold(&before, report, is_silent(observed, report.node.as_ref()));
+    let ended = before.state.is_live() && !after.state.is_live();
+    sqlx::query(
+        "UPDATE instances SET state = $1, reason = $2, node = $3, reboots_done = $4,
+             impaired = $5, terminated_ms = COALESCE(terminated_ms, $6) WHERE id = $7",
+    )
+    .bind(after.state.as_str())
+    .bind(&after.reason)
+    .bind(after.node.as_ref().map(NodeName::as_str))
+    .bind(i64::from(after.reboots_done))
+    .bind(i64::from(after.impaired))
+    .bind(ended.then_some(now.millis()))
+    .bind(report.id.to_string())
+    .execute(db)
+    .await?;
+    Ok(ended)
+}
+
+async fn record_cluster(
+    db: &mut Connection,
+    cluster: &ClusterName,
+    observed: &ClusterObserved,
+    now: Timestamp,
+) -> Result<()> {
+    sqlx::query(
+        "UPDATE clusters SET reachable = 1, last_seen_ms = $1, problems = $2 WHERE name = $3",
+    )
+    .bind(now.millis())
+    .bind(json(&observed.problems))
+    .bind(cluster.as_str())
+    .execute(&mut *db)
+    .await?;
+    sqlx::query("DELETE FROM nodes WHERE cluster = $1")
+        .bind(cluster.as_str())
+        .execute(&mut *db)
+        .await?;
+    for (position, node) in (0i64..).zip(&observed.nodes) {
+        insert_node(db, cluster, position, node).await?;
+    }
+    Ok(())
+}
+
+async fn insert_node(
+    db: &mut Connection,
+    cluster: &ClusterName,
+    position: i64,
+    node: &NodeStatus,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO nodes (cluster, name, position, reachable, certificate_ok, last_seen_ms,
+             cores, memory_mb, disk_gb, orphans, problems)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         ON CONFLICT (cluster, name) DO NOTHING",
+    )
+    .bind(cluster.as_str())
+    .bind(node.name.as_str())
+    .bind(position)
+    .bind(i64::from(node.reachable))
+    .bind(i64::from(node.certificate_ok))
+    .bind(node.last_seen.map(Timestamp::millis))
+    .bind(i64::from(node.capacity.cores))
+    .bind(column(node.capacity.memory_mb))
+    .bind(column(node.capacity.disk_gb))
+    .bind(json(&node.orphans))
+    .bind(json(&node.problems))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+async fn silence(db: &mut Connection, cluster: ClusterName, problems: [String; 1]) -> Result<()> {
+    sqlx::query("UPDATE clusters SET reachable = 0, problems = $1 WHERE name = $2")
+        .bind(json(&problems))
+        .bind(cluster.as_str())
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(
+        "UPDATE instances SET impaired = 1 WHERE cluster = $1 AND state <> 'terminated'",
+    )
+    .bind(cluster.as_str())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+async fn purge(db: &mut Connection, before: i64) -> Result<()> {
+    sqlx::query("DELETE FROM instances WHERE state = 'terminated' AND terminated_ms < $1")
+        .bind(before)
+        .execute(&mut *db)
+        .await?;
+    const EMPTY: [&str; 2] = [
+        "DELETE FROM reservation_groups WHERE NOT EXISTS
+             (SELECT 1 FROM instances WHERE instances.reservation = reservation_groups.reservation)",
+        "DELETE FROM reservations WHERE NOT EXISTS
+             (SELECT 1 FROM instances WHERE instances.reservation = reservations.id)",
+    ];
+    for statement in EMPTY {
+        sqlx::query(statement).execute(&mut *db).await?;
+    }
+    images::purge_unreferenced(db).await
+}

@@ -1,0 +1,325 @@
+//! RunInstances: everything that a launch decides, in one transaction.
+
+use crate::clusters::{self, Cluster, ClusterConfig};
+use crate::database::{Connection, State};
+use crate::error::{Error, Result};
+use crate::fields::{Fields, column};
+use crate::images::{Image, launchable_as};
+use crate::instances::{self, Reservation};
+use crate::users::{self, User};
+use crate::{admission, launch, networks, settings};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use std::net::Ipv4Addr;
+use types::{
+    AccountId, ClusterName, GroupId, GroupName, ImageId, ImageKind, InstanceId, KeyName,
+    NetworkTag, ReservationId, Timestamp, VmType,
+};
+
+/// What RunInstances asks for. Its numbers and lengths have been checked.
+#[derive(Debug, Clone)]
+pub struct RunRequest {
+    /// Who launches.
+    pub account: AccountId,
+    /// The client's token: a second request with it answers what the first one did.
+    pub client_token: Option<String>,
+    /// Stands for all the parameters: a token must come with the same again.
+    pub request_digest: String,
+    /// The least number of instances that is of use.
+    pub min_count: u32,
+    /// The most that is wanted.
+    pub max_count: u32,
+    /// The availability zone; none leaves the choice to the cloud.
+    pub cluster: Option<ClusterName>,
+    /// The root image.
+    pub image: ImageId,
+    /// The kernel; none means the image's own, else the default.
+    pub kernel: Option<ImageId>,
+    /// The ramdisk; none means the image's own, else the default.
+    pub ramdisk: Option<ImageId>,
+    /// The name of the VM type.
+    pub vm_type: String,
+    /// The key pair that may log in.
+    pub key: Option<KeyName>,
+    /// The security groups; none means the default group. The first has the network.
+    pub groups: Vec<GroupName>,
+    /// User data, decoded.
+    pub user_data: Vec<u8>,
+}
+
+/// What a launch came to.
+#[derive(Debug, Clone)]
+pub struct RunOutcome {
+    /// The reservation with its instances.
+    pub reservation: Reservation,
+    /// False when the client token was known and nothing was launched.
+    pub launched: bool,
+}
+
+/// A launch of which everything is decided but the instances themselves.
+struct Plan {
+    owner: User,
+    image: Image,
+    kernel: Image,
+    ramdisk: Option<Image>,
+    vm_type: VmType,
+    key: Option<(KeyName, String)>,
+    groups: Vec<(GroupId, GroupName)>,
+    cluster: ClusterConfig,
+    tag: NetworkTag,
+    addresses: Vec<Ipv4Addr>,
+}
+
+impl State {
+    /// Launches instances: checks the token, the images and their permissions, key and groups;
+    /// chooses the cluster; admits as many as there is room for; gives network, addresses and
+    /// ids. When it returns the launch is on disk and its cluster has a new generation.
+    ///
+    /// # Errors
+    /// What is wrong with the request, or [`Error::NoCapacity`], [`Error::AddressesExhausted`],
+    /// [`Error::NetworksExhausted`]. Nothing is launched then.
+    pub async fn run_instances(&self, request: RunRequest, now: Timestamp) -> Result<RunOutcome> {
+        self.write(move |db| Box::pin(run(db, request, now))).await
+    }
+}
+
+async fn run(db: &mut Connection, request: RunRequest, now: Timestamp) -> Result<RunOutcome> {
+    if let Some(reservation) = launched_before(db, &request).await? {
+        return Ok(RunOutcome { reservation, launched: false });
+    }
+    let plan = plan(db, &request, now).await?;
+    clusters::bump(db, &plan.cluster.name).await?;
+    let id = insert_reservation(db, &request, &plan, now).await?;
+    insert_instances(db, &plan, id, now).await?;
+    Ok(RunOutcome { reservation: instances::reservation(db, id).await?, launched: true })
+}
+
+/// The reservation that the request's token has already made.
+async fn launched_before(
+    db: &mut Connection,
+    request: &RunRequest,
+) -> Result<Option<Reservation>> {
+    let Some(token) = &request.client_token else { return Ok(None) };
+    let row = sqlx::query(
+        "SELECT id, request_digest FROM reservations WHERE account = $1 AND client_token = $2",
+    )
+    .bind(request.account.to_string())
+    .bind(token)
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    if row.text("request_digest")? != request.request_digest {
+        return Err(Error::TokenMismatch);
+    }
+    instances::reservation(db, row.parsed("id")?).await.map(Some)
+}
+
+async fn plan(db: &mut Connection, request: &RunRequest, now: Timestamp) -> Result<Plan> {
+    let owner = users::by_account(db, request.account).await?;
+    let image = launchable_as(db, ImageKind::Machine, request.image, &owner).await?;
+    let (kernel, ramdisk) = boot_images(db, request, &image, &owner).await?;
+    let vm_type = vm_type(db, &request.vm_type).await?;
+    let key = key(db, request).await?;
+    let groups = launch::groups(db, request.account, &request.groups, now).await?;
+    let (cluster, room) = choose_cluster(db, request, &vm_type).await?;
+    let (group, group_name) = &groups[0];
+    let network = networks::of_group(db, &cluster, *group).await?;
+    let mut addresses = networks::free_addresses(db, &cluster.name, &network).await?;
+    if addresses.len() < request.min_count as usize {
+        return Err(Error::AddressesExhausted {
+            group: group_name.clone(),
+            wanted: request.min_count,
+            available: addresses.len(),
+        });
+    }
+    addresses.truncate(room);
+    Ok(Plan {
+        owner,
+        image,
+        kernel,
+        ramdisk,
+        vm_type,
+        key,
+        groups,
+        cluster,
+        tag: network.tag,
+        addresses,
+    })
+}
+
+/// Kernel and ramdisk: those of the request, else the image's own, else the defaults (FACTS 6.4).
+async fn boot_images(
+    db: &mut Connection,
+    request: &RunRequest,
+    image: &Image,
+    owner: &User,
+) -> Result<(Image, Option<Image>)> {
+    let defaults = settings::read(db).await?;
+    let kernel = request.kernel.or(image.kernel).or(defaults.default_kernel);
+    let ramdisk = request.ramdisk.or(image.ramdisk).or(defaults.default_ramdisk);
+    let kernel = kernel.ok_or(Error::KernelMissing)?;
+    let kernel = launchable_as(db, ImageKind::Kernel, kernel, owner).await?;
+    let ramdisk = match ramdisk {
+        Some(id) => Some(launchable_as(db, ImageKind::Ramdisk, id, owner).await?),
+        None => None,
+    };
+    Ok((kernel, ramdisk))
+}
+
+async fn vm_type(db: &mut Connection, name: &str) -> Result<VmType> {
+    let types = settings::vm_types(db).await?;
+    types
+        .into_iter()
+        .find(|vm_type| vm_type.name == name)
+        .ok_or_else(|| Error::VmTypeNotFound(name.chars().take(64).collect()))
+}
+
+async fn key(db: &mut Connection, request: &RunRequest) -> Result<Option<(KeyName, String)>> {
+    let Some(name) = &request.key else { return Ok(None) };
+    let public_key = launch::public_key(db, request.account, name).await?;
+    Ok(Some((name.clone(), public_key)))
+}
+
+/// The cluster that takes the whole launch, and how many instances it takes: the one that was
+/// asked for, else the one with most room.
+async fn choose_cluster(
+    db: &mut Connection,
+    request: &RunRequest,
+    vm_type: &VmType,
+) -> Result<(ClusterConfig, usize)> {
+    let mut best: Option<(ClusterConfig, u64)> = None;
+    for Cluster { config, .. } in candidates(db, request).await? {
+        let ask = &vm_type.figures;
+        let room =
+            admission::admissible(db, &config.name, config.policy, ask, request.max_count).await?;
+        if best.as_ref().is_none_or(|(_, most)| room > *most) {
+            best = Some((config, room));
+        }
+    }
+    let (config, room) = best.ok_or(Error::NoCluster)?;
+    if room < u64::from(request.min_count) {
+        return Err(Error::NoCapacity {
+            vm_type: vm_type.name.clone(),
+            wanted: request.min_count,
+            available: room,
+            place: match &request.cluster {
+                Some(name) => format!("availability zone {name}"),
+                None => "any availability zone".to_owned(),
+            },
+        });
+    }
+    Ok((config, usize::try_from(room).unwrap_or(usize::MAX)))
+}
+
+async fn candidates(db: &mut Connection, request: &RunRequest) -> Result<Vec<Cluster>> {
+    let mut clusters = clusters::all(db).await?;
+    if let Some(wanted) = &request.cluster {
+        clusters.retain(|cluster| cluster.config.name == *wanted);
+        if clusters.is_empty() {
+            return Err(Error::ClusterNotFound(wanted.clone()));
+        }
+    }
+    Ok(clusters)
+}
+
+async fn insert_reservation(
+    db: &mut Connection,
+    request: &RunRequest,
+    plan: &Plan,
+    now: Timestamp,
+) -> Result<ReservationId> {
+    let id = unused_reservation(db).await?;
+    sqlx::query(
+        "INSERT INTO reservations (id, account, cluster, client_token, request_digest, user_data,
+             created_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(id.to_string())
+    .bind(request.account.to_string())
+    .bind(plan.cluster.name.as_str())
+    .bind(&request.client_token)
+    .bind(&request.request_digest)
+    .bind(BASE64.encode(&request.user_data))
+    .bind(now.millis())
+    .execute(&mut *db)
+    .await?;
+    for (position, (group, name)) in (0i64..).zip(&plan.groups) {
+        sqlx::query(
+            "INSERT INTO reservation_groups (reservation, position, group_id, group_name)
+             VALUES ($1, $2, $3, $4)",
+        )
+        .bind(id.to_string())
+        .bind(position)
+        .bind(group.to_string())
+        .bind(name.as_str())
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(id)
+}
+
+async fn insert_instances(
+    db: &mut Connection,
+    plan: &Plan,
+    reservation: ReservationId,
+    now: Timestamp,
+) -> Result<()> {
+    let admitted = clusters::generation(db, &plan.cluster.name).await?;
+    for (launch_index, ip) in (0i64..).zip(&plan.addresses) {
+        let id = unused_instance(db).await?;
+        sqlx::query(
+            "INSERT INTO instances (id, reservation, launch_index, admitted, account, cluster,
+                 image, kernel, ramdisk, vm_type, cores, memory_mb, disk_gb, key_name, public_key,
+                 tag, ip, goal, state, reboots, reboots_done, impaired, launch_ms)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+                 'run', 'pending', 0, 0, 0, $18)",
+        )
+        .bind(id.to_string())
+        .bind(reservation.to_string())
+        .bind(launch_index)
+        .bind(column(admitted))
+        .bind(plan.owner.account.to_string())
+        .bind(plan.cluster.name.as_str())
+        .bind(plan.image.id.to_string())
+        .bind(plan.kernel.id.to_string())
+        .bind(plan.ramdisk.as_ref().map(|ramdisk| ramdisk.id.to_string()))
+        .bind(&plan.vm_type.name)
+        .bind(i64::from(plan.vm_type.figures.cores))
+        .bind(column(plan.vm_type.figures.memory_mb))
+        .bind(column(plan.vm_type.figures.disk_gb))
+        .bind(plan.key.as_ref().map(|(name, _)| name.as_str()))
+        .bind(plan.key.as_ref().map(|(_, public_key)| public_key))
+            .bind(i64::from(plan.tag.get()))
+        .bind(ip.to_string())
+        .bind(now.millis())
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn unused_instance(db: &mut Connection) -> Result<InstanceId> {
+    loop {
+        let id = InstanceId::random()?;
+        let row = sqlx::query("SELECT id FROM instances WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&mut *db)
+            .await?;
+        if row.is_none() {
+            return Ok(id);
+        }
+    }
+}
+
+async fn unused_reservation(db: &mut Connection) -> Result<ReservationId> {
+    loop {
+        let id = ReservationId::random()?;
+        let row = sqlx::query("SELECT id FROM reservations WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&mut *db)
+            .await?;
+        if row.is_none() {
+            return Ok(id);
+        }
+    }
+}

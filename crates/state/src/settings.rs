@@ -1,0 +1,152 @@
+//! Cloud-wide settings and the VM types.
+
+use crate::database::{Connection, Row, State};
+use crate::error::{Error, Result};
+use crate::fields::{Fields, column, corrupt};
+use types::{ImageId, ImageKind, VmType};
+
+const DEFAULT_KERNEL: &str = "default_kernel";
+const DEFAULT_RAMDISK: &str = "default_ramdisk";
+
+/// What an administrator sets for the whole cloud.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The kernel of launches that name none, of images that have none.
+    pub default_kernel: Option<ImageId>,
+    /// The ramdisk of launches that name none, of images that have none.
+    pub default_ramdisk: Option<ImageId>,
+}
+
+impl State {
+    /// The settings.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn settings(&self) -> Result<Settings> {
+        read(&mut *self.snapshot().await?).await
+    }
+
+    /// Stores the settings.
+    ///
+    /// # Errors
+    /// [`Error::ImageKindWrong`], [`Error::ImageNotFound`] for what is not registered.
+    pub async fn set_settings(&self, settings: Settings) -> Result<()> {
+        self.write(move |db| Box::pin(store(db, settings))).await
+    }
+
+    /// The VM types in their order.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn vm_types(&self) -> Result<Vec<VmType>> {
+        vm_types(&mut *self.snapshot().await?).await
+    }
+
+    /// Replaces all VM types. Instances keep the figures that they were launched with.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn set_vm_types(&self, types: Vec<VmType>) -> Result<()> {
+        self.write(move |db| Box::pin(store_vm_types(db, types))).await
+    }
+
+    /// Stores the five VM types of 1.4 if there are none yet.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn seed_vm_types(&self) -> Result<()> {
+        self.write(|db| {
+            Box::pin(async move {
+                if vm_types(db).await?.is_empty() {
+                    store_vm_types(db, VmType::of_1_4()).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+/// The settings, within a transaction.
+pub(crate) async fn read(db: &mut Connection) -> Result<Settings> {
+    let mut settings = Settings::default();
+    for row in sqlx::query("SELECT name, value FROM settings").fetch_all(db).await? {
+        match row.text("name")?.as_str() {
+            DEFAULT_KERNEL => settings.default_kernel = Some(row.parsed("value")?),
+            DEFAULT_RAMDISK => settings.default_ramdisk = Some(row.parsed("value")?),
+            other => return Err(corrupt("name", format!("unknown setting {other}"))),
+        }
+    }
+    Ok(settings)
+}
+
+/// The VM types, within a transaction.
+pub(crate) async fn vm_types(db: &mut Connection) -> Result<Vec<VmType>> {
+    let rows =
+        sqlx::query("SELECT name, cores, memory_mb, disk_gb FROM vm_types ORDER BY position")
+            .fetch_all(db)
+            .await?;
+    rows.iter().map(vm_type).collect()
+}
+
+fn vm_type(row: &Row) -> Result<VmType> {
+    Ok(VmType { name: row.text("name")?, figures: row.figures()? })
+}
+
+/// Makes sure that `id` is no default any more.
+pub(crate) async fn unset_image(db: &mut Connection, id: ImageId) -> Result<()> {
+    sqlx::query("DELETE FROM settings WHERE name IN ($1, $2) AND value = $3")
+        .bind(DEFAULT_KERNEL)
+        .bind(DEFAULT_RAMDISK)
+        .bind(id.to_string())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+async fn store(db: &mut Connection, settings: Settings) -> Result<()> {
+    let rows = [
+        (DEFAULT_KERNEL, ImageKind::Kernel, settings.default_kernel),
+        (DEFAULT_RAMDISK, ImageKind::Ramdisk, settings.default_ramdisk),
+    ];
+    for (name, kind, id) in rows {
+        sqlx::query("DELETE FROM settings WHERE name = $1").bind(name).execute(&mut *db).await?;
+        let Some(id) = id else { continue };
+        check_registered(db, kind, id).await?;
+        sqlx::query("INSERT INTO settings (name, value) VALUES ($1, $2)")
+            .bind(name)
+            .bind(id.to_string())
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn check_registered(db: &mut Connection, kind: ImageKind, id: ImageId) -> Result<()> {
+    if id.kind() != kind {
+        return Err(Error::ImageKindWrong { id, wanted: kind.as_str() });
+    }
+    let row = sqlx::query("SELECT id FROM images WHERE id = $1 AND registered = 1")
+        .bind(id.to_string())
+        .fetch_optional(db)
+        .await?;
+    row.map(|_| ()).ok_or(Error::ImageNotFound(id))
+}
+
+async fn store_vm_types(db: &mut Connection, types: Vec<VmType>) -> Result<()> {
+    sqlx::query("DELETE FROM vm_types").execute(&mut *db).await?;
+    for (position, vm_type) in (0i64..).zip(types) {
+        sqlx::query(
+            "INSERT INTO vm_types (name, position, cores, memory_mb, disk_gb)
+             VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(&vm_type.name)
+        .bind(position)
+        .bind(i64::from(vm_type.figures.cores))
+        .bind(column(vm_type.figures.memory_mb))
+        .bind(column(vm_type.figures.disk_gb))
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
