@@ -1,6 +1,6 @@
 //! The client side: signing a request before it is sent.
 
-use crate::encode::{canonical_query, decode_pairs};
+use crate::encode::{canonical_path, canonical_query, decode_pairs};
 use crate::instant::basic;
 use crate::mac::{Hash, base64, hmac};
 use crate::v2::{query_string_to_sign, s3_code, s3_string_to_sign};
@@ -89,8 +89,8 @@ pub fn header_v4(
         service: target.service.to_owned(),
     };
     let head = Head { method, path, query, headers };
-    let text =
-        string_to_sign(now, &scope, &canonical_request(&head, path, &names, payload_sha256)?);
+    let canonical = canonical_request(&head, &canonical_path(path), &names, payload_sha256)?;
+    let text = string_to_sign(now, &scope, &canonical);
     let code = hmac(Hash::Sha256, &scope.key(credentials.secret), text.as_bytes());
     let value = format!(
         "{ALGORITHM} Credential={}/{}, SignedHeaders={}, Signature={}",

@@ -1,7 +1,9 @@
 //! Percent-encoding as the signature rules ask for it.
 
 use crate::{Error, Place};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{
+    AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode,
+};
 
 /// RFC 3986: everything but unreserved characters is encoded.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -12,9 +14,11 @@ pub fn uri_encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
-/// Encodes a path: as [`uri_encode`], with the slashes kept.
-pub(crate) fn path_encode(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED_BUT_SLASH).to_string()
+/// A path as S3's version 4 signs it: decoded, then encoded once with its slashes kept,
+/// whatever form the client sent.
+pub(crate) fn canonical_path(path: &str) -> String {
+    let decoded: Vec<u8> = percent_decode_str(path).collect();
+    percent_encode(&decoded, RESERVED_BUT_SLASH).to_string()
 }
 
 /// Decodes percent-encoded text; `None` when it is not UTF-8.
@@ -67,6 +71,6 @@ mod tests {
         let canonical = canonical_query(pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())));
         assert_eq!(canonical, "a=%C3%A9&a=x%20y%2B&acl=&b=2&c=a%3Db");
         assert!(decode_pairs("a=%ff").is_err(), "not UTF-8");
-        assert_eq!(path_encode("/a b/~c+(d)"), "/a%20b/~c%2B%28d%29");
+        assert_eq!(canonical_path("/a%20b/~c+(d)%2f"), "/a%20b/~c%2B%28d%29/");
     }
 }

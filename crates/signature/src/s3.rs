@@ -1,7 +1,7 @@
 //! S3: version 2 and version 4, each in the header or the query.
 
 use crate::chunked::ChunkSigner;
-use crate::encode::{decode_pairs, find, path_encode, uri_decode};
+use crate::encode::{canonical_path, decode_pairs, find};
 use crate::instant::parse_http;
 use crate::mac::same_base64;
 use crate::v2::{s3_code, s3_string_to_sign};
@@ -221,10 +221,7 @@ fn check_v4(
 ) -> Result<Vec<u8>, Error> {
     let mut first = None;
     for path in paths(head.path, prefix) {
-        // S3 encodes the decoded path once, whatever form the client sent
-        let decoded = uri_decode(&path)
-            .ok_or_else(|| Error::malformed(claim.place, "the path is not UTF-8"))?;
-        match claim.check(head, &path_encode(&decoded), payload, secret) {
+        match claim.check(head, &canonical_path(&path), payload, secret) {
             Ok(key) => return Ok(key),
             Err(error) => {
                 first.get_or_insert(error);
