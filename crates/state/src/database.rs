@@ -91,7 +91,8 @@ async fn migrate(connection: &mut Connection) -> Result<()> {
     if found > known {
         return Err(Error::NewerSchema { found, known });
     }
-    for (version, statements) in (1i64..).zip(MIGRATIONS).skip(usize::try_from(found).unwrap_or(0)) {
+    for (version, statements) in (1i64..).zip(MIGRATIONS).skip(usize::try_from(found).unwrap_or(0))
+    {
         apply(connection, version, statements).await?;
         tracing::info!(version, "database schema migrated");
     }

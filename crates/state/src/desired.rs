@@ -147,8 +147,8 @@ fn network(row: &Row, rules: &mut HashMap<GroupId, Vec<IngressRule>>) -> Result<
 
 /// A row of `ingress_rules`.
 pub(crate) fn rule(row: &Row) -> Result<IngressRule> {
-    let protocol = Protocol::parse(&row.text("protocol")?)
-        .map_err(|problem| corrupt("protocol", problem))?;
+    let protocol =
+        Protocol::parse(&row.text("protocol")?).map_err(|problem| corrupt("protocol", problem))?;
     let source = if row.text("cidr")?.is_empty() {
         RuleSource::Group {
             account: row.parsed("source_account")?,

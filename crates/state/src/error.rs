@@ -1,9 +1,7 @@
 //! Why a transaction was refused or failed.
 
 use std::sync::Arc;
-use types::{
-    ClusterName, GroupName, ImageId, InstanceId, KeyName, UserName,
-};
+use types::{ClusterName, GroupName, ImageId, InstanceId, KeyName, UserName};
 
 /// The result of every function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -101,9 +99,7 @@ pub enum Error {
     #[error("no cluster is registered yet")]
     NoCluster,
     /// The nodes have no room for as many as are wanted at least.
-    #[error(
-        "not enough capacity: {wanted} of {vm_type} wanted, {available} available in {place}"
-    )]
+    #[error("not enough capacity: {wanted} of {vm_type} wanted, {available} available in {place}")]
     NoCapacity {
         /// The VM type.
         vm_type: String,

@@ -94,7 +94,15 @@ mod tests {
             (Goal::Run, S::Running, None, P::Pending, Some("late"), S::Running, None),
             (Goal::Run, S::Running, None, P::Terminated, Some("died"), S::Terminated, Some("died")),
             (Goal::Run, S::Pending, None, P::Terminated, None, S::Terminated, Some(ENDED)),
-            (Goal::Run, S::Running, None, P::ShuttingDown, Some("off"), S::ShuttingDown, Some("off")),
+            (
+                Goal::Run,
+                S::Running,
+                None,
+                P::ShuttingDown,
+                Some("off"),
+                S::ShuttingDown,
+                Some("off"),
+            ),
             (Goal::Terminate, S::ShuttingDown, user, P::Running, None, S::ShuttingDown, user),
             (Goal::Terminate, S::ShuttingDown, user, P::Terminated, Some("x"), S::Terminated, user),
             (Goal::Run, S::Terminated, Some("died"), P::Running, None, S::Terminated, Some("died")),
@@ -110,10 +118,8 @@ mod tests {
 
     #[test]
     fn a_silent_node_flags_its_instances_and_changes_nothing_else() {
-        let running = Known {
-            node: Some("node1".parse().unwrap()),
-            ..known(Goal::Run, S::Running, None)
-        };
+        let running =
+            Known { node: Some("node1".parse().unwrap()), ..known(Goal::Run, S::Running, None) };
         let after = fold(&running, &report(P::Running, None), true);
         assert_eq!(after, Known { impaired: true, ..running.clone() });
         assert_eq!(fold(&after, &report(P::Running, None), false), running);
@@ -132,10 +138,8 @@ mod tests {
 
     #[test]
     fn a_report_without_a_node_does_not_forget_it() {
-        let placed = Known {
-            node: Some("node1".parse().unwrap()),
-            ..known(Goal::Run, S::Pending, None)
-        };
+        let placed =
+            Known { node: Some("node1".parse().unwrap()), ..known(Goal::Run, S::Pending, None) };
         let report = InstanceObserved { node: None, ..report(P::Pending, None) };
         assert_eq!(fold(&placed, &report, false).node, placed.node);
     }

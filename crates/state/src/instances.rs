@@ -210,12 +210,11 @@ async fn instance_rows(
 
 /// The reservation with this id and all its instances, visible or not, within a transaction.
 pub(crate) async fn reservation(db: &mut Connection, id: ReservationId) -> Result<Reservation> {
-    let rows = sqlx::query(select_instances!(
-        "WHERE instances.reservation = $1 ORDER BY launch_index"
-    ))
-    .bind(id.to_string())
-    .fetch_all(&mut *db)
-    .await?;
+    let rows =
+        sqlx::query(select_instances!("WHERE instances.reservation = $1 ORDER BY launch_index"))
+            .bind(id.to_string())
+            .fetch_all(&mut *db)
+            .await?;
     let mut found = BTreeMap::new();
     for row in &rows {
         add(&mut found, instance(row)?, row)?;

@@ -3,6 +3,7 @@
 use crate::database::Connection;
 use crate::error::{Error, Result};
 use crate::fields::{Fields, corrupt};
+use crate::groups::{GroupRef, find};
 use types::{AccountId, GroupId, GroupName, KeyName, Timestamp};
 
 /// The group that every account has, made when it is first needed (User's Guide, "Networking").
@@ -27,19 +28,17 @@ pub(crate) async fn public_key(
 pub(crate) async fn groups(
     db: &mut Connection,
     account: AccountId,
-    names: &[GroupName],
+    named: &[GroupRef],
     now: Timestamp,
 ) -> Result<Vec<(GroupId, GroupName)>> {
-    let default = [DEFAULT_GROUP.parse().map_err(|rule| corrupt("group_name", rule))?];
-    let names = if names.is_empty() { &default } else { names };
+    let default = DEFAULT_GROUP.parse().map_err(|rule| corrupt("group_name", rule))?;
+    let default = [GroupRef::Name(default)];
+    let named = if named.is_empty() { &default } else { named };
     let mut groups: Vec<(GroupId, GroupName)> = Vec::new();
-    for name in names {
-        let id = match name.as_str() {
-            DEFAULT_GROUP => default_group(db, account, now).await?,
-            _ => group(db, account, name.as_str()).await?,
-        };
-        if groups.iter().all(|(known, _)| *known != id) {
-            groups.push((id, name.clone()));
+    for group in named {
+        let group = find(db, account, group, now).await?;
+        if !groups.contains(&group) {
+            groups.push(group);
         }
     }
     Ok(groups)
@@ -50,7 +49,7 @@ pub(crate) async fn default_group(
     db: &mut Connection,
     account: AccountId,
     now: Timestamp,
-) -> Result<GroupId> {
+) -> Result<()> {
     let id = unused_group_id(db).await?;
     sqlx::query(
         "INSERT INTO security_groups (id, account, name, description, created_ms)
@@ -62,17 +61,7 @@ pub(crate) async fn default_group(
     .bind(now.millis())
     .execute(&mut *db)
     .await?;
-    group(db, account, DEFAULT_GROUP).await
-}
-
-async fn group(db: &mut Connection, account: AccountId, name: &str) -> Result<GroupId> {
-    sqlx::query("SELECT id FROM security_groups WHERE account = $1 AND name = $2")
-        .bind(account.to_string())
-        .bind(name)
-        .fetch_optional(db)
-        .await?
-        .ok_or_else(|| Error::GroupNotFound(name.to_owned()))?
-        .parsed("id")
+    Ok(())
 }
 
 /// An id that no group has.

@@ -128,8 +128,7 @@ async fn is_stale(
     let Some(known) = clusters.iter().find(|known| known.config.name == *cluster) else {
         return Ok(false);
     };
-    let seen_lately =
-        known.last_seen.is_some_and(|seen| now.millis_since(seen) < SIGHT_STEP_MS);
+    let seen_lately = known.last_seen.is_some_and(|seen| now.millis_since(seen) < SIGHT_STEP_MS);
     let same_nodes = known.nodes.len() == observed.nodes.len()
         && known.nodes.iter().zip(&observed.nodes).all(|(known, status)| same(known, status));
     Ok(!(known.reachable && seen_lately && same_nodes && known.problems == observed.problems))
@@ -259,12 +258,10 @@ async fn silence(db: &mut Connection, cluster: ClusterName, problems: [String; 1
         .bind(cluster.as_str())
         .execute(&mut *db)
         .await?;
-    sqlx::query(
-        "UPDATE instances SET impaired = 1 WHERE cluster = $1 AND state <> 'terminated'",
-    )
-    .bind(cluster.as_str())
-    .execute(db)
-    .await?;
+    sqlx::query("UPDATE instances SET impaired = 1 WHERE cluster = $1 AND state <> 'terminated'")
+        .bind(cluster.as_str())
+        .execute(db)
+        .await?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use crate::clusters::{self, Cluster, ClusterConfig};
 use crate::database::{Connection, State};
 use crate::error::{Error, Result};
 use crate::fields::{Fields, column};
+use crate::groups::GroupRef;
 use crate::images::{Image, launchable_as};
 use crate::instances::{self, Reservation};
 use crate::users::{self, User};
@@ -42,7 +43,7 @@ pub struct RunRequest {
     /// The key pair that may log in.
     pub key: Option<KeyName>,
     /// The security groups; none means the default group. The first has the network.
-    pub groups: Vec<GroupName>,
+    pub groups: Vec<GroupRef>,
     /// User data, decoded.
     pub user_data: Vec<u8>,
 }
@@ -95,10 +96,7 @@ async fn run(db: &mut Connection, request: RunRequest, now: Timestamp) -> Result
 }
 
 /// The reservation that the request's token has already made.
-async fn launched_before(
-    db: &mut Connection,
-    request: &RunRequest,
-) -> Result<Option<Reservation>> {
+async fn launched_before(db: &mut Connection, request: &RunRequest) -> Result<Option<Reservation>> {
     let Some(token) = &request.client_token else { return Ok(None) };
     let row = sqlx::query(
         "SELECT id, request_digest FROM reservations WHERE account = $1 AND client_token = $2",
@@ -289,7 +287,7 @@ async fn insert_instances(
         .bind(column(plan.vm_type.figures.disk_gb))
         .bind(plan.key.as_ref().map(|(name, _)| name.as_str()))
         .bind(plan.key.as_ref().map(|(_, public_key)| public_key))
-            .bind(i64::from(plan.tag.get()))
+        .bind(i64::from(plan.tag.get()))
         .bind(ip.to_string())
         .bind(now.millis())
         .execute(&mut *db)

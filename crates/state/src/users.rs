@@ -159,10 +159,8 @@ impl State {
     }
 
     async fn user(&self, statement: &'static str, value: &str) -> Result<Option<User>> {
-        let row = sqlx::query(statement)
-            .bind(value)
-            .fetch_optional(&mut *self.snapshot().await?)
-            .await?;
+        let row =
+            sqlx::query(statement).bind(value).fetch_optional(&mut *self.snapshot().await?).await?;
         row.as_ref().map(user).transpose()
     }
 }

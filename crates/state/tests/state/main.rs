@@ -1,0 +1,9 @@
+//! Every transaction on a database in a file, as the cloud uses it.
+#![allow(clippy::unwrap_used, reason = "a helper that fails here fails its test")]
+
+mod database;
+mod images;
+mod launch;
+mod life;
+mod users;
+mod world;
