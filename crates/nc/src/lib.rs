@@ -1,1 +1,28 @@
-//! Not written yet.
+//! The node controller: runs what it is told to run, keeps it running, reports what is.
+//!
+//! What should be comes from the cluster controller ([`protocol::NodeDesired`]) and is kept on
+//! disk; what is comes from the hypervisor. [`Nc::pass`] compares the two and acts. It carries no
+//! input and may be called at any time; [`Nc::run`] calls it when something may have changed.
+//! Killing the process at any instant loses nothing: domains, taps and disks live outside it, and
+//! the journal tells the next one how far each instance had got.
+
+mod api;
+mod decide;
+mod entry;
+mod hypervise;
+mod journal;
+pub mod metadata;
+mod node;
+mod pass;
+mod settings;
+mod state;
+mod work;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use entry::{DiskPaths, Entry, Phase};
+pub use node::{Adapters, Nc, NcError};
+pub use settings::{Limits, Settings, host_boot_id};

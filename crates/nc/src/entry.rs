@@ -1,0 +1,106 @@
+//! What the node remembers of one instance.
+
+use protocol::{InstanceDesired, InstancePhase};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use types::{ClusterName, Timestamp};
+
+/// How far the node has got with an instance. The order is that of its life; each phase is on
+/// disk before the work of the next one begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// The node has been told of it.
+    Accepted,
+    /// Its disks are there.
+    Prepared,
+    /// Its domain was started.
+    Started,
+    /// It is being removed; its domain may still be there.
+    Stopping,
+    /// Its domain is gone; its tap and disks are being removed.
+    Stopped,
+    /// Nothing of it is left but this entry and its console.
+    Terminated,
+}
+
+/// An instance's journal entry: `INSTANCE_PATH/<user>/<id>/instance.json`.
+///
+/// It holds all that is needed to run the instance on, to answer its metadata requests and to
+/// start it again after the host was rebooted, with nobody else to ask.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The instance as the node was last told it should be.
+    pub desired: InstanceDesired,
+    /// The cluster that the node belonged to when it was told, which is the availability zone.
+    pub cluster: ClusterName,
+    /// `host:port` of the image source.
+    pub image_source: String,
+    /// How far the node has got.
+    pub phase: Phase,
+    /// Why it is being removed, or is gone.
+    pub reason: Option<String>,
+    /// How many of the wanted reboots are done.
+    pub reboots: u32,
+    /// The host's boot id when its domain was last started or seen; none before the first start.
+    pub started_in: Option<String>,
+    /// Its disks, once they are prepared.
+    pub disks: Option<DiskPaths>,
+    /// When it was terminated.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// Where an instance's disks are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskPaths {
+    /// The root disk.
+    pub root: PathBuf,
+    /// The kernel.
+    pub kernel: Option<PathBuf>,
+    /// The ramdisk.
+    pub ramdisk: Option<PathBuf>,
+}
+
+impl Entry {
+    /// The entry of an instance that the node hears of for the first time.
+    pub fn accepted(desired: InstanceDesired, cluster: ClusterName, image_source: String) -> Self {
+        Self {
+            desired,
+            cluster,
+            image_source,
+            phase: Phase::Accepted,
+            reason: None,
+            reboots: 0,
+            started_in: None,
+            disks: None,
+            ended_at: None,
+        }
+    }
+
+    /// Takes over what the node was told last; true when that changes the entry.
+    pub(crate) fn renew(&mut self, told: &Self) -> bool {
+        let known = (&self.desired, &self.cluster, &self.image_source);
+        if known == (&told.desired, &told.cluster, &told.image_source) {
+            return false;
+        }
+        self.desired = told.desired.clone();
+        self.cluster = told.cluster.clone();
+        self.image_source = told.image_source.clone();
+        true
+    }
+
+    /// Whether the instance has, or is about to have, a place in its network.
+    pub fn is_on_the_network(&self) -> bool {
+        self.phase < Phase::Stopped
+    }
+
+    /// The phase that the node reports.
+    pub const fn reported_phase(&self) -> InstancePhase {
+        match self.phase {
+            Phase::Accepted | Phase::Prepared => InstancePhase::Pending,
+            Phase::Started => InstancePhase::Running,
+            Phase::Stopping | Phase::Stopped => InstancePhase::ShuttingDown,
+            Phase::Terminated => InstancePhase::Terminated,
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! What the metadata service answers. Pure.
+
+use crate::entry::Entry;
+use netplan::Lease;
+use protocol::InstanceDesired;
+use std::fmt::Display;
+
+/// The answer to a path that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Its bytes; text ends without a line break, as EC2's does.
+    pub body: Vec<u8>,
+    /// Its content type.
+    pub content_type: &'static str,
+}
+
+/// Something under a path.
+enum Item {
+    Text(String),
+    Bytes(Vec<u8>),
+    /// Listed in this order.
+    Directory(Vec<Named>),
+}
+
+struct Named {
+    /// The part of the path.
+    name: String,
+    /// How the directory above lists it.
+    listed: String,
+    item: Item,
+}
+
+/// The answer to a request of the instance of `entry`; none when there is no such thing.
+///
+/// The paths are those of EC2 (AWS, "Instance metadata categories"), as far as they mean
+/// something here; each dated version has them all. A directory is listed with or without a
+/// slash at its end.
+pub fn answer(path: &str, entry: &Entry) -> Option<Answer> {
+    let mut parts = path.split('/').filter(|part| !part.is_empty());
+    let mut item = match parts.next() {
+        None => return Some(text(VERSIONS)),
+        Some(version) if is_version(version) => version_root(entry),
+        Some(_) => return None,
+    };
+    for part in parts {
+        let Item::Directory(children) = item else { return None };
+        item = children.into_iter().find(|child| child.name == part)?.item;
+    }
+    Some(match item {
+        Item::Text(line) => text(&line),
+        Item::Bytes(body) => Answer { body, content_type: "application/octet-stream" },
+        Item::Directory(children) => {
+            let listed: Vec<_> = children.into_iter().map(|child| child.listed).collect();
+            text(&listed.join("\n"))
+        }
+    })
+}
+
+const VERSIONS: &str = "1.0\n2007-01-19\n2007-03-01\n2007-08-29\n2007-10-10\n2007-12-15\n\
+                        2008-02-01\n2008-09-01\n2009-04-04\n2011-01-01\nlatest";
+
+/// 1.4 took any date, and clients probe for dates to come.
+fn is_version(word: &str) -> bool {
+    let date = |word: &str| {
+        word.len() == 10
+            && word.bytes().enumerate().all(|(at, byte)| match at {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            })
+    };
+    word == "latest" || word == "1.0" || date(word)
+}
+
+fn text(body: &str) -> Answer {
+    Answer { body: body.as_bytes().to_vec(), content_type: "text/plain" }
+}
+
+fn line(name: &str, value: impl Display) -> Named {
+    Named { name: name.to_owned(), listed: name.to_owned(), item: Item::Text(value.to_string()) }
+}
+
+fn directory(name: &str, children: Vec<Named>) -> Named {
+    Named { name: name.to_owned(), listed: format!("{name}/"), item: Item::Directory(children) }
+}
+
+fn version_root(entry: &Entry) -> Item {
+    let user_data = &entry.desired.user_data;
+    let user_data = (!user_data.is_empty()).then(|| Named {
+        name: "user-data".to_owned(),
+        listed: "user-data".to_owned(),
+        item: Item::Bytes(user_data.clone()),
+    });
+    let meta_data = directory("meta-data", meta_data(entry));
+    Item::Directory([meta_data].into_iter().chain(user_data).collect())
+}
+
+fn meta_data(entry: &Entry) -> Vec<Named> {
+    let instance = &entry.desired;
+    let hostname = Lease::of(instance).hostname;
+    let image = |name, image: &Option<protocol::ImageRef>| Some(line(name, image.as_ref()?.id));
+    let public = |name| Some(line(name, instance.nic.public_ip?));
+    let all = [
+        Some(line("ami-id", instance.root.id)),
+        Some(line("ami-launch-index", instance.launch_index)),
+        Some(line("ami-manifest-path", &instance.root.location)),
+        Some(directory("block-device-mapping", block_devices())),
+        Some(line("hostname", &hostname)),
+        Some(line("instance-action", "none")),
+        Some(line("instance-id", instance.id)),
+        Some(line("instance-type", &instance.vm_type)),
+        image("kernel-id", &instance.kernel),
+        Some(line("local-hostname", &hostname)),
+        Some(line("local-ipv4", instance.nic.ip)),
+        Some(line("mac", instance.nic.mac)),
+        Some(directory("placement", vec![line("availability-zone", &entry.cluster)])),
+        public("public-hostname"),
+        public("public-ipv4"),
+        public_keys(instance),
+        image("ramdisk-id", &instance.ramdisk),
+        Some(line("reservation-id", instance.reservation)),
+        Some(line("security-groups", security_groups(instance))),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// The root disk, as the guest names it.
+fn block_devices() -> Vec<Named> {
+    vec![line("ami", "vda"), line("root", "/dev/vda")]
+}
+
+fn security_groups(instance: &InstanceDesired) -> String {
+    let names: Vec<_> = instance.groups.iter().map(|group| group.as_str()).collect();
+    names.join("\n")
+}
+
+fn public_keys(instance: &InstanceDesired) -> Option<Named> {
+    let key = instance.key.as_ref()?;
+    let first = Named {
+        name: "0".to_owned(),
+        listed: format!("0={}", key.name),
+        item: Item::Directory(vec![line("openssh-key", key.public_key.trim_end())]),
+    };
+    Some(directory("public-keys", vec![first]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::instance;
+
+    fn entry() -> Entry {
+        let mut instance = instance("i-4EA305C1");
+        instance.groups = vec!["default".parse().unwrap(), "web tier".parse().unwrap()];
+        instance.user_data = vec![0, 159, 146, 150];
+        Entry::accepted(instance, "zone1".parse().unwrap(), "head:8773".to_owned())
+    }
+
+    fn body(path: &str) -> Option<String> {
+        answer(path, &entry()).map(|it| String::from_utf8(it.body).unwrap())
+    }
+
+    #[test]
+    fn every_path_has_the_meaning_that_ec2_gives_it() {
+        let table = [
+            ("/latest", "meta-data/\nuser-data"),
+            ("/1.0/meta-data/ami-id", "emi-00000001"),
+            ("/2009-04-04/meta-data/ami-launch-index", "3"),
+            ("/latest/meta-data/ami-manifest-path", "images/emi-00000001.manifest.xml"),
+            ("/latest/meta-data/block-device-mapping/", "ami\nroot"),
+            ("/latest/meta-data/block-device-mapping/root", "/dev/vda"),
+            ("/latest/meta-data/hostname", "ip-192-168-2-2"),
+            ("/latest/meta-data/instance-id", "i-4EA305C1"),
+            ("/latest/meta-data/instance-type", "m1.small"),
+            ("/latest/meta-data/kernel-id", "eki-00000002"),
+            ("/latest/meta-data/local-ipv4", "192.168.2.2"),
+            ("/latest/meta-data/mac", "d0:0d:4e:a3:05:c1"),
+            ("/latest/meta-data/placement/", "availability-zone"),
+            ("/latest/meta-data/placement", "availability-zone"),
+            ("//latest//meta-data/placement/availability-zone", "zone1"),
+            ("/latest/meta-data/public-keys", "0=my key"),
+            ("/latest/meta-data/public-keys/", "0=my key"),
+            ("/latest/meta-data/public-keys/0", "openssh-key"),
+            ("/latest/meta-data/public-keys/0/openssh-key", "ssh-ed25519 AAAA alice"),
+            ("/latest/meta-data/ramdisk-id", "eri-00000003"),
+            ("/latest/meta-data/reservation-id", "r-00000009"),
+            ("/latest/meta-data/security-groups", "default\nweb tier"),
+        ];
+        for (path, expected) in table {
+            assert_eq!(body(path).as_deref(), Some(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_found() {
+        for path in [
+            "/earliest/",
+            "/2009-4-04/",
+            "/latest/nothing",
+            "/latest/meta-data/instance-id/more",
+            "/latest/meta-data/public-keys/1",
+            "/latest/meta-data/public-ipv4",
+            "/latest/meta-data/../user-data",
+        ] {
+            assert_eq!(body(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn all_that_is_listed_is_there() {
+        let entry = entry();
+        let listing =
+            String::from_utf8(answer("/latest/meta-data/", &entry).unwrap().body).unwrap();
+        assert!(listing.contains("public-keys/\n") && !listing.contains("public-ipv4"));
+        for name in listing.lines() {
+            assert!(answer(&format!("/latest/meta-data/{name}"), &entry).is_some(), "{name}");
+        }
+        let versions = String::from_utf8(answer("/", &entry).unwrap().body).unwrap();
+        for version in versions.lines() {
+            assert!(answer(&format!("/{version}/meta-data/"), &entry).is_some(), "{version}");
+        }
+    }
+
+    #[test]
+    fn user_data_is_handed_out_byte_for_byte_and_missing_when_there_is_none() {
+        let mut entry = entry();
+        assert_eq!(answer("/latest/user-data", &entry).unwrap().body, [0, 159, 146, 150]);
+        entry.desired.user_data.clear();
+        assert_eq!(answer("/latest/user-data", &entry), None);
+        assert_eq!(answer("/latest/", &entry).unwrap().body, b"meta-data/");
+    }
+
+    #[test]
+    fn an_elastic_address_shows_as_public_address() {
+        let mut entry = entry();
+        entry.desired.nic.public_ip = Some("10.1.2.3".parse().unwrap());
+        for name in ["public-ipv4", "public-hostname"] {
+            let shown = answer(&format!("/latest/meta-data/{name}"), &entry).unwrap();
+            assert_eq!(shown.body, b"10.1.2.3");
+        }
+    }
+}

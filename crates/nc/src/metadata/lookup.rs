@@ -1,0 +1,103 @@
+//! Which instance asks: journal entries by address, read from disk when they have changed.
+
+use crate::entry::{Entry, Phase};
+use crate::journal::entry_paths;
+use std::collections::HashMap;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The instances under one INSTANCE_PATH.
+pub(super) struct Lookup {
+    instance_path: PathBuf,
+    known: Mutex<HashMap<PathBuf, Known>>,
+}
+
+struct Known {
+    version: Version,
+    entry: Arc<Entry>,
+}
+
+/// Differs between any two files that were put in one place: entries are replaced, not rewritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Version {
+    inode: u64,
+    changed_ns: (i64, i64),
+}
+
+impl Lookup {
+    pub(super) fn new(instance_path: PathBuf) -> Self {
+        Self { instance_path, known: Mutex::default() }
+    }
+
+    /// The instance that has this address now.
+    pub(super) fn by_address(&self, address: Ipv4Addr) -> Option<Arc<Entry>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let paths = entry_paths(&self.instance_path);
+        let mut refreshed = HashMap::with_capacity(paths.len());
+        for (_, path) in paths {
+            if let Some(current) = current(&path, known.remove(&path)) {
+                refreshed.insert(path, current);
+            }
+        }
+        *known = refreshed;
+        let entries = known.values().map(|known| &known.entry);
+        let has_it =
+            |entry: &&Arc<Entry>| entry.desired.nic.ip == address && entry.phase < Phase::Stopped;
+        entries.filter(has_it).max_by_key(|entry| entry.desired.launch_time).cloned()
+    }
+}
+
+/// The entry at a path; an unreadable one counts as none.
+fn current(path: &Path, known: Option<Known>) -> Option<Known> {
+    let about = fs::metadata(path).ok()?;
+    let version = Version { inode: about.ino(), changed_ns: (about.ctime(), about.ctime_nsec()) };
+    match known {
+        Some(known) if known.version == version => Some(known),
+        _ => {
+            let entry = durable::load(path).ok()??;
+            Some(Known { version, entry: Arc::new(entry) })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Journal;
+    use crate::testing::instance;
+    use types::Timestamp;
+
+    fn entry(id: &str, ip: &str, launched: i64, phase: Phase) -> Entry {
+        let mut instance = instance(id);
+        instance.nic.ip = ip.parse().unwrap();
+        instance.launch_time = Timestamp::from_millis(launched);
+        let entry = Entry::accepted(instance, "zone".parse().unwrap(), String::new());
+        Entry { phase, ..entry }
+    }
+
+    #[test]
+    fn the_live_instance_with_the_address_is_found_as_the_journal_has_it_now() {
+        let home = tempfile::tempdir().unwrap();
+        let journal = Journal::new(home.path().to_owned());
+        let lookup = Lookup::new(home.path().to_owned());
+        let found = |ip: &str| {
+            let entry = lookup.by_address(ip.parse().unwrap());
+            entry.map(|entry| (entry.desired.id.to_string(), entry.phase))
+        };
+        assert_eq!(found("192.168.2.2"), None);
+
+        journal.store(&entry("i-00000001", "192.168.2.2", 1, Phase::Terminated)).unwrap();
+        journal.store(&entry("i-00000002", "192.168.2.2", 2, Phase::Prepared)).unwrap();
+        journal.store(&entry("i-00000003", "192.168.2.3", 3, Phase::Started)).unwrap();
+        assert_eq!(found("192.168.2.2"), Some(("i-00000002".to_owned(), Phase::Prepared)));
+        assert_eq!(found("192.168.2.9"), None);
+
+        journal.store(&entry("i-00000002", "192.168.2.2", 2, Phase::Started)).unwrap();
+        assert_eq!(found("192.168.2.2"), Some(("i-00000002".to_owned(), Phase::Started)));
+        journal.store(&entry("i-00000002", "192.168.2.2", 2, Phase::Terminated)).unwrap();
+        assert_eq!(found("192.168.2.2"), None);
+    }
+}

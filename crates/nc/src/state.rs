@@ -1,0 +1,180 @@
+//! What the node controller has in memory: its journal, and what it saw last.
+
+use crate::decide::Wanted;
+use crate::entry::{Entry, Phase};
+use hypervisor::{Domain, DomainState};
+use netplan::NodeNic;
+use protocol::{
+    CallError, Goal, InstanceDesired, InstanceObserved, NodeDesired, NodeObserved, Revision,
+};
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use types::{Figures, InstanceId, NodeName};
+
+/// One instance.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    /// Its journal entry.
+    pub(crate) entry: Entry,
+    /// Whether a task works on it; nobody else then changes the entry.
+    pub(crate) busy: bool,
+    /// Whether the entry on disk is older than this one.
+    pub(crate) dirty: bool,
+    /// What is being waited for, or went wrong and is tried again.
+    pub(crate) note: Option<String>,
+}
+
+/// Whom a problem belongs to: each part of the node has at most one and clears its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Concern {
+    Hypervisor,
+    Network,
+    Disks,
+    Journal,
+    Metadata,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// The last desired state; none before the first.
+    pub(crate) desired: Option<NodeDesired>,
+    pub(crate) slots: BTreeMap<InstanceId, Slot>,
+    /// Instances whose entry cannot be read, with the reason. They are left exactly as they are.
+    pub(crate) unreadable: BTreeMap<InstanceId, String>,
+    pub(crate) capacity: Figures,
+    pub(crate) orphans: Vec<String>,
+    pub(crate) problems: BTreeMap<Concern, String>,
+}
+
+impl State {
+    pub(crate) fn desired_instance(&self, id: InstanceId) -> Option<&InstanceDesired> {
+        self.desired.as_ref()?.instances.iter().find(|instance| instance.id == id)
+    }
+
+    pub(crate) fn wanted(&self, id: InstanceId) -> Wanted {
+        Wanted::of(self.desired_instance(id))
+    }
+
+    /// Refuses what is meant for another node or is older than what was kept (fencing).
+    pub(crate) fn admit(&self, node: &NodeName, desired: &NodeDesired) -> Result<(), CallError> {
+        if desired.node != *node {
+            let text = format!("this is node {node}, not {}: check NODES", desired.node);
+            return Err(CallError::Failed(text));
+        }
+        let order = |it: &NodeDesired| (it.generation, it.sequence);
+        match &self.desired {
+            Some(kept) if order(desired) < order(kept) => {
+                Err(CallError::Stale { given: desired.generation, seen: kept.generation })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Brings the entries up to the desired state: new ones for instances not heard of before,
+    /// the newest description in those that nobody works on.
+    pub(crate) fn take_in_desired(&mut self) {
+        let Some(desired) = &self.desired else { return };
+        for instance in &desired.instances {
+            if self.unreadable.contains_key(&instance.id) {
+                continue;
+            }
+            let (cluster, source) = (desired.cluster.clone(), desired.image_source.clone());
+            let told = Entry::accepted(instance.clone(), cluster, source);
+            match self.slots.get_mut(&instance.id) {
+                None => {
+                    self.slots.insert(instance.id, Slot::new(told, true));
+                }
+                Some(slot) if slot.busy || slot.entry.phase == Phase::Terminated => {}
+                Some(slot) => slot.dirty |= slot.entry.renew(&told),
+            }
+        }
+    }
+
+    /// The domains with the name of an instance that nobody wants.
+    pub(crate) fn find_orphans(&self, domains: &[Domain]) -> Vec<String> {
+        let unwanted = |id| match self.slots.get(&id) {
+            Some(slot) if slot.busy || slot.entry.phase < Phase::Terminated => {
+                self.wanted(id) == Wanted::Unnamed
+            }
+            _ => true,
+        };
+        let running = domains.iter().filter(|domain| domain.state == DomainState::Running);
+        let names = running.map(|domain| &domain.name);
+        names.filter(|name| name.parse().is_ok_and(unwanted)).cloned().collect()
+    }
+
+    /// The network interfaces of all that runs or may run here.
+    pub(crate) fn nics(&self) -> Vec<NodeNic> {
+        let known = self.slots.values().map(|slot| &slot.entry);
+        let known = known.filter(|entry| entry.is_on_the_network()).map(|entry| &entry.desired);
+        let unreadable = self.unreadable.keys().filter_map(|id| self.desired_instance(*id));
+        known.chain(unreadable).map(NodeNic::of).collect()
+    }
+
+    /// What the node reports.
+    pub(crate) fn observed(&self, node: &NodeName) -> NodeObserved {
+        let shown = |(id, slot): (&InstanceId, &Slot)| {
+            let gone = slot.entry.phase == Phase::Terminated && self.wanted(*id) == Wanted::Unnamed;
+            (!gone).then(|| slot.observed(node))
+        };
+        let mut observed = NodeObserved {
+            node: node.clone(),
+            revision: 0,
+            generation: self.desired.as_ref().map_or(0, |desired| desired.generation),
+            sequence: self.desired.as_ref().map_or(0, |desired| desired.sequence),
+            capacity: self.capacity,
+            instances: self.slots.iter().filter_map(shown).collect(),
+            orphans: self.orphans.clone(),
+            problems: self.problems.values().chain(self.unreadable.values()).cloned().collect(),
+        };
+        observed.revision = revision(&observed);
+        observed
+    }
+
+    /// Whether this instance should run.
+    pub(crate) fn should_run(&self, id: InstanceId) -> bool {
+        matches!(self.wanted(id), Wanted::Run { .. })
+    }
+
+    /// Marks as to be removed what `desired` wants removed, and nothing else of it.
+    pub(crate) fn take_in_ends(&mut self, desired: &NodeDesired) {
+        let Some(kept) = &mut self.desired else { return };
+        for instance in desired.instances.iter().filter(|it| it.goal == Goal::Terminate) {
+            if let Some(kept) = kept.instances.iter_mut().find(|kept| kept.id == instance.id) {
+                kept.goal = Goal::Terminate;
+            }
+        }
+    }
+}
+
+impl Slot {
+    pub(crate) const fn new(entry: Entry, dirty: bool) -> Self {
+        Self { entry, busy: false, dirty, note: None }
+    }
+
+    fn observed(&self, node: &NodeName) -> InstanceObserved {
+        InstanceObserved {
+            id: self.entry.desired.id,
+            node: Some(node.clone()),
+            phase: self.entry.reported_phase(),
+            reason: self.note.clone().or_else(|| self.entry.reason.clone()),
+            reboots: self.entry.reboots,
+        }
+    }
+}
+
+fn revision(observed: &NodeObserved) -> Revision {
+    let mut hash = DefaultHasher::new();
+    let NodeObserved {
+        node,
+        revision: _,
+        generation,
+        sequence,
+        capacity,
+        instances,
+        orphans,
+        problems,
+    } = observed;
+    (node, generation, sequence, capacity, instances, orphans, problems).hash(&mut hash);
+    hash.finish()
+}

@@ -1,0 +1,48 @@
+//! What the tests of this crate share.
+
+use protocol::{Digest, Goal, ImageRef, InstanceDesired, InstanceKey, Nic};
+use types::{Figures, ImageId, ImageKind, InstanceId, MacAddr, Timestamp, UserName};
+
+/// An image of this kind.
+fn image(kind: ImageKind, bits: u32) -> ImageRef {
+    let id = ImageId::from_bits(kind, bits);
+    ImageRef {
+        id,
+        location: format!("images/{id}.manifest.xml"),
+        digest: Digest([bits as u8; 32]),
+        size: 1 << 20,
+    }
+}
+
+/// An instance of user alice that should run; its address is the same for all ids.
+pub(crate) fn instance(id: &str) -> InstanceDesired {
+    let id: InstanceId = id.parse().unwrap();
+    let user: UserName = "alice".parse().unwrap();
+    InstanceDesired {
+        id,
+        goal: Goal::Run,
+        reboots: 0,
+        reservation: "r-00000009".parse().unwrap(),
+        launch_index: 3,
+        launch_time: Timestamp::from_millis(1_000),
+        account: types::AccountId::preferred(&user),
+        user,
+        groups: vec!["default".parse().unwrap()],
+        vm_type: "m1.small".to_owned(),
+        figures: Figures { cores: 1, memory_mb: 128, disk_gb: 10 },
+        root: image(ImageKind::Machine, 1),
+        kernel: Some(image(ImageKind::Kernel, 2)),
+        ramdisk: Some(image(ImageKind::Ramdisk, 3)),
+        key: Some(InstanceKey {
+            name: "my key".parse().unwrap(),
+            public_key: "ssh-ed25519 AAAA alice".to_owned(),
+        }),
+        user_data: Vec::new(),
+        nic: Nic {
+            mac: MacAddr::of_instance(id),
+            ip: "192.168.2.2".parse().unwrap(),
+            tag: 10.try_into().unwrap(),
+            public_ip: None,
+        },
+    }
+}

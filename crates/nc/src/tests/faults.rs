@@ -1,0 +1,158 @@
+//! Adapters that stop answering at a chosen call, as they do for a process that is killed there.
+
+use async_trait::async_trait;
+use disks::{DiskError, DiskRequest, Disks, PreparedDisks, Progress, SimDisks};
+use hostnet::{Applied, HostNet, HostNetError, SimNet};
+use hypervisor::{Domain, DomainSpec, Hypervisor, HypervisorError, SimHypervisor};
+use netplan::{NodePlan, RouterPlan};
+use protocol::ImageSource;
+use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
+use types::{Figures, InstanceId, UserName};
+
+/// Where in a call the process is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum At {
+    /// The call does nothing any more.
+    Begin,
+    /// The call has its effect, but nobody learns of it.
+    End,
+}
+
+/// Counts the calls that change something; blows at the one that was chosen. A blown fuse stays
+/// blown for the process that burned it.
+#[derive(Debug)]
+pub(super) struct Fuse {
+    left: Mutex<Option<(u32, At)>>,
+    blown: watch::Sender<bool>,
+}
+
+impl Default for Fuse {
+    fn default() -> Self {
+        Self { left: Mutex::new(None), blown: watch::Sender::new(false) }
+    }
+}
+
+impl Fuse {
+    /// Blows at the call after `calls` more.
+    pub(super) fn set(&self, calls: u32, at: At) {
+        *self.left.lock().unwrap() = Some((calls, at));
+    }
+
+    pub(super) fn mend(&self) {
+        *self.left.lock().unwrap() = None;
+        self.blown.send_replace(false);
+    }
+
+    pub(super) fn is_blown(&self) -> bool {
+        *self.blown.borrow()
+    }
+
+    pub(super) async fn blows(&self) {
+        let _ = self.blown.subscribe().wait_for(|blown| *blown).await;
+    }
+
+    /// What becomes of the next call.
+    fn burn(&self) -> Option<At> {
+        let mut left = self.left.lock().unwrap();
+        let (calls, at) = left.as_mut()?;
+        if *calls > 0 {
+            *calls -= 1;
+            return None;
+        }
+        let now = if self.is_blown() { At::Begin } else { *at };
+        self.blown.send_replace(true);
+        Some(now)
+    }
+
+    /// Lets a call happen, or happen unheard, or not happen.
+    async fn pass<T>(&self, call: impl Future<Output = T>) -> T {
+        match self.burn() {
+            None => call.await,
+            Some(At::Begin) => std::future::pending().await,
+            Some(At::End) => {
+                call.await;
+                std::future::pending().await
+            }
+        }
+    }
+
+    fn pass_blocking<T>(
+        &self,
+        call: impl FnOnce() -> Result<T, HypervisorError>,
+    ) -> Result<T, HypervisorError> {
+        let lost = || HypervisorError::Unreachable("the caller is dead".to_owned());
+        match self.burn() {
+            None => call(),
+            Some(At::Begin) => Err(lost()),
+            Some(At::End) => call().and(Err(lost())),
+        }
+    }
+}
+
+pub(super) struct Hypervisors(pub(super) SimHypervisor, pub(super) Arc<Fuse>);
+
+impl Hypervisor for Hypervisors {
+    fn capacity(&self) -> Result<Figures, HypervisorError> {
+        self.0.capacity()
+    }
+
+    fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
+        self.0.domains()
+    }
+
+    fn start(&self, spec: &DomainSpec) -> Result<(), HypervisorError> {
+        self.1.pass_blocking(|| self.0.start(spec))
+    }
+
+    fn destroy(&self, id: InstanceId) -> Result<(), HypervisorError> {
+        self.1.pass_blocking(|| self.0.destroy(id))
+    }
+
+    fn reset(&self, id: InstanceId) -> Result<(), HypervisorError> {
+        self.1.pass_blocking(|| self.0.reset(id))
+    }
+}
+
+pub(super) struct DisksOf(pub(super) SimDisks, pub(super) Arc<Fuse>);
+
+#[async_trait]
+impl Disks for DisksOf {
+    async fn capacity_gb(&self) -> Result<u64, DiskError> {
+        self.0.capacity_gb().await
+    }
+
+    async fn prepare(
+        &self,
+        request: &DiskRequest,
+        images: &dyn ImageSource,
+        progress: Progress<'_>,
+    ) -> Result<PreparedDisks, DiskError> {
+        self.1.pass(self.0.prepare(request, images, progress)).await
+    }
+
+    async fn discard(&self, user: &UserName, id: InstanceId) -> Result<(), DiskError> {
+        self.1.pass(self.0.discard(user, id)).await
+    }
+}
+
+pub(super) struct NetOf(pub(super) Arc<SimNet>, pub(super) Arc<Fuse>);
+
+#[async_trait]
+impl HostNet for NetOf {
+    async fn apply_router(&self, plan: &RouterPlan) -> Result<Applied, HostNetError> {
+        self.0.apply_router(plan).await
+    }
+
+    async fn apply_node(&self, plan: &NodePlan) -> Result<Applied, HostNetError> {
+        // A plan that is in force already changes nothing, so it cannot be interrupted.
+        if self.0.node() == *plan {
+            return self.0.apply_node(plan).await;
+        }
+        self.1.pass(self.0.apply_node(plan)).await
+    }
+
+    async fn check(&self) -> Vec<String> {
+        self.0.check().await
+    }
+}

@@ -1,0 +1,149 @@
+//! What is done for one instance, in a task of its own.
+
+mod launch;
+mod record;
+mod stop;
+
+use crate::node::{Nc, Node};
+use crate::state::Concern;
+use disks::DiskError;
+use hypervisor::HypervisorError;
+use netplan::{NodeInput, node_plan};
+use std::sync::{Arc, PoisonError};
+use types::InstanceId;
+
+/// What a task is for.
+#[derive(Debug, Clone)]
+pub(crate) enum Work {
+    Launch,
+    /// With the reason to note, unless one was noted before.
+    Stop(Option<String>),
+    /// The domain then has been rebooted this often.
+    Reboot(u32),
+}
+
+/// Why a step was not taken to its end.
+#[derive(Debug)]
+pub(crate) enum Setback {
+    /// Nothing is known, or trying again may help: nothing changes, the next pass tries again.
+    Wait(String),
+    /// It will not work.
+    Fail(String),
+}
+
+impl Setback {
+    fn of_hypervisor(doing: &str) -> impl FnOnce(HypervisorError) -> Self {
+        move |error| match error {
+            HypervisorError::Unreachable(_) => Self::Wait(format!("{doing}: {error}")),
+            HypervisorError::Failed(_) => Self::Fail(format!("{doing}: {error}")),
+        }
+    }
+
+    fn of_disks(error: &DiskError) -> Self {
+        Self::Fail(format!("its disks could not be made: {error}"))
+    }
+
+    fn of_network(problem: String) -> Self {
+        Self::Fail(format!("its network could not be set up: {problem}"))
+    }
+
+    fn into_text(self) -> String {
+        match self {
+            Self::Wait(text) | Self::Fail(text) => text,
+        }
+    }
+}
+
+impl Nc {
+    /// Begins to work on an instance, and leaves a note when that does not come to its end.
+    pub(crate) fn begin(&self, id: InstanceId, work: Work) {
+        let at_work = AtWork::begin(&self.node, id);
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(async move {
+            let result = at_work.node.work(id, work).await;
+            at_work.node.note(id, result.as_ref().err().cloned());
+            if let Err(text) = &result {
+                tracing::warn!(%id, problem = text, "will be tried again");
+            }
+            let node = Arc::clone(&at_work.node);
+            drop(at_work);
+            if result.is_ok() {
+                node.poke.notify_one();
+            }
+        });
+    }
+}
+
+/// An instance is busy for as long as this lives, however its task ends.
+struct AtWork {
+    node: Arc<Node>,
+    id: InstanceId,
+}
+
+impl AtWork {
+    fn begin(node: &Arc<Node>, id: InstanceId) -> Self {
+        node.set_busy(id, true);
+        node.at_work.send_modify(|tasks| *tasks += 1);
+        Self { node: Arc::clone(node), id }
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.node.set_busy(self.id, false);
+        self.node.at_work.send_modify(|tasks| *tasks -= 1);
+    }
+}
+
+impl Node {
+    async fn work(&self, id: InstanceId, work: Work) -> Result<(), String> {
+        let done = match work {
+            Work::Launch => self.launch(id).await,
+            Work::Stop(reason) => self.stop(id, reason).await,
+            Work::Reboot(count) => self.reboot(id, count).await,
+        };
+        done.map_err(Setback::into_text)
+    }
+
+    fn set_busy(&self, id: InstanceId, busy: bool) {
+        if let Some(slot) = self.state().slots.get_mut(&id) {
+            slot.busy = busy;
+        }
+    }
+
+    /// Tells what is being waited for.
+    fn note(&self, id: InstanceId, text: Option<String>) {
+        self.change(|state| {
+            if let Some(slot) = state.slots.get_mut(&id) {
+                slot.note = text;
+            }
+        });
+    }
+
+    async fn reboot(&self, id: InstanceId, count: u32) -> Result<(), Setback> {
+        self.ask(move |hypervisor| hypervisor.reset(id))
+            .await
+            .map_err(Setback::of_hypervisor("its domain could not be reset"))?;
+        self.record(id, |entry| entry.reboots = count).await;
+        Ok(())
+    }
+
+    /// Makes the host's network fit what runs and may run here.
+    ///
+    /// # Errors
+    /// With what is wrong, for a person; it is also noted as a problem of the node.
+    pub(crate) async fn apply_network(&self) -> Result<(), String> {
+        let _one_at_a_time = self.network.lock().await;
+        let nics = self.state().nics();
+        let metadata_port = self.settings.metadata_port;
+        let plan = node_plan(&NodeInput { nics: &nics, metadata_port });
+        let applied = self.adapters.net.apply_node(&plan).await.map_err(|error| error.to_string());
+        self.concern(Concern::Network, applied.as_ref().err().cloned());
+        let changes = applied?.changes;
+        if !changes.is_empty() {
+            tracing::info!(?changes, "the host's network was changed");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+//! From an accepted instance to a domain that runs.
+
+use super::Setback;
+use crate::entry::{DiskPaths, Entry, Phase};
+use crate::node::Node;
+use disks::{DiskRequest, PreparedDisks};
+use hypervisor::DomainSpec;
+use netplan::tap_name;
+use tokio::sync::SemaphorePermit;
+use types::{InstanceId, crash_point};
+
+impl Node {
+    /// Launches an instance. One that cannot be launched is removed with the reason, unless it
+    /// has run before: then its disks are somebody's data, and starting it is tried again.
+    pub(super) async fn launch(&self, id: InstanceId) -> Result<(), Setback> {
+        match self.try_launch(id).await {
+            Err(Setback::Fail(reason)) if self.has_never_run(id) => {
+                tracing::warn!(%id, reason, "launch failed");
+                self.stop(id, Some(reason)).await
+            }
+            other => other,
+        }
+    }
+
+    async fn try_launch(&self, id: InstanceId) -> Result<(), Setback> {
+        let (_turn, entry) = tokio::select! {
+            ready = self.with_disks(id) => ready?,
+            // The next pass sees to its end.
+            () = self.told_otherwise(id) => return Ok(()),
+        };
+        let Some(disks) = entry.disks.clone() else { return Ok(()) };
+        self.apply_network().await.map_err(Setback::of_network)?;
+        if !self.state().should_run(id) {
+            return Ok(());
+        }
+        let spec = self.domain_spec(&entry, disks);
+        self.note(id, Some("starting its domain".to_owned()));
+        self.ask(move |hypervisor| hypervisor.start(&spec))
+            .await
+            .map_err(Setback::of_hypervisor("its domain could not be started"))?;
+        crash_point("nc.domain-started");
+        self.record_started(id).await;
+        Ok(())
+    }
+
+    /// The entry of an instance whose disks are there, and its turn among the launches; makes
+    /// the disks when they are not there.
+    async fn with_disks(&self, id: InstanceId) -> Result<(SemaphorePermit<'_>, Entry), Setback> {
+        self.note(id, Some("waiting for other launches on its node".to_owned()));
+        let turn = self.launches.acquire().await.map_err(|e| Setback::Wait(e.to_string()))?;
+        let entry = self.known(id)?;
+        if entry.disks.is_some() {
+            return Ok((turn, entry));
+        }
+        let progress = |doing: String| self.note(id, Some(doing));
+        let request = disk_request(&entry);
+        let made = self.adapters.disks.prepare(&request, &*self.adapters.images, &progress);
+        let made = made.await.map_err(|error| Setback::of_disks(&error))?;
+        self.record(id, |entry| {
+            entry.disks = Some(made.into());
+            entry.phase = Phase::Prepared;
+        })
+        .await;
+        Ok((turn, self.known(id)?))
+    }
+
+    /// Completes when the instance should no longer run.
+    async fn told_otherwise(&self, id: InstanceId) {
+        let mut told = self.told.subscribe();
+        while self.state().should_run(id) {
+            // The sender is part of this node and cannot be gone.
+            let _ = told.changed().await;
+        }
+    }
+
+    fn has_never_run(&self, id: InstanceId) -> bool {
+        self.entry(id).is_some_and(|entry| entry.started_in.is_none())
+    }
+
+    pub(super) fn known(&self, id: InstanceId) -> Result<Entry, Setback> {
+        self.entry(id).ok_or_else(|| Setback::Wait("it is not known".to_owned()))
+    }
+
+    fn domain_spec(&self, entry: &Entry, disks: DiskPaths) -> DomainSpec {
+        let desired = &entry.desired;
+        DomainSpec {
+            id: desired.id,
+            figures: desired.figures,
+            root: disks.root,
+            kernel: disks.kernel,
+            ramdisk: disks.ramdisk,
+            mac: desired.nic.mac,
+            bridge: desired.nic.tag.bridge(),
+            tap: tap_name(desired.id),
+            console: self.journal.console_path(&desired.user, desired.id),
+        }
+    }
+}
+
+fn disk_request(entry: &Entry) -> DiskRequest {
+    let desired = &entry.desired;
+    DiskRequest {
+        id: desired.id,
+        user: desired.user.clone(),
+        image_source: entry.image_source.clone(),
+        root: desired.root.clone(),
+        kernel: desired.kernel.clone(),
+        ramdisk: desired.ramdisk.clone(),
+        disk_gb: desired.figures.disk_gb,
+        public_key: desired.key.as_ref().map(|key| key.public_key.clone()),
+    }
+}
+
+impl From<PreparedDisks> for DiskPaths {
+    fn from(made: PreparedDisks) -> Self {
+        Self { root: made.root, kernel: made.kernel, ramdisk: made.ramdisk }
+    }
+}

@@ -1,0 +1,88 @@
+//! Changes of the journal: first on disk, then in memory and in what is reported.
+
+use crate::entry::{Entry, Phase};
+use crate::journal::Journal;
+use crate::node::Node;
+use crate::state::Concern;
+use durable::DurableError;
+use std::sync::Arc;
+use types::InstanceId;
+
+impl Node {
+    /// Changes an instance's entry. The caller is the only one who works on the instance.
+    ///
+    /// When the disk refuses, the change holds in memory, the problem is reported, and the next
+    /// pass writes again: a full disk must not keep instances from being removed. A crash before
+    /// that repeats a step, and every step may be repeated.
+    pub(crate) async fn record(&self, id: InstanceId, change: impl FnOnce(&mut Entry)) {
+        let Some(mut entry) = self.entry(id) else { return };
+        change(&mut entry);
+        let stored = self.store(&entry).await;
+        self.change(|state| {
+            if let Some(slot) = state.slots.get_mut(&id) {
+                slot.entry = entry;
+                slot.dirty = !stored;
+            }
+        });
+    }
+
+    /// Notes that an instance's domain runs. Reboots that were asked for before it ran count as
+    /// done.
+    pub(crate) async fn record_started(&self, id: InstanceId) {
+        self.record(id, |entry| {
+            if entry.phase < Phase::Started {
+                entry.reboots = entry.desired.reboots;
+            }
+            entry.phase = Phase::Started;
+            entry.started_in = Some(self.settings.boot_id.clone());
+        })
+        .await;
+    }
+
+    /// Writes the entries that are newer in memory than on disk.
+    pub(crate) async fn store_what_is_dirty(&self) {
+        let dirty: Vec<Entry> = {
+            let state = self.state();
+            let slots = state.slots.values().filter(|slot| slot.dirty && !slot.busy);
+            slots.map(|slot| slot.entry.clone()).collect()
+        };
+        for entry in dirty {
+            let stored = self.store(&entry).await;
+            if let Some(slot) = self.state().slots.get_mut(&entry.desired.id) {
+                slot.dirty = !stored;
+            }
+        }
+    }
+
+    /// Removes all that is left of a terminated instance.
+    pub(crate) async fn forget(&self, id: InstanceId) {
+        let Some(entry) = self.entry(id) else { return };
+        let user = entry.desired.user;
+        if self.write(move |journal| journal.forget(&user, id)).await.is_ok() {
+            self.change(|state| state.slots.remove(&id));
+        }
+    }
+
+    async fn store(&self, entry: &Entry) -> bool {
+        let entry = entry.clone();
+        self.write(move |journal| journal.store(&entry)).await.is_ok()
+    }
+
+    /// Writes the journal on a thread that may block.
+    ///
+    /// # Errors
+    /// With what is wrong, for a person; it is also noted as a problem of the node.
+    pub(crate) async fn write(
+        &self,
+        write: impl FnOnce(&Journal) -> Result<(), DurableError> + Send + 'static,
+    ) -> Result<(), String> {
+        let journal = Arc::clone(&self.journal);
+        let written = tokio::task::spawn_blocking(move || write(&journal)).await;
+        let written = match written {
+            Ok(written) => written.map_err(|error| format!("the journal is not written: {error}")),
+            Err(died) => Err(format!("writing the journal was broken off: {died}")),
+        };
+        self.concern(Concern::Journal, written.as_ref().err().cloned());
+        written
+    }
+}
