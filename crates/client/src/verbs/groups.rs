@@ -1,0 +1,244 @@
+//! `describe-group`, `authorize`, `revoke`.
+
+use super::Verb;
+use crate::ec2::{Connection, Parameters, call};
+use crate::error::Error;
+use crate::session::Session;
+use crate::xml::Element;
+use clap::Parser;
+
+/// Lists security groups and their rules.
+#[derive(Debug, Parser)]
+pub(super) struct Describe {
+    /// Groups to list (all if none is named)
+    #[arg(value_name = "GROUP")]
+    groups: Vec<String>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Verb for Describe {
+    fn run(self, session: &mut Session<'_, '_>) -> Result<(), Error> {
+        let parameters = Parameters::default().list("GroupName", &self.groups);
+        let reply = call(session, &self.connection, "DescribeSecurityGroups", parameters)?;
+        for group in reply.items("securityGroupInfo") {
+            let (owner, name) = (group.text("ownerId"), group.text("groupName"));
+            session.print(&["GROUP", owner, name, group.text("groupDescription")])?;
+            for permission in group.items("ipPermissions") {
+                print_permission(session, owner, name, permission)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A line for each source that a permission lets in.
+fn print_permission(
+    session: &mut Session<'_, '_>,
+    owner: &str,
+    name: &str,
+    permission: &Element,
+) -> Result<(), Error> {
+    let rule = [
+        "PERMISSION",
+        owner,
+        name,
+        "ALLOWS",
+        permission.text("ipProtocol"),
+        permission.text("fromPort"),
+        permission.text("toPort"),
+        "FROM",
+    ];
+    for range in permission.items("ipRanges") {
+        session.print(&[&rule[..], &["CIDR", range.text("cidrIp")]].concat())?;
+    }
+    for group in permission.items("groups") {
+        let source = ["USER", group.text("userId"), "GRPNAME", group.text("groupName")];
+        session.print(&[&rule[..], &source].concat())?;
+    }
+    Ok(())
+}
+
+/// Lets traffic in to the instances of a security group.
+#[derive(Debug, Parser)]
+pub(super) struct Authorize {
+    #[command(flatten)]
+    rule: Rule,
+}
+
+impl Verb for Authorize {
+    fn run(self, session: &mut Session<'_, '_>) -> Result<(), Error> {
+        self.rule.send(session, "AuthorizeSecurityGroupIngress")
+    }
+}
+
+/// Takes back what authorize allowed; the options must be the same.
+#[derive(Debug, Parser)]
+pub(super) struct Revoke {
+    #[command(flatten)]
+    rule: Rule,
+}
+
+impl Verb for Revoke {
+    fn run(self, session: &mut Session<'_, '_>) -> Result<(), Error> {
+        self.rule.send(session, "RevokeSecurityGroupIngress")
+    }
+}
+
+/// The options of a rule.
+#[derive(Debug, clap::Args)]
+struct Rule {
+    /// The security group
+    #[arg(default_value = "default")]
+    group: String,
+    /// tcp, udp or icmp [default: tcp]
+    #[arg(short = 'P', long, value_name = "PROTOCOL")]
+    protocol: Option<String>,
+    /// A port or a range of ports: "22", "8000-8080"
+    #[arg(short, long, value_name = "PORTS", allow_hyphen_values = true)]
+    port_range: Option<String>,
+    /// ICMP type and code: "8:0"; "-1:-1" is all
+    #[arg(short = 't', long, value_name = "TYPE:CODE", allow_hyphen_values = true)]
+    icmp_type_code: Option<String>,
+    /// The network that is let in, in CIDR form [default: 0.0.0.0/0]
+    #[arg(short = 's', long, value_name = "CIDR", conflicts_with = "source_group")]
+    source_subnet: Option<String>,
+    /// The security group whose instances are let in, on all ports and protocols
+    #[arg(
+        short = 'o',
+        long,
+        value_name = "GROUP",
+        conflicts_with_all = ["protocol", "port_range", "icmp_type_code"]
+    )]
+    source_group: Option<String>,
+    /// The owner of that group [default: you] [env: EC2_USER_ID]
+    #[arg(short = 'u', long, value_name = "USER", requires = "source_group")]
+    source_group_user: Option<String>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// What the rule lets in, in the words of the printed line and of the request.
+#[derive(Debug, PartialEq, Eq)]
+struct Range {
+    protocol: String,
+    from: i32,
+    to: i32,
+}
+
+impl Rule {
+    fn send(&self, session: &mut Session<'_, '_>, action: &str) -> Result<(), Error> {
+        let parameters = Parameters::default().with("GroupName", &self.group);
+        if let Some(source) = &self.source_group {
+            let user = self.source_group_user.as_deref();
+            let user = session.setting(user, &["EC2_USER_ID"], "--source-group-user")?;
+            let parameters = parameters
+                .with("SourceSecurityGroupName", source)
+                .with("SourceSecurityGroupOwnerId", &user);
+            call(session, &self.connection, action, parameters)?;
+            let everything = [("tcp", 0, 65535), ("udp", 0, 65535), ("icmp", -1, -1)]
+                .map(|(protocol, from, to)| Range { protocol: protocol.to_owned(), from, to });
+            return self.print(session, &everything, &["USER", &user, "GRPNAME", source]);
+        }
+        let range = self.range()?;
+        let source = self.source_subnet.as_deref().unwrap_or("0.0.0.0/0");
+        let parameters = parameters
+            .with("IpProtocol", &range.protocol)
+            .with("FromPort", range.from)
+            .with("ToPort", range.to)
+            .with("CidrIp", source);
+        call(session, &self.connection, action, parameters)?;
+        self.print(session, &[range], &["CIDR", source])
+    }
+
+    fn print(
+        &self,
+        session: &mut Session<'_, '_>,
+        ranges: &[Range],
+        source: &[&str],
+    ) -> Result<(), Error> {
+        session.print(&["GROUP", "", &self.group])?;
+        for Range { protocol, from, to } in ranges {
+            let (from, to) = (from.to_string(), to.to_string());
+            let rule = ["PERMISSION", "", &self.group, "ALLOWS", protocol, &from, &to, "FROM"];
+            session.print(&[&rule[..], source].concat())?;
+        }
+        Ok(())
+    }
+
+    fn range(&self) -> Result<Range, Error> {
+        let protocol = match (&self.protocol, &self.icmp_type_code) {
+            (Some(protocol), _) => protocol.to_ascii_lowercase(),
+            (None, Some(_)) => "icmp".to_owned(),
+            (None, None) => "tcp".to_owned(),
+        };
+        let (from, to) = match (protocol.as_str(), &self.port_range, &self.icmp_type_code) {
+            ("icmp", None, text) => icmp(text.as_deref().unwrap_or("-1:-1"))?,
+            ("tcp" | "udp", Some(text), None) => ports(text)?,
+            ("tcp" | "udp", _, _) => return Err(wrong("--port-range", "", PORTS)),
+            ("icmp", Some(text), _) => return Err(wrong("--port-range", text, "none with icmp")),
+            _ => return Err(wrong("--protocol", &protocol, "tcp, udp or icmp")),
+        };
+        Ok(Range { protocol, from, to })
+    }
+}
+
+const PORTS: &str = "a port, or the first and the last such as 8000-8080, for tcp and udp";
+
+fn wrong(option: &'static str, value: &str, expected: &'static str) -> Error {
+    Error::Option { option, value: value.to_owned(), expected }
+}
+
+fn ports(text: &str) -> Result<(i32, i32), Error> {
+    let (from, to) = text.split_once('-').unwrap_or((text, text));
+    match (from.parse::<u16>(), to.parse::<u16>()) {
+        (Ok(from), Ok(to)) => Ok((from.into(), to.into())),
+        _ => Err(wrong("--port-range", text, PORTS)),
+    }
+}
+
+fn icmp(text: &str) -> Result<(i32, i32), Error> {
+    let pair = text.split_once(':').map(|(kind, code)| (kind.parse::<i16>(), code.parse::<i16>()));
+    match pair {
+        Some((Ok(kind), Ok(code))) => Ok((kind.into(), code.into())),
+        _ => Err(wrong("--icmp-type-code", text, "TYPE:CODE, such as 8:0 or -1:-1")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(args: &str) -> Option<(String, i32, i32)> {
+        let args = ["euca-authorize"].into_iter().chain(args.split_whitespace());
+        let rule = Authorize::try_parse_from(args).ok()?.rule;
+        rule.range().ok().map(|range| (range.protocol, range.from, range.to))
+    }
+
+    #[test]
+    fn the_options_of_a_rule_make_one_range() {
+        let expect = |protocol: &str, from, to| Some((protocol.to_owned(), from, to));
+        assert_eq!(range("default -P tcp -p 22 -s 0.0.0.0/0"), expect("tcp", 22, 22));
+        assert_eq!(range("-p 22"), expect("tcp", 22, 22));
+        assert_eq!(range("web -P UDP -p 8000-8080"), expect("udp", 8000, 8080));
+        assert_eq!(range("-P icmp -t -1:-1"), expect("icmp", -1, -1));
+        assert_eq!(range("-P icmp"), expect("icmp", -1, -1));
+        assert_eq!(range("-t 8:0"), expect("icmp", 8, 0));
+        for bad in [
+            "",
+            "-P tcp",
+            "-p x",
+            "-p 70000",
+            "-p 1-2-3",
+            "-P ip -p 1",
+            "-P icmp -p 1",
+            "-P tcp -p 1 -t 8:0",
+            "-P icmp -t 8",
+            "-o other -p 22",
+            "-o other -s 10.0.0.0/8",
+            "-u 000100729354",
+        ] {
+            assert_eq!(range(bad), None, "{bad}");
+        }
+    }
+}
