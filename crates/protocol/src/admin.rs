@@ -9,11 +9,14 @@
 //! | `POST /v1/users/NAME/keys` | | [`AccessKeys`], new ones; the old ones end |
 //! | `POST /v1/users/NAME/credentials` | | `application/zip` with a new certificate |
 //! | `DELETE /v1/users/NAME` | | 204; 409 while anything is owned |
+//! | `GET /v1/status` | | [`Status`] |
 //!
 //! Every failure answers [`Failure`] with a fitting status.
 
+use crate::NodeStatus;
 use serde::{Deserialize, Serialize};
-use types::{AccountId, Secret, UserName};
+use std::collections::BTreeMap;
+use types::{AccountId, ClusterName, Secret, UserName};
 
 /// Where the users are.
 pub const USERS: &str = "/v1/users";
@@ -55,4 +58,28 @@ pub struct AccessKeys {
 pub struct Failure {
     /// One sentence for the administrator.
     pub message: String,
+}
+
+/// How the cloud is, as `GET /v1/status` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The clusters by name.
+    pub clusters: Vec<ClusterStatus>,
+    /// How many instances are in each state, by EC2's names of the states.
+    pub instances: BTreeMap<String, u64>,
+}
+
+/// A cluster, as the cloud last heard of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterStatus {
+    /// Its name, which is its availability zone.
+    pub name: ClusterName,
+    /// `host:port` of its controller.
+    pub endpoint: String,
+    /// Whether its controller answered the last call.
+    pub reachable: bool,
+    /// What keeps it from working, with the remedy.
+    pub problems: Vec<String>,
+    /// Its nodes, in the order of NODES.
+    pub nodes: Vec<NodeStatus>,
 }

@@ -7,6 +7,7 @@ use crate::database::Connection;
 use crate::error::Result;
 use crate::fields::Fields;
 use placement::{Policy, Room};
+use protocol::NodeStatus;
 use std::collections::HashMap;
 use types::{ClusterName, Figures};
 
@@ -47,12 +48,12 @@ pub(crate) async fn rooms_with_waiting(
 
 async fn load(db: &mut Connection, cluster: &ClusterName) -> Result<Load> {
     let used = used_by_node(db, cluster).await?;
-    let room = |node: clusters::Node| Room {
+    let room = |node: NodeStatus| Room {
         used: used.get(node.name.as_str()).copied().unwrap_or_default(),
         node: node.name,
         capacity: node.capacity,
     };
-    let usable = |node: &clusters::Node| node.reachable && node.certificate_ok;
+    let usable = |node: &NodeStatus| node.reachable && node.certificate_ok;
     let nodes = clusters::nodes(db, cluster).await?;
     let rooms = nodes.into_iter().filter(usable).map(room).collect();
     Ok(Load { rooms, waiting: waiting(db, cluster).await? })

@@ -7,8 +7,8 @@ use crate::fields::{Fields, column};
 use crate::settings;
 use ipnet::Ipv4Net;
 use placement::{Availability, Policy};
-use protocol::Generation;
-use types::{ClusterName, Figures, NodeName, Timestamp, VmType};
+use protocol::{Generation, NodeStatus};
+use types::{ClusterName, Timestamp, VmType};
 
 /// What the configuration says of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,27 +38,8 @@ pub struct Cluster {
     pub last_seen: Option<Timestamp>,
     /// What keeps it from working, as it reports, or why it cannot be reached.
     pub problems: Vec<String>,
-    /// Its nodes, in the order of NODES.
-    pub nodes: Vec<Node>,
-}
-
-/// A node as its cluster controller last reported it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
-    /// Its name in NODES.
-    pub name: NodeName,
-    /// Whether it answered its cluster controller's last call.
-    pub reachable: bool,
-    /// Whether it presented a certificate that this cloud issued to it.
-    pub certificate_ok: bool,
-    /// When it answered last, give or take ten seconds.
-    pub last_seen: Option<Timestamp>,
-    /// What it can give altogether.
-    pub capacity: Figures,
-    /// Domains on it that nobody wants.
-    pub orphans: Vec<String>,
-    /// What keeps it from working.
-    pub problems: Vec<String>,
+    /// Its nodes as its controller last reported them, in the order of NODES.
+    pub nodes: Vec<NodeStatus>,
 }
 
 /// How many instances of a VM type a cluster can take.
@@ -124,7 +105,7 @@ pub(crate) async fn all(db: &mut Connection) -> Result<Vec<Cluster>> {
 }
 
 /// The nodes of a cluster in the order of NODES, within a transaction.
-pub(crate) async fn nodes(db: &mut Connection, cluster: &ClusterName) -> Result<Vec<Node>> {
+pub(crate) async fn nodes(db: &mut Connection, cluster: &ClusterName) -> Result<Vec<NodeStatus>> {
     let rows = sqlx::query("SELECT * FROM nodes WHERE cluster = $1 ORDER BY position")
         .bind(cluster.as_str())
         .fetch_all(db)
@@ -171,8 +152,8 @@ fn cluster(row: &Row) -> Result<Cluster> {
     })
 }
 
-fn node(row: &Row) -> Result<Node> {
-    Ok(Node {
+fn node(row: &Row) -> Result<NodeStatus> {
+    Ok(NodeStatus {
         name: row.parsed("name")?,
         reachable: row.flag("reachable")?,
         certificate_ok: row.flag("certificate_ok")?,

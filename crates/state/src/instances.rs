@@ -141,6 +141,21 @@ impl State {
         Ok(found.into_values().collect())
     }
 
+    /// How many instances are in each state, records of hidden ones left out.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn count_instances(&self, now: Timestamp) -> Result<BTreeMap<String, u64>> {
+        let rows = sqlx::query(
+            "SELECT state, COUNT(*) AS number FROM instances
+             WHERE state <> 'terminated' OR terminated_ms > $1 GROUP BY state",
+        )
+        .bind(now.plus_millis(-SHOWN_AFTER_END_MS).millis())
+        .fetch_all(&mut *self.snapshot().await?)
+        .await?;
+        rows.iter().map(|row| Ok((row.text("state")?, row.number("number")?))).collect()
+    }
+
     /// Wants these instances gone: their goal is terminate and they are shutting down from now
     /// on. All or none; instances that are shutting down or terminated already stay as they are.
     ///

@@ -25,7 +25,7 @@ mod settings;
 mod users;
 mod writer;
 
-pub use clusters::{Cluster, ClusterConfig, Node, TypeCapacity};
+pub use clusters::{Cluster, ClusterConfig, TypeCapacity};
 pub use database::State;
 pub use error::{Error, Result};
 pub use groups::{GroupRef, SecurityGroup};

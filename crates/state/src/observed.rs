@@ -1,6 +1,6 @@
 //! Taking in what clusters report.
 
-use crate::clusters::{self, Node, bump};
+use crate::clusters::{self, bump};
 use crate::database::{Connection, Row, State};
 use crate::error::Result;
 use crate::fields::{Fields, column, json};
@@ -134,19 +134,13 @@ async fn is_stale(
     Ok(!(known.reachable && seen_lately && same_nodes && known.problems == observed.problems))
 }
 
-fn same(known: &Node, status: &NodeStatus) -> bool {
-    let age = match (known.last_seen, status.last_seen) {
-        (Some(known), Some(seen)) => seen.millis_since(known),
-        (None, None) => 0,
-        _ => u64::MAX,
+/// Whether two reports of a node say the same, but for a sight that is hardly newer.
+fn same(known: &NodeStatus, status: &NodeStatus) -> bool {
+    let newer = match (known.last_seen, status.last_seen) {
+        (Some(known), Some(seen)) => seen.millis_since(known) >= SIGHT_STEP_MS,
+        (known, seen) => known != seen,
     };
-    known.name == status.name
-        && known.reachable == status.reachable
-        && known.certificate_ok == status.certificate_ok
-        && known.capacity == status.capacity
-        && known.orphans == status.orphans
-        && known.problems == status.problems
-        && age < SIGHT_STEP_MS
+    !newer && NodeStatus { last_seen: known.last_seen, ..status.clone() } == *known
 }
 
 async fn record(

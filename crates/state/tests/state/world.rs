@@ -149,16 +149,7 @@ impl World {
     /// Reports these instances from a cluster whose nodes are as before.
     pub(crate) async fn observe(&self, instances: Vec<InstanceObserved>) {
         let known = self.state.clusters().await.unwrap().remove(0).nodes;
-        let nodes = known.into_iter().map(|node| NodeStatus {
-            name: node.name,
-            reachable: node.reachable,
-            certificate_ok: node.certificate_ok,
-            last_seen: node.last_seen,
-            capacity: node.capacity,
-            orphans: node.orphans,
-            problems: node.problems,
-        });
-        self.observe_nodes(nodes.collect(), instances).await;
+        self.observe_nodes(known, instances).await;
     }
 
     pub(crate) async fn observe_nodes(
