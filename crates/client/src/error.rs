@@ -22,7 +22,7 @@ pub(crate) enum Error {
          certificate of this cloud's authority (eucarc sets it)"
     )]
     Identity { url: String, source: io::Error },
-    #[error("{path}: {reason}; AWS_CA_BUNDLE must name a PEM file with certificates", path = path.display())]
+    #[error("{}: {reason}; AWS_CA_BUNDLE must name a PEM file with certificates", path.display())]
     Roots { path: PathBuf, reason: String },
     #[error("no complete answer from {url}: {reason}")]
     Talk { url: String, reason: String },

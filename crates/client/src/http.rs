@@ -171,8 +171,10 @@ async fn exchange(
     if !endpoint.tls {
         return talk(TokioIo::new(stream), endpoint, request(endpoint, ask, body)?).await;
     }
-    let name = ServerName::try_from(endpoint.host.clone())
-        .map_err(|_| Error::Url { url: endpoint.url.clone(), reason: "no such name".to_owned() })?;
+    let name = ServerName::try_from(endpoint.host.clone()).map_err(|_| Error::Url {
+        url: endpoint.url.clone(),
+        reason: "its host is not a name".to_owned(),
+    })?;
     let stream = TlsConnector::from(tls::config(environment)?)
         .connect(name, stream)
         .await

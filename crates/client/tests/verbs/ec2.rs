@@ -363,5 +363,8 @@ fn https_is_trusted_through_the_authority_in_aws_ca_bundle() {
     assert_eq!(ask(own.cert.pem()), (0, String::new(), 1));
     let (code, err, asked) = ask(foreign.cert.pem());
     assert_eq!((code, asked), (1, 0));
-    assert!(err.contains("AWS_CA_BUNDLE must name"), "{err}");
+    assert!(err.contains("is not who it should be"), "{err}");
+    let (code, err, _) = ask("no certificate".to_owned());
+    assert_eq!(code, 1);
+    assert!(err.contains("authority.pem: it holds no certificate"), "{err}");
 }
