@@ -2,6 +2,14 @@
 //!
 //! No user's filesystem is ever mounted by the host's kernel.
 
+mod local;
+mod sim;
+#[cfg(test)]
+mod test_images;
+
+pub use local::LocalDisks;
+pub use sim::SimDisks;
+
 use async_trait::async_trait;
 use protocol::{ImageRef, ImageSource};
 use std::path::PathBuf;

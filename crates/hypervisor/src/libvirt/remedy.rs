@@ -20,7 +20,7 @@ const REMEDIES: [(&str, &str); 7] = [
     ("Cannot allocate memory", "the node is out of memory: lower MAX_MEM in eucalyptus.conf"),
     ("cannot set up guest memory", "the node is out of memory: lower MAX_MEM in eucalyptus.conf"),
     ("No space left on device", "make room on that filesystem"),
-    ("interface MTU", "the instance's bridge is missing; the node makes it again within seconds"),
+    ("interface MTU", "the bridge of the instance's network is missing on this node"),
 ];
 
 /// What helps against the error with this message, if we know it.
