@@ -5,8 +5,10 @@
 //! bridge or flushed a table, repairs. Each side owns its own tables and nothing else of the host
 //! is touched. A bridge is shared: the router's side owns its address, the node's side its ports.
 
+mod linux;
 mod sim;
 
+pub use linux::LinuxNet;
 pub use sim::SimNet;
 
 use async_trait::async_trait;
@@ -21,6 +23,16 @@ pub enum HostNetError {
     Device {
         /// What was tried, with the name of the device.
         what: String,
+        /// The kernel's answer.
+        cause: String,
+    },
+    /// The DHCP server cannot listen on a bridge.
+    #[error(
+        "no DHCP on {bridge}: {cause}; is another DHCP server bound to port 67 of every device?"
+    )]
+    Dhcp {
+        /// The bridge.
+        bridge: String,
         /// The kernel's answer.
         cause: String,
     },

@@ -130,3 +130,123 @@ fn icmp_element(cell: &Cell) -> Value {
     let codes = nft::range(cell.from & 0xff, cell.to & 0xff);
     nft::concat(json!([types, codes, nft::net(cell.source)]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use types::Protocol::{Icmp, Tcp, Udp};
+
+    fn spans(rules: &[(Protocol, i32, i32, &str)]) -> Vec<Span> {
+        let span = |(protocol, from, to, source): &(Protocol, i32, i32, &str)| {
+            let ports = PortRange { from: *from, to: *to };
+            Span::of(*protocol, ports, source.parse().unwrap())
+        };
+        rules.iter().filter_map(span).collect()
+    }
+
+    fn check(rules: &[(Protocol, i32, i32, &str)], expect: &[(Protocol, u16, u16, &str)]) {
+        let cell = |(protocol, from, to, source): &(Protocol, u16, u16, &str)| Cell {
+            protocol: *protocol,
+            from: *from,
+            to: *to,
+            source: source.parse().unwrap(),
+        };
+        let expect: Vec<Cell> = expect.iter().map(cell).collect();
+        assert_eq!(cells(&spans(rules)), expect, "{rules:?}");
+    }
+
+    #[test]
+    fn rules_become_cells_that_do_not_overlap() {
+        check(&[], &[]);
+        check(&[(Tcp, 22, 22, "0.0.0.0/0")], &[(Tcp, 22, 22, "0.0.0.0/0")]);
+        check(
+            &[(Tcp, 22, 22, "0.0.0.0/0"), (Tcp, 22, 22, "10.0.0.0/8"), (Udp, 22, 22, "1.2.3.4/32")],
+            &[(Tcp, 22, 22, "0.0.0.0/0"), (Udp, 22, 22, "1.2.3.4/32")],
+        );
+        check(
+            &[(Tcp, 0, 65535, "10.0.0.0/8"), (Tcp, 80, 80, "0.0.0.0/0")],
+            &[
+                (Tcp, 0, 79, "10.0.0.0/8"),
+                (Tcp, 80, 80, "0.0.0.0/0"),
+                (Tcp, 81, 65535, "10.0.0.0/8"),
+            ],
+        );
+        // Host bits of a source are of no meaning, and neighbours merge.
+        check(
+            &[(Tcp, 1, 1, "10.0.0.1/25"), (Tcp, 1, 1, "10.0.0.128/25")],
+            &[(Tcp, 1, 1, "10.0.0.0/24")],
+        );
+    }
+
+    #[test]
+    fn icmp_rules_are_types_and_codes() {
+        check(&[(Icmp, -1, -1, "0.0.0.0/0")], &[(Icmp, 0, 0xffff, "0.0.0.0/0")]);
+        check(&[(Icmp, 8, -1, "0.0.0.0/0")], &[(Icmp, 0x800, 0x8ff, "0.0.0.0/0")]);
+        check(&[(Icmp, 3, 4, "0.0.0.0/0")], &[(Icmp, 0x304, 0x304, "0.0.0.0/0")]);
+        check(
+            &[(Icmp, -1, -1, "10.0.0.0/8"), (Icmp, 3, 4, "0.0.0.0/0")],
+            &[
+                (Icmp, 0x000, 0x2ff, "10.0.0.0/8"),
+                (Icmp, 0x300, 0x303, "10.0.0.0/8"),
+                (Icmp, 0x304, 0x304, "0.0.0.0/0"),
+                (Icmp, 0x305, 0x3ff, "10.0.0.0/8"),
+                (Icmp, 0x400, 0xffff, "10.0.0.0/8"),
+            ],
+        );
+    }
+
+    #[test]
+    fn numbers_that_are_no_ports_let_nothing_in() {
+        for (protocol, from, to) in
+            [(Tcp, -1, -1), (Tcp, 0, 65536), (Udp, 9, 8), (Icmp, 256, 0), (Icmp, 8, 256)]
+        {
+            check(&[(protocol, from, to, "0.0.0.0/0")], &[]);
+        }
+    }
+
+    #[test]
+    fn many_rules_are_two_matches() {
+        let rules: Vec<_> = (0..200).map(|port| (Tcp, port, port, "10.0.0.0/8")).collect();
+        let ping = [(Icmp, 8, 0, "0.0.0.0/0")];
+        let cells = cells(&[spans(&rules), spans(&ping)].concat());
+        assert_eq!(matches(&cells).len(), 2);
+    }
+
+    fn rule() -> impl Strategy<Value = Span> {
+        let protocol = prop_oneof![Just(Tcp), Just(Udp), Just(Icmp)];
+        let source = (0u32..16, 28u8..=32);
+        (protocol, -1i32..20, -1i32..20, source).prop_filter_map(
+            "valid",
+            |(p, from, to, (ip, len))| {
+                let source = Ipv4Net::new((0x0a00_0000 + ip).into(), len).ok()?;
+                Span::of(p, PortRange { from, to }, source)
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn cells_hold_what_the_rules_allow_and_no_packet_is_in_two(
+            rules in prop::collection::vec(rule(), 0..12),
+            protocol in prop_oneof![Just(Tcp), Just(Udp), Just(Icmp)],
+            port in prop_oneof![0u16..24, 0x2f0u16..0x320, any::<u16>()],
+            ip in 0u32..16,
+        ) {
+            let source = Ipv4Addr::from(0x0a00_0000 + ip);
+            let allowed = rules.iter().any(|rule| {
+                rule.protocol == protocol
+                    && (rule.from..=rule.to).contains(&port)
+                    && rule.source.contains(&source)
+            });
+            let cells = cells(&rules);
+            let holders = cells.iter().filter(|cell| cell.holds(protocol, port, source)).count();
+            prop_assert_eq!(holders, usize::from(allowed));
+            for cell in cells.iter().filter(|cell| cell.protocol == Icmp) {
+                let one_type = cell.from >> 8 == cell.to >> 8;
+                let whole_types = cell.from & 0xff == 0 && cell.to & 0xff == 0xff;
+                prop_assert!(one_type || whole_types, "{:?} is no rectangle", cell);
+            }
+        }
+    }
+}

@@ -9,7 +9,7 @@ use ipnet::Ipv4Net;
 use protocol::{NetworkDesired, RuleSource};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use types::NetworkTag;
+use types::{MacAddr, NetworkTag};
 
 pub use evaluate::Packet;
 
@@ -37,6 +37,9 @@ pub struct RouterBridge {
     pub tag: NetworkTag,
     /// The gateway's address and the length of the network's prefix.
     pub address: Ipv4Net,
+    /// The gateway's Ethernet address: `d2:0d` and its IPv4 address, so that instances still know
+    /// it after the bridge was made anew.
+    pub mac: MacAddr,
 }
 
 /// What the router's side of a host should hold. The default plan is: nothing.
@@ -120,7 +123,8 @@ fn addresses(source: &RuleSource, networks: &[&NetworkDesired]) -> Option<Ipv4Ne
 
 fn bridge(network: &NetworkDesired) -> Option<RouterBridge> {
     let address = Ipv4Net::new(network.router, network.subnet.prefix_len()).ok()?;
-    Some(RouterBridge { tag: network.tag, address })
+    let [a, b, c, d] = network.router.octets();
+    Some(RouterBridge { tag: network.tag, address, mac: MacAddr([0xd2, 0x0d, a, b, c, d]) })
 }
 
 fn dhcp_network(network: &NetworkDesired, input: &RouterInput<'_>) -> DhcpNetwork {
@@ -131,5 +135,176 @@ fn dhcp_network(network: &NetworkDesired, input: &RouterInput<'_>) -> DhcpNetwor
         dns: input.dns.to_vec(),
         mtu: input.mtu,
         leases: input.leases.iter().filter(here).map(|l| (l.mac, l.clone())).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use protocol::IngressRule;
+    use types::{AccountId, GroupId, PortRange, Protocol, UserName};
+
+    fn network(tag: u16, user: &str, subnet: &str) -> NetworkDesired {
+        let user: UserName = user.parse().unwrap();
+        let subnet: Ipv4Net = subnet.parse().unwrap();
+        NetworkDesired {
+            tag: tag.try_into().unwrap(),
+            account: AccountId::preferred(&user),
+            user,
+            group: "default".parse().unwrap(),
+            group_id: GroupId::from_bits(tag.into()),
+            subnet,
+            router: subnet.hosts().next().unwrap(),
+            ingress: Vec::new(),
+        }
+    }
+
+    fn planned(networks: &[NetworkDesired], leases: &[Lease]) -> RouterPlan {
+        router_plan(&RouterInput {
+            networks,
+            leases,
+            vnet_subnet: "10.77.0.0/16".parse().unwrap(),
+            dns: &[],
+            public_ports: &[8773],
+            mtu: 1500,
+        })
+    }
+
+    fn tags(plan: &RouterPlan) -> Vec<u16> {
+        plan.bridges.iter().map(|bridge| bridge.tag.get()).collect()
+    }
+
+    #[test]
+    fn a_network_has_a_gateway_with_an_ethernet_address_of_its_own() {
+        let plan = planned(&[network(10, "alice", "10.77.2.0/26")], &[]);
+        assert_eq!(plan.bridges[0].address.to_string(), "10.77.2.1/26");
+        assert_eq!(plan.bridges[0].mac.to_string(), "d2:0d:0a:4d:02:01");
+        assert_eq!(plan.groups[0].name, "alice-default");
+    }
+
+    #[test]
+    fn a_network_that_clashes_with_another_is_left_out() {
+        let first = network(10, "alice", "10.77.2.0/26");
+        for second in [
+            network(10, "bob", "10.77.2.64/26"),
+            network(11, "alice", "10.77.2.64/26"),
+            network(11, "bob", "10.77.2.0/24"),
+            network(11, "bob", "10.77.2.32/27"),
+            network(11, "bob", "10.78.0.0/26"),
+            NetworkDesired {
+                router: Ipv4Addr::new(10, 77, 9, 1),
+                ..network(11, "bob", "10.77.2.64/26")
+            },
+        ] {
+            let plan = planned(&[first.clone(), second.clone()], &[]);
+            assert_eq!(tags(&plan), [10], "{second:?}");
+        }
+    }
+
+    #[test]
+    fn only_addresses_of_the_network_itself_are_lent() {
+        let lease = |ip: [u8; 4], tag: u16| Lease {
+            mac: MacAddr([0, 0, 0, 0, ip[2], ip[3]]),
+            ip: ip.into(),
+            tag: tag.try_into().unwrap(),
+            hostname: String::new(),
+        };
+        let leases =
+            [lease([10, 77, 2, 2], 10), lease([10, 77, 2, 66], 10), lease([10, 77, 2, 3], 12)];
+        let plan = planned(&[network(10, "alice", "10.77.2.0/26")], &leases);
+        let lent: Vec<_> = plan.dhcp.values().flat_map(|n| n.leases.values()).cloned().collect();
+        assert_eq!(lent, leases[..1]);
+    }
+
+    #[test]
+    fn a_rule_for_a_group_without_a_network_lets_nothing_in() {
+        let mut web = network(10, "alice", "10.77.2.0/26");
+        let db = network(11, "bob", "10.77.2.64/26");
+        web.ingress = vec![tcp(22, group(&db))];
+        assert_eq!(planned(&[web.clone()], &[]).groups[0].cells, []);
+        assert_eq!(planned(&[web, db.clone()], &[]).groups[0].cells[0].source, db.subnet);
+    }
+
+    fn tcp(port: i32, source: RuleSource) -> IngressRule {
+        IngressRule { protocol: Protocol::Tcp, ports: PortRange { from: port, to: port }, source }
+    }
+
+    fn group(of: &NetworkDesired) -> RuleSource {
+        RuleSource::Group { account: of.account, group: of.group.clone() }
+    }
+
+    /// Up to six networks; each lets ports 0 to 3 in from some of the others and from outside.
+    fn town() -> impl Strategy<Value = Vec<NetworkDesired>> {
+        let rules = prop::collection::vec((0i32..4, 0usize..7), 0..5);
+        prop::collection::vec(rules, 1..7).prop_map(|rules| {
+            let name =
+                |i: usize| network(10 + i as u16, &format!("u{i}"), &format!("10.77.{i}.0/26"));
+            let plain: Vec<_> = (0..rules.len()).map(name).collect();
+            let source = |from: usize| match plain.get(from) {
+                Some(network) => group(network),
+                None => RuleSource::Cidr("192.0.2.0/24".parse().unwrap()),
+            };
+            let with_rules = |(network, rules): (&NetworkDesired, Vec<(i32, usize)>)| {
+                let ingress = rules.into_iter().map(|(port, from)| tcp(port, source(from)));
+                NetworkDesired { ingress: ingress.collect(), ..network.clone() }
+            };
+            plain.iter().zip(rules).map(with_rules).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn groups_reach_each_other_only_by_a_rule(
+            networks in town(), from in 0usize..6, to in 0usize..6, port in 0u16..4,
+        ) {
+            let (from, to) = (from % networks.len(), to % networks.len());
+            let packet = Packet {
+                from: Some(networks[from].tag),
+                source: networks[from].subnet.hosts().nth(1).unwrap(),
+                destination: networks[to].subnet.hosts().nth(2).unwrap(),
+                protocol: Protocol::Tcp,
+                port,
+            };
+            let allowed = networks[to].ingress.iter().any(|rule| {
+                rule.ports.from == i32::from(port) && rule.source == group(&networks[from])
+            });
+            let plan = planned(&networks, &[]);
+            prop_assert_eq!(plan.forwards(&packet), allowed || from == to);
+            // An address of another network helps nobody.
+            let posing = Packet { from: Some(networks[to].tag), ..packet };
+            prop_assert!(from == to || !plan.forwards(&posing));
+            let from_outside = Packet { from: None, ..packet };
+            prop_assert!(!plan.forwards(&from_outside));
+        }
+
+        #[test]
+        fn the_plan_does_not_depend_on_the_order_of_networks(networks in town()) {
+            let backwards: Vec<_> = networks.iter().rev().cloned().collect();
+            prop_assert_eq!(planned(&networks, &[]), planned(&backwards, &[]));
+        }
+
+        #[test]
+        fn outside_comes_in_only_by_a_rule_and_instances_get_out(
+            networks in town(), to in 0usize..6, port in 0u16..4,
+        ) {
+            let network = &networks[to % networks.len()];
+            let inside = network.subnet.hosts().nth(1).unwrap();
+            let outside = Ipv4Addr::new(192, 0, 2, 9);
+            let coming = Packet {
+                from: None, source: outside, destination: inside, protocol: Protocol::Tcp, port,
+            };
+            let by_cidr = |rule: &IngressRule| {
+                rule.ports.from == i32::from(port) && matches!(rule.source, RuleSource::Cidr(_))
+            };
+            let plan = planned(&networks, &[]);
+            prop_assert_eq!(plan.forwards(&coming), network.ingress.iter().any(by_cidr));
+            let leaving = Packet {
+                from: Some(network.tag), source: inside, destination: outside, ..coming
+            };
+            prop_assert!(plan.forwards(&leaving));
+            let to_metadata = Packet { destination: [169, 254, 169, 254].into(), ..leaving };
+            prop_assert!(!plan.forwards(&to_metadata));
+        }
     }
 }

@@ -14,7 +14,7 @@ const OURS: &str = "eucabr*";
 const LINK_LOCAL: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 0, 0), 16);
 
 pub(super) fn ruleset(input: &RouterInput<'_>, groups: &[GroupChain]) -> Ruleset {
-    let mut adds = vec![members(groups)];
+    let mut adds = vec![members(groups), same_bridge(groups)];
     groups.iter().for_each(|group| adds.extend(group_rules(group)));
     adds.extend(forward(input, groups));
     adds.extend(local_input(input));
@@ -29,13 +29,19 @@ fn members(groups: &[GroupChain]) -> Value {
     TABLE.set("members", json!(["ifname", "ipv4_addr"]), true, elements)
 }
 
+/// A group's own traffic. It does not leave its bridge, yet it is seen here where br_netfilter is
+/// loaded, as Docker does.
+fn same_bridge(groups: &[GroupChain]) -> Value {
+    let pair = |group: &GroupChain| nft::concat(vec![Value::from(group.tag.bridge()); 2]);
+    let elements = groups.iter().map(pair).collect();
+    TABLE.set("same_bridge", json!(["ifname", "ifname"]), false, elements)
+}
+
 fn group_rules(group: &GroupChain) -> Vec<Value> {
     let name = &group.name;
-    // The group's own traffic stays on its bridge; it passes here only with br_netfilter loaded.
-    let own = TABLE.rule(name, vec![is(meta("iifname"), group.tag.bridge()), accept()]);
     let rules = ingress::matches(&group.cells).into_iter();
     let rules = rules.map(|cells| TABLE.rule(name, vec![cells, accept()]));
-    [TABLE.chain(name), own].into_iter().chain(rules).collect()
+    std::iter::once(TABLE.chain(name)).chain(rules).collect()
 }
 
 /// Traffic between networks. The packets of the side that opened a connection meet the rules
@@ -44,6 +50,7 @@ fn forward(input: &RouterInput<'_>, groups: &[GroupChain]) -> Vec<Value> {
     let vnet = || nft::net(input.vnet_subnet);
     let (source, destination) = (|| field("ip", "saddr"), || field("ip", "daddr"));
     let known = nft::concat(vec![meta("iifname"), source()]);
+    let ends = nft::concat(vec![meta("iifname"), meta("oifname")]);
     let chain = |group: &GroupChain| json!([nft::net(group.subnet), jump(&group.name)]);
     let mut rules = vec![
         TABLE.chain("from_instances"),
@@ -64,6 +71,7 @@ fn forward(input: &RouterInput<'_>, groups: &[GroupChain]) -> Vec<Value> {
     rules.extend([
         TABLE.rule("to_instances", vec![drop()]),
         TABLE.hook("forward", "filter", "forward", 0),
+        TABLE.rule("forward", vec![is(ends, "@same_bridge"), accept()]),
         TABLE.rule("forward", vec![is(meta("iifname"), OURS), jump("from_instances")]),
         TABLE.rule("forward", vec![is_not(meta("iifname"), OURS), is(source(), vnet()), drop()]),
         TABLE.rule("forward", vec![is(destination(), vnet()), goto("to_instances")]),

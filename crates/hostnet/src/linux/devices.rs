@@ -1,0 +1,225 @@
+//! Bridges and their addresses, over netlink.
+
+use crate::HostNetError;
+use futures_util::TryStreamExt;
+use ipnet::Ipv4Net;
+use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
+use rtnetlink::packet_route::link::{
+    BridgeStpState, InfoBridge, InfoData, InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+};
+use rtnetlink::{Handle, LinkBridge, LinkMessageBuilder, LinkUnspec};
+use rustix::io::Errno;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use tokio::task::JoinHandle;
+use types::{MacAddr, NetworkTag};
+
+/// A bridge of ours as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bridge {
+    pub(super) index: u32,
+    pub(super) mac: Option<MacAddr>,
+    pub(super) up: bool,
+    /// As [`plain`] says.
+    pub(super) plain: bool,
+    pub(super) ports: usize,
+    pub(super) addresses: Vec<AddressMessage>,
+}
+
+impl Bridge {
+    pub(super) fn has(&self, address: Ipv4Net) -> bool {
+        self.addresses.iter().any(|kept| net_of(kept) == Some(address))
+    }
+}
+
+/// An open conversation with the kernel.
+pub(super) struct Devices {
+    handle: Handle,
+    connection: JoinHandle<()>,
+}
+
+impl Drop for Devices {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+impl Devices {
+    pub(super) fn open() -> Result<Self, HostNetError> {
+        let (connection, handle, _) = rtnetlink::new_connection()
+            .map_err(|cause| device_error("opening a netlink socket", &cause))?;
+        Ok(Self { handle, connection: tokio::spawn(connection) })
+    }
+
+    /// Every bridge named `eucabr<tag>`.
+    pub(super) async fn bridges(&self) -> Result<BTreeMap<NetworkTag, Bridge>, HostNetError> {
+        let links: Vec<LinkMessage> = self
+            .handle
+            .link()
+            .get()
+            .execute()
+            .try_collect()
+            .await
+            .map_err(netlink("listing devices"))?;
+        let mut found: BTreeMap<NetworkTag, Bridge> = links.iter().filter_map(our_bridge).collect();
+        let mut listing = self.handle.address().get();
+        listing.message_mut().header.family = AddressFamily::Inet;
+        let addresses: Vec<AddressMessage> =
+            listing.execute().try_collect().await.map_err(netlink("listing addresses"))?;
+        for bridge in found.values_mut() {
+            bridge.ports =
+                links.iter().filter(|link| controller(link) == Some(bridge.index)).count();
+            let here = |address: &&AddressMessage| address.header.index == bridge.index;
+            bridge.addresses = addresses.iter().filter(here).cloned().collect();
+        }
+        Ok(found)
+    }
+
+    /// Makes the bridge, down. No error when it is there already.
+    pub(super) async fn create(&self, tag: NetworkTag) -> Result<(), HostNetError> {
+        let name = tag.bridge();
+        let message = LinkMessageBuilder::<LinkBridge>::new(&name)
+            .set_info_data(InfoData::Bridge(plain().to_vec()))
+            .build();
+        let made = self.handle.link().add(message).execute().await;
+        unless(Errno::EXIST, made, &format!("making bridge {name}"))
+    }
+
+    /// One setting after the other: the kernel takes no delay of 0 while spanning tree is on.
+    pub(super) async fn make_plain(&self, bridge: &Bridge) -> Result<(), HostNetError> {
+        for setting in plain() {
+            let message = LinkMessageBuilder::<LinkBridge>::new_with_info_kind(InfoKind::Bridge)
+                .index(bridge.index)
+                .set_info_data(InfoData::Bridge(vec![setting]));
+            let done = self.handle.link().change(message.build()).execute().await;
+            done.map_err(netlink("turning spanning tree off"))?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn set_up(&self, bridge: &Bridge) -> Result<(), HostNetError> {
+        let message = LinkUnspec::new_with_index(bridge.index).up().build();
+        let done = self.handle.link().change(message).execute().await;
+        done.map_err(netlink("setting a bridge up"))
+    }
+
+    pub(super) async fn set_mac(&self, bridge: &Bridge, mac: MacAddr) -> Result<(), HostNetError> {
+        let message = LinkUnspec::new_with_index(bridge.index).address(mac.0.to_vec()).build();
+        let done = self.handle.link().change(message).execute().await;
+        done.map_err(netlink("setting the Ethernet address of a bridge"))
+    }
+
+    pub(super) async fn add_address(
+        &self,
+        bridge: &Bridge,
+        address: Ipv4Net,
+    ) -> Result<(), HostNetError> {
+        let ip = IpAddr::V4(address.addr());
+        let add = self.handle.address().add(bridge.index, ip, address.prefix_len());
+        unless(Errno::EXIST, add.execute().await, &format!("adding address {address}"))
+    }
+
+    /// Removes every address but one. Gives the removed ones.
+    pub(super) async fn keep_only(
+        &self,
+        bridge: &Bridge,
+        kept: Option<Ipv4Net>,
+    ) -> Result<Vec<Ipv4Net>, HostNetError> {
+        let mut removed = Vec::new();
+        for message in &bridge.addresses {
+            let address = net_of(message);
+            if kept.is_some() && address == kept {
+                continue;
+            }
+            let gone = self.handle.address().del(message.clone()).execute().await;
+            unless(Errno::ADDRNOTAVAIL, gone, "removing an address")?;
+            removed.extend(address);
+        }
+        Ok(removed)
+    }
+
+    pub(super) async fn delete(&self, bridge: &Bridge) -> Result<(), HostNetError> {
+        let gone = self.handle.link().del(bridge.index).execute().await;
+        unless(Errno::NODEV, gone, "deleting a bridge")
+    }
+}
+
+/// Spanning tree off, and no delay before a new port forwards.
+fn plain() -> [InfoBridge; 2] {
+    [InfoBridge::StpState(BridgeStpState::Disabled), InfoBridge::ForwardDelay(0)]
+}
+
+fn our_bridge(link: &LinkMessage) -> Option<(NetworkTag, Bridge)> {
+    let mut bridge = Bridge {
+        index: link.header.index,
+        mac: None,
+        up: link.header.flags.contains(LinkFlags::Up),
+        plain: false,
+        ports: 0,
+        addresses: Vec::new(),
+    };
+    let (mut tag, mut is_bridge) = (None, false);
+    for attribute in &link.attributes {
+        match attribute {
+            LinkAttribute::IfName(name) => tag = tag_of(name),
+            LinkAttribute::Address(mac) => bridge.mac = mac.as_slice().try_into().ok().map(MacAddr),
+            LinkAttribute::LinkInfo(infos) => {
+                is_bridge = infos.contains(&LinkInfo::Kind(InfoKind::Bridge));
+                bridge.plain = infos.iter().any(is_plain);
+            }
+            _ => {}
+        }
+    }
+    tag.filter(|_| is_bridge).map(|tag| (tag, bridge))
+}
+
+fn is_plain(info: &LinkInfo) -> bool {
+    let LinkInfo::Data(InfoData::Bridge(settings)) = info else { return false };
+    plain().iter().all(|wanted| settings.contains(wanted))
+}
+
+fn tag_of(name: &str) -> Option<NetworkTag> {
+    let tag: u16 = name.strip_prefix("eucabr")?.parse().ok()?;
+    NetworkTag::try_from(tag).ok().filter(|tag| tag.bridge() == name)
+}
+
+fn controller(link: &LinkMessage) -> Option<u32> {
+    link.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::Controller(index) => Some(*index),
+        _ => None,
+    })
+}
+
+fn net_of(address: &AddressMessage) -> Option<Ipv4Net> {
+    let local = address.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Local(IpAddr::V4(ip)) => Some(*ip),
+        _ => None,
+    })?;
+    Ipv4Net::new(local, address.header.prefix_len).ok()
+}
+
+fn device_error(what: &str, cause: &dyn std::fmt::Display) -> HostNetError {
+    HostNetError::Device { what: what.to_owned(), cause: cause.to_string() }
+}
+
+fn netlink(what: &str) -> impl Fn(rtnetlink::Error) -> HostNetError {
+    move |error| match &error {
+        rtnetlink::Error::NetlinkError(refusal) => device_error(what, &refusal.to_io()),
+        _ => device_error(what, &error),
+    }
+}
+
+/// Takes one refusal for success: another process did the same a moment before.
+fn unless(
+    harmless: Errno,
+    done: Result<(), rtnetlink::Error>,
+    what: &str,
+) -> Result<(), HostNetError> {
+    let is_harmless =
+        |refusal: std::io::Error| refusal.raw_os_error() == Some(harmless.raw_os_error());
+    match done {
+        Err(rtnetlink::Error::NetlinkError(refusal)) if is_harmless(refusal.to_io()) => Ok(()),
+        done => done.map_err(netlink(what)),
+    }
+}

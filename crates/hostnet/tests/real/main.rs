@@ -1,0 +1,12 @@
+//! The real host's network, tried in network namespaces of the test's own: bridges, guests,
+//! somebody outside. Needs root, nftables, iproute2, busybox (static) and python3.
+
+#![allow(clippy::unwrap_used, reason = "a helper that fails should fail its test")]
+
+mod dhcp;
+mod firewall;
+mod metadata;
+mod plans;
+mod repair;
+mod spoofing;
+mod world;

@@ -1,0 +1,120 @@
+//! Small plans to apply.
+
+use crate::world::{Guest, World};
+use netplan::{
+    Lease, NodeInput, NodePlan, RouterInput, RouterPlan, node_plan, router_plan, subnet_of,
+};
+use protocol::{IngressRule, NetworkDesired, RuleSource};
+use std::net::Ipv4Addr;
+use types::{AccountId, GroupId, NetworkTag, PortRange, Protocol, UserName};
+
+pub(crate) const METADATA_PORT: u16 = 8776;
+pub(crate) const DNS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 53);
+pub(crate) const WEB: Ipv4Addr = Ipv4Addr::new(10, 77, 2, 1);
+pub(crate) const DB: Ipv4Addr = Ipv4Addr::new(10, 77, 2, 65);
+
+pub(crate) fn tag(number: u16) -> NetworkTag {
+    number.try_into().unwrap()
+}
+
+/// Group `web` of `alice` has tag 10, group `db` of `bob` tag 11.
+pub(crate) fn network(number: u16, ingress: Vec<IngressRule>) -> NetworkDesired {
+    let (user, group) = if number == 10 { ("alice", "web") } else { ("bob", "db") };
+    let user: UserName = user.parse().unwrap();
+    let place = subnet_of(tag(number), "10.77.0.0/16".parse().unwrap(), 64).unwrap();
+    NetworkDesired {
+        tag: place.tag,
+        account: AccountId::preferred(&user),
+        user,
+        group: group.parse().unwrap(),
+        group_id: GroupId::from_bits(u32::from(number)),
+        subnet: place.subnet,
+        router: place.router,
+        ingress,
+    }
+}
+
+pub(crate) fn open(protocol: Protocol, from: i32, to: i32, source: &str) -> IngressRule {
+    let ports = PortRange::checked(protocol, from, to).unwrap();
+    IngressRule { protocol, ports, source: RuleSource::Cidr(source.parse().unwrap()) }
+}
+
+pub(crate) fn open_to_group(port: i32, of: &NetworkDesired) -> IngressRule {
+    IngressRule {
+        protocol: Protocol::Tcp,
+        ports: PortRange { from: port, to: port },
+        source: RuleSource::Group { account: of.account, group: of.group.clone() },
+    }
+}
+
+pub(crate) fn router(networks: &[NetworkDesired], guests: &[&Guest]) -> RouterPlan {
+    let leases: Vec<Lease> = guests.iter().map(|guest| lease(guest)).collect();
+    router_plan(&RouterInput {
+        networks,
+        leases: &leases,
+        vnet_subnet: "10.77.0.0/16".parse().unwrap(),
+        dns: &[DNS],
+        public_ports: &[8773, 8443],
+        mtu: 1500,
+    })
+}
+
+pub(crate) fn lease(guest: &Guest) -> Lease {
+    let nic = &guest.nic;
+    Lease { mac: nic.mac, ip: nic.ip, tag: nic.tag, hostname: "ip-10-77-2-2".to_owned() }
+}
+
+pub(crate) fn node(guests: &[&Guest]) -> NodePlan {
+    let nics: Vec<_> = guests.iter().map(|guest| guest.nic.clone()).collect();
+    node_plan(&NodeInput { nics: &nics, metadata_port: METADATA_PORT })
+}
+
+/// Two guests in `web`, one in `db`, plugged in and with their addresses.
+pub(crate) struct Town {
+    pub(crate) world: World,
+    pub(crate) web1: Guest,
+    pub(crate) web2: Guest,
+    pub(crate) db: Guest,
+}
+
+impl Town {
+    pub(crate) fn new() -> Self {
+        let world = World::new();
+        let web1 = world.guest(0x11, tag(10), "10.77.2.2");
+        let web2 = world.guest(0x12, tag(10), "10.77.2.3");
+        let db = world.guest(0x13, tag(11), "10.77.2.66");
+        let town = Self { world, web1, web2, db };
+        town.world.controller.router(&town.router_plan(Vec::new(), Vec::new()));
+        town.world.controller.node(&node(&town.guests()));
+        town.world.plug(&town.guests());
+        town.web1.address(WEB);
+        town.web2.address(WEB);
+        town.db.address(DB);
+        town
+    }
+
+    /// Tries it once as the kernel treats bridges by itself, and once with the module that shows
+    /// bridged packets to IP's rules too (here it is built in).
+    pub(crate) fn with_and_without_br_netfilter(attempt: impl Fn(&Self)) {
+        for is_seen in [0, 1] {
+            let town = Self::new();
+            let setting = format!("sysctl -qw net.bridge.bridge-nf-call-iptables={is_seen}");
+            // Where the module is not there, the same is tried twice.
+            let _ = town.world.host.can(&setting);
+            attempt(&town);
+        }
+    }
+
+    pub(crate) fn guests(&self) -> [&Guest; 3] {
+        [&self.web1, &self.web2, &self.db]
+    }
+
+    pub(crate) fn router_plan(&self, web: Vec<IngressRule>, db: Vec<IngressRule>) -> RouterPlan {
+        router(&[network(10, web), network(11, db)], &self.guests())
+    }
+
+    /// Changes the groups' rules.
+    pub(crate) fn allow(&self, web: Vec<IngressRule>, db: Vec<IngressRule>) {
+        self.world.controller.router(&self.router_plan(web, db));
+    }
+}

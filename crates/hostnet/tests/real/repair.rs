@@ -1,0 +1,207 @@
+//! Applying again: nothing to do, something broken, everything to be removed.
+
+use crate::plans::{DB, Town, WEB, network, node, open, router, tag};
+use crate::world::World;
+use netplan::{NodePlan, RouterPlan};
+use types::Protocol;
+
+fn rules() -> Vec<protocol::IngressRule> {
+    vec![
+        open(Protocol::Tcp, 22, 22, "0.0.0.0/0"),
+        open(Protocol::Tcp, 1, 1000, "10.0.0.0/8"),
+        open(Protocol::Udp, 53, 53, "192.0.2.1/32"),
+        open(Protocol::Icmp, -1, -1, "10.0.0.0/8"),
+        open(Protocol::Icmp, 8, 0, "0.0.0.0/0"),
+        open(Protocol::Icmp, 3, -1, "0.0.0.0/0"),
+    ]
+}
+
+#[test]
+fn the_second_time_there_is_nothing_to_do() {
+    let mut town = Town::new();
+    let (router, node) = (town.router_plan(rules(), rules()), node(&town.guests()));
+    assert_eq!(town.world.controller.router(&router).len(), 1);
+    let listing = town.world.host.sh("nft -a list ruleset");
+    for _ in 0..3 {
+        assert!(town.world.controller.router(&router).is_empty());
+        assert!(town.world.controller.node(&node).is_empty());
+    }
+    assert_eq!(town.world.host.sh("nft -a list ruleset"), listing, "handles changed");
+    town.world.restart();
+    town.world.controller.router(&router);
+    town.world.controller.node(&node);
+    assert!(town.world.controller.router(&router).is_empty());
+    assert!(town.world.controller.node(&node).is_empty());
+}
+
+#[test]
+fn whatever_is_broken_by_hand_is_mended_at_the_next_pass() {
+    let town = Town::new();
+    let (router, node) = (town.router_plan(rules(), vec![]), node(&town.guests()));
+    let controller = &town.world.controller;
+    controller.router(&router);
+    let stateless = || {
+        ["inet eucalyptus", "bridge eucalyptus", "ip eucalyptus_metadata"]
+            .map(|table| town.world.host.sh(&format!("nft -s list table {table}")))
+    };
+    let devices = || town.world.host.sh("ip -br addr show type bridge");
+    let (rules_before, devices_before) = (stateless(), devices());
+    for (breakage, mended) in [
+        ("nft delete table inet eucalyptus", "nftables table inet eucalyptus replaced"),
+        ("nft flush chain inet eucalyptus forward", "nftables table inet eucalyptus replaced"),
+        ("nft flush set inet eucalyptus members", "nftables table inet eucalyptus replaced"),
+        (
+            "nft delete table bridge eucalyptus",
+            "nftables table bridge eucalyptus and table ip eucalyptus_metadata replaced",
+        ),
+        ("nft flush ruleset", "nftables table inet eucalyptus replaced"),
+        ("ip addr del 10.77.2.1/26 dev eucabr10", "address 10.77.2.1/26 added to eucabr10"),
+        ("ip addr add 10.99.0.1/24 dev eucabr10", "address 10.99.0.1/24 removed from eucabr10"),
+        ("ip link set eucabr10 down", "eucabr10 set up"),
+        (
+            "ip link set eucabr10 address 02:00:00:00:00:01",
+            "eucabr10 has Ethernet address d2:0d:0a:4d:02:01",
+        ),
+        ("ip link set eucabr10 type bridge stp_state 1", "spanning tree of eucabr10 turned off"),
+        (
+            "sysctl -qw net.ipv6.conf.eucabr10.disable_ipv6=0",
+            "net/ipv6/conf/eucabr10/disable_ipv6 set to 1",
+        ),
+        ("sysctl -qw net.ipv4.ip_forward=0", "net/ipv4/ip_forward set to 1"),
+        (
+            "sysctl -qw net.ipv4.conf.eucabr10.route_localnet=0",
+            "net/ipv4/conf/eucabr10/route_localnet set to 1",
+        ),
+    ] {
+        town.world.host.sh(breakage);
+        let changes = [controller.router(&router), controller.node(&node)].concat();
+        assert!(changes.iter().any(|change| change == mended), "{breakage}: {changes:?}");
+        assert_eq!(stateless(), rules_before, "{breakage}");
+        assert_eq!(devices(), devices_before, "{breakage}");
+    }
+}
+
+#[test]
+fn a_deleted_bridge_comes_back_and_instances_still_know_the_gateway() {
+    let town = Town::new();
+    assert!(town.web1.namespace.pings(WEB));
+    let neighbour = || town.web1.namespace.sh("ip neigh show 10.77.2.1");
+    let known = neighbour();
+    town.world.host.sh("ip link del eucabr10");
+    town.world.controller.router(&town.router_plan(vec![], vec![]));
+    town.world.controller.node(&node(&town.guests()));
+    town.world.plug(&town.guests());
+    assert!(town.web1.namespace.pings(WEB));
+    assert_eq!(neighbour().split(' ').nth(4), known.split(' ').nth(4));
+}
+
+#[test]
+fn a_crash_in_the_middle_is_repaired() {
+    let world = World::new();
+    // The bridge was made, nothing else; a network of an older plan has kept its gateway.
+    world.host.sh("ip link add eucabr10 type bridge");
+    world.host.sh("ip link add eucabr12 type bridge");
+    world.host.sh("ip addr add 10.77.2.129/26 dev eucabr12");
+    let guest = world.guest(0x31, tag(10), "10.77.2.2");
+    world.controller.node(&node(&[&guest]));
+    assert!(world.host.can("ip link show eucabr12"), "the router's address is still on it");
+    world.controller.router(&router(&[network(10, vec![])], &[&guest]));
+    assert!(!world.host.can("ip link show eucabr12"));
+    world.plug(&[&guest]);
+    guest.address(WEB);
+    assert!(guest.namespace.pings(WEB));
+}
+
+#[test]
+fn the_last_side_to_leave_removes_the_bridge() {
+    let world = World::new();
+    let guest = world.guest(0x31, tag(10), "10.77.2.2");
+    let (empty_router, empty_node) = (router(&[], &[]), node(&[]));
+    let exists = || world.host.can("ip link show eucabr10");
+    world.controller.router(&router(&[network(10, vec![])], &[&guest]));
+    world.controller.node(&node(&[&guest]));
+    world.controller.node(&empty_node);
+    assert!(exists(), "the gateway is on it");
+    world.controller.node(&node(&[&guest]));
+    world.plug(&[&guest]);
+    world.controller.router(&empty_router);
+    assert!(exists(), "an instance is on it");
+    world.host.sh(&format!("ip link del {}", guest.nic.tap));
+    world.controller.node(&empty_node);
+    assert!(!exists());
+}
+
+#[test]
+fn the_empty_plans_leave_no_trace() {
+    let world = World::new();
+    world.host.sh("sysctl -qw net.ipv4.ip_forward=1");
+    let state = || world.host.sh("sh -c 'nft list ruleset; ip -br link; ip -br addr; ip route'");
+    let before = state();
+    let guest = world.guest(0x31, tag(10), "10.77.2.2");
+    world.controller.router(&router(&[network(10, rules())], &[&guest]));
+    world.controller.node(&node(&[&guest]));
+    world.plug(&[&guest]);
+    drop(guest);
+    world.controller.router(&RouterPlan::default());
+    world.controller.node(&NodePlan::default());
+    assert_eq!(state(), before);
+    assert!(world.controller.router(&RouterPlan::default()).is_empty());
+}
+
+#[test]
+fn the_rules_of_others_stay_byte_for_byte() {
+    let world = World::new();
+    world.host.sh("iptables-nft -P FORWARD ACCEPT");
+    world.host.sh("iptables-nft -t nat -A POSTROUTING -s 172.17.0.0/16 -j MASQUERADE");
+    world.host.sh("nft add table inet filter");
+    world.host.sh("nft 'add chain inet filter mine { type filter hook input priority 0; }'");
+    world.host.sh("nft add rule inet filter mine tcp dport 9999 counter drop");
+    world.host.sh("nft add table bridge other");
+    let theirs = || world.host.sh("nft -a list ruleset");
+    let before = theirs();
+    let guest = world.guest(0x31, tag(10), "10.77.2.2");
+    for port in [1, 2] {
+        let rules = vec![open(Protocol::Tcp, port, port, "0.0.0.0/0")];
+        world.controller.router(&router(&[network(10, rules)], &[&guest]));
+        world.controller.node(&node(&[&guest]));
+    }
+    assert!(theirs().starts_with(&before));
+    world.controller.router(&RouterPlan::default());
+    world.controller.node(&NodePlan::default());
+    assert_eq!(theirs(), before);
+}
+
+#[test]
+fn a_firewall_that_drops_forwarded_packets_is_named_with_a_remedy_that_works() {
+    let town = Town::new();
+    let host = &town.world.host;
+    assert!(town.world.controller.check().is_empty());
+    host.sh("iptables-nft -P FORWARD DROP");
+    host.sh("iptables-nft -N DOCKER-USER");
+    host.sh("iptables-nft -I FORWARD -j DOCKER-USER");
+    assert!(!town.web1.namespace.pings(crate::world::OUTSIDE));
+    let problems = town.world.controller.check();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].starts_with("table ip filter drops"), "{problems:?}");
+    let remedy = problems[0].rsplit_once(": ").unwrap().1;
+    for command in remedy.split("; ") {
+        host.sh(command);
+    }
+    assert!(town.world.controller.check().is_empty());
+    assert!(town.web1.namespace.pings(crate::world::OUTSIDE));
+    assert!(!town.web1.namespace.pings(town.db.nic.ip), "our own rules still decide");
+}
+
+#[test]
+fn a_firewall_that_drops_what_comes_in_is_named_with_a_remedy_that_works() {
+    let town = Town::new();
+    let host = &town.world.host;
+    host.sh("nft add table inet mine");
+    host.sh("nft 'add chain inet mine in { type filter hook input priority 10; policy drop; }'");
+    assert!(!town.web1.namespace.pings(DB));
+    let problems = town.world.controller.check();
+    let remedy = problems[0].rsplit_once(": ").unwrap().1;
+    host.sh(&format!("sh -c '{remedy}'"));
+    assert!(town.world.controller.check().is_empty());
+    assert!(town.web1.namespace.pings(DB));
+}

@@ -1,0 +1,300 @@
+//! Namespaces that play a host, its instances and the world outside.
+
+use hostnet::{Applied, HostNet, HostNetError, LinuxNet};
+use netplan::{NodeNic, NodePlan, RouterPlan};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+use types::{InstanceId, MacAddr, NetworkTag};
+
+/// How long anything may take before a test gives up.
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+/// How long a packet that should be dropped is waited for.
+const SILENCE: Duration = Duration::from_millis(700);
+
+pub(crate) const HOST_OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+pub(crate) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
+
+/// Runs a command and gives what it prints; the test fails when the command does.
+pub(crate) fn sh(command: &str) -> String {
+    let output = output(command);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command}: {error}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn output(command: &str) -> std::process::Output {
+    Command::new("sh").args(["-c", command]).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Waits until it is true; the test fails when it does not become so.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
+        thread::yield_now();
+    }
+}
+
+/// A network namespace, gone when dropped.
+pub(crate) struct Namespace {
+    pub(crate) name: String,
+}
+
+impl Namespace {
+    fn new(role: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let is_root = rustix::process::geteuid().is_root();
+        assert!(is_root, "these tests make network namespaces: run them as root");
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("hostnet-{}-{number}-{role}", std::process::id());
+        sh(&format!("ip netns add {name} && ip -n {name} link set lo up"));
+        Self { name }
+    }
+
+    /// Runs a command inside.
+    pub(crate) fn sh(&self, command: &str) -> String {
+        sh(&self.inside(command))
+    }
+
+    /// Whether a command succeeds inside.
+    pub(crate) fn can(&self, command: &str) -> bool {
+        output(&self.inside(command)).status.success()
+    }
+
+    fn inside(&self, command: &str) -> String {
+        format!("ip netns exec {} {command}", self.name)
+    }
+
+    /// Runs a function on a thread that is inside.
+    pub(crate) fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        self.spawn(work).join().unwrap()
+    }
+
+    pub(crate) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> thread::JoinHandle<T> {
+        let path = format!("/run/netns/{}", self.name);
+        thread::spawn(move || {
+            let file = std::fs::File::open(path).unwrap();
+            let kind = rustix::thread::LinkNameSpaceType::Network;
+            rustix::thread::move_into_link_name_space(std::os::fd::AsFd::as_fd(&file), Some(kind))
+                .unwrap();
+            work()
+        })
+    }
+
+    /// Answers every TCP connection to the port with the caller's address, until dropped.
+    pub(crate) fn serve(&self, address: Ipv4Addr, port: u16) {
+        let listener =
+            self.run(move || TcpListener::bind(SocketAddrV4::new(address, port)).unwrap());
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(mut stream) = stream else { return };
+                let Ok(peer) = stream.peer_addr() else { continue };
+                thread::spawn(move || {
+                    let _ = writeln!(stream, "{}", peer.ip());
+                    let mut bytes = [0; 64];
+                    while let Ok(read @ 1..) = stream.read(&mut bytes) {
+                        if stream.write_all(&bytes[..read]).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+    }
+
+    /// Connects, and gives the address that the server sees; none when nothing answers.
+    pub(crate) fn ask(&self, address: Ipv4Addr, port: u16) -> Option<String> {
+        self.connect(address, port, SILENCE).map(|(_, seen)| seen)
+    }
+
+    pub(crate) fn connect(
+        &self,
+        address: Ipv4Addr,
+        port: u16,
+        patience: Duration,
+    ) -> Option<(TcpStream, String)> {
+        self.run(move || {
+            let server = SocketAddrV4::new(address, port).into();
+            let stream = TcpStream::connect_timeout(&server, patience).ok()?;
+            stream.set_read_timeout(Some(LIMIT)).unwrap();
+            let mut line = String::new();
+            BufReader::new(&stream).read_line(&mut line).ok()?;
+            Some((stream, line.trim().to_owned()))
+        })
+    }
+
+    pub(crate) fn pings(&self, address: Ipv4Addr) -> bool {
+        self.can(&format!("busybox ping -c 1 -W 1 {address}"))
+    }
+
+    /// Starts a python program inside and waits for its first line.
+    pub(crate) fn python(&self, program: &str) -> Program {
+        let mut child = Command::new("ip")
+            .args(["netns", "exec", &self.name, "/usr/bin/python3", "-u", "-c", program])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut first = String::new();
+        lines.read_line(&mut first).unwrap();
+        assert_eq!(first.trim(), "ready", "{program}");
+        Program { child, lines }
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = output(&format!("ip netns del {}", self.name));
+    }
+}
+
+/// A program that runs in a namespace, ended when dropped.
+pub(crate) struct Program {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Program {
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        line.trim().to_owned()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+enum Job {
+    Router(RouterPlan, oneshot::Sender<Result<Applied, HostNetError>>),
+    Node(NodePlan, oneshot::Sender<Result<Applied, HostNetError>>),
+    Check(oneshot::Sender<Vec<String>>),
+}
+
+/// The code under test as one process: inside the host's namespace, on a thread of its own.
+pub(crate) struct Controller {
+    jobs: mpsc::UnboundedSender<Job>,
+}
+
+impl Controller {
+    fn start(host: &Namespace) -> Self {
+        let (jobs, mut queue) = mpsc::unbounded_channel();
+        host.spawn(move || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            runtime.enable_all().build().unwrap().block_on(async move {
+                let net = LinuxNet::default();
+                while let Some(job) = queue.recv().await {
+                    match job {
+                        Job::Router(plan, to) => drop(to.send(net.apply_router(&plan).await)),
+                        Job::Node(plan, to) => drop(to.send(net.apply_node(&plan).await)),
+                        Job::Check(to) => drop(to.send(net.check().await)),
+                    }
+                }
+            });
+        });
+        Self { jobs }
+    }
+
+    fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> T {
+        let (to, answer) = oneshot::channel();
+        self.jobs.send(job(to)).ok().unwrap();
+        answer.blocking_recv().unwrap()
+    }
+
+    /// Applies, and gives the lines that say what changed.
+    pub(crate) fn router(&self, plan: &RouterPlan) -> Vec<String> {
+        self.try_router(plan).unwrap().changes
+    }
+
+    pub(crate) fn try_router(&self, plan: &RouterPlan) -> Result<Applied, HostNetError> {
+        self.ask(|to| Job::Router(plan.clone(), to))
+    }
+
+    pub(crate) fn node(&self, plan: &NodePlan) -> Vec<String> {
+        self.ask(|to| Job::Node(plan.clone(), to)).unwrap().changes
+    }
+
+    pub(crate) fn check(&self) -> Vec<String> {
+        self.ask(Job::Check)
+    }
+}
+
+/// A machine of the cloud and somebody outside, who has a route to the instances.
+pub(crate) struct World {
+    pub(crate) host: Namespace,
+    pub(crate) outside: Namespace,
+    pub(crate) controller: Controller,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let (host, outside) = (Namespace::new("host"), Namespace::new("outside"));
+        let (h, o) = (&host.name, &outside.name);
+        sh(&format!("ip -n {h} link add up0 type veth peer name eth0 netns {o}"));
+        sh(&format!("ip -n {h} addr add {HOST_OUTSIDE}/24 dev up0 && ip -n {h} link set up0 up"));
+        sh(&format!("ip -n {o} addr add {OUTSIDE}/24 dev eth0 && ip -n {o} link set eth0 up"));
+        sh(&format!("ip -n {o} route add 10.77.0.0/16 via {HOST_OUTSIDE}"));
+        sh(&format!("ip -n {h} route add default via {OUTSIDE}"));
+        let controller = Controller::start(&host);
+        Self { host, outside, controller }
+    }
+
+    /// The process is killed and started again: what it had in memory is gone.
+    pub(crate) fn restart(&mut self) {
+        self.controller = Controller::start(&self.host);
+    }
+
+    /// A guest with the host's end of its cable; not on the bridge yet.
+    pub(crate) fn guest(&self, bits: u32, tag: NetworkTag, ip: &str) -> Guest {
+        let id = InstanceId::from_bits(bits);
+        let nic = NodeNic {
+            tap: netplan::tap_name(id),
+            mac: MacAddr::of_instance(id),
+            ip: ip.parse().unwrap(),
+            tag,
+        };
+        let namespace = Namespace::new("guest");
+        let (h, g) = (&self.host.name, &namespace.name);
+        let NodeNic { tap, mac, .. } = &nic;
+        sh(&format!("ip -n {h} link add {tap} type veth peer name eth0 address {mac} netns {g}"));
+        sh(&format!("ip -n {g} link set eth0 up"));
+        Guest { namespace, nic }
+    }
+
+    /// Plugs guests into their bridges, as libvirt does.
+    pub(crate) fn plug(&self, guests: &[&Guest]) {
+        for guest in guests {
+            let NodeNic { tap, tag, .. } = &guest.nic;
+            let bridge = tag.bridge();
+            sh(&format!("ip -n {} link set {tap} master {bridge} up", self.host.name));
+        }
+    }
+}
+
+/// What plays an instance.
+pub(crate) struct Guest {
+    pub(crate) namespace: Namespace,
+    pub(crate) nic: NodeNic,
+}
+
+impl Guest {
+    /// Gives it its address by hand.
+    pub(crate) fn address(&self, router: Ipv4Addr) {
+        let (g, ip) = (&self.namespace.name, self.nic.ip);
+        sh(&format!("ip -n {g} addr add {ip}/26 dev eth0"));
+        sh(&format!("ip -n {g} route add default via {router}"));
+    }
+}
