@@ -16,6 +16,16 @@ pub struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
+    /// The head of a request whose body has been taken away.
+    pub fn of_parts(parts: &'a http::request::Parts) -> Self {
+        Self {
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            query: parts.uri.query().unwrap_or(""),
+            headers: &parts.headers,
+        }
+    }
+
     /// The head of a request.
     pub fn of<B>(request: &'a http::Request<B>) -> Self {
         Self {

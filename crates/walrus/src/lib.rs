@@ -1,1 +1,26 @@
-//! Not written yet.
+//! Walrus: the S3 service of the cloud, and the store below it.
+//!
+//! [`Walrus::handle`] answers S3 requests under a path prefix (`/services/Walrus`), path style,
+//! signature version 2 and 4. Everything is private to the bucket's owner; the canned ACL
+//! `aws-exec-read` lets the cloud itself read, through [`Walrus::open_object`].
+//!
+//! A 200 to a PUT or a 204 to a DELETE means that the change is on the disk. What is not offered
+//! answers NotImplemented with its name.
+
+mod accounts;
+mod body;
+mod checksum;
+mod fault;
+mod image;
+mod ingest;
+mod operation;
+mod request;
+mod store;
+mod walrus;
+mod xml;
+
+pub use accounts::{Account, Accounts, LookupError};
+pub use body::Body;
+pub use image::{ObjectInfo, ObjectReader};
+pub use store::Error;
+pub use walrus::{Settings, Walrus};

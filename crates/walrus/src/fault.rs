@@ -1,0 +1,182 @@
+//! Errors as S3 shows them: a code, a status, a message, in XML without a namespace
+//! (ec2-ami-tools looks for `/Error/Code`, and only in `application/xml`).
+
+use crate::Body;
+use crate::store::{self, Refusal};
+use crate::xml::Xml;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use std::io;
+
+/// A row of the table of error codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kind {
+    code: &'static str,
+    status: u16,
+    message: &'static str,
+}
+
+macro_rules! kinds {
+    ($($name:ident = $code:literal $status:literal $message:literal;)*) => {
+        $(pub(crate) const $name: Kind =
+            Kind { code: $code, status: $status, message: $message };)*
+    };
+}
+
+kinds! {
+    ACCESS_DENIED = "AccessDenied" 403 "Access Denied";
+    BAD_DIGEST = "BadDigest" 400
+        "The checksum that was sent does not match the body that was received";
+    BUCKET_ALREADY_EXISTS = "BucketAlreadyExists" 409
+        "Another user has a bucket of this name; bucket names are shared by all users";
+    BUCKET_NOT_EMPTY = "BucketNotEmpty" 409 "The bucket is not empty; delete its objects first";
+    ENTITY_TOO_LARGE = "EntityTooLarge" 400 "The object is larger than is allowed";
+    INCOMPLETE_BODY = "IncompleteBody" 400
+        "The body does not have the length that the headers say";
+    INTERNAL_ERROR = "InternalError" 500 "An internal error occurred; the log of the server says more";
+    INVALID_ACCESS_KEY_ID = "InvalidAccessKeyId" 403
+        "The access key does not exist, or its user is disabled";
+    INVALID_ARGUMENT = "InvalidArgument" 400 "Invalid argument";
+    INVALID_BUCKET_NAME = "InvalidBucketName" 400
+        "A bucket name has 3 to 63 letters, digits, '.', '-' or '_', a letter or digit first and \
+         last, and is not an address";
+    INVALID_DIGEST = "InvalidDigest" 400
+        "A checksum header is not the base64 of a checksum of its kind";
+    INVALID_RANGE = "InvalidRange" 416 "The requested range lies outside of the object";
+    INVALID_REQUEST = "InvalidRequest" 400 "Invalid request";
+    INVALID_URI = "InvalidURI" 400
+        "The path cannot be read: it is UTF-8, percent-encoded, without NUL and '..' segments";
+    KEY_TOO_LONG = "KeyTooLongError" 400 "A key has at most 1024 bytes";
+    MALFORMED_XML = "MalformedXML" 400 "The XML of the body is not what this operation reads";
+    METADATA_TOO_LARGE = "MetadataTooLarge" 400
+        "The x-amz-meta- headers have more than 2048 bytes";
+    METHOD_NOT_ALLOWED = "MethodNotAllowed" 405 "The method is not allowed here";
+    NO_SUCH_BUCKET = "NoSuchBucket" 404 "The bucket does not exist";
+    NO_SUCH_KEY = "NoSuchKey" 404 "The key does not exist";
+    NOT_IMPLEMENTED = "NotImplemented" 501 "Walrus does not offer this";
+    NOT_MODIFIED = "NotModified" 304 "Not modified";
+    PRECONDITION_FAILED = "PreconditionFailed" 412 "A condition of the request does not hold";
+    REQUEST_TIMEOUT = "RequestTimeout" 400 "The body did not come within the time allowed";
+    SHA256_MISMATCH = "XAmzContentSHA256Mismatch" 400
+        "The x-amz-content-sha256 that was sent does not match the body that was received";
+    SLOW_DOWN = "SlowDown" 503 "Too many uploads at once; try again";
+    STORAGE_FULL = "StorageFull" 507
+        "The disk of the store is full; delete objects or ask the administrator for space";
+    TOO_MANY_BUCKETS = "TooManyBuckets" 400 "The user has as many buckets as are allowed";
+}
+
+impl Kind {
+    /// The fault of this kind with a message of its own.
+    pub(crate) fn because(self, message: impl Into<String>) -> Fault {
+        Fault { message: message.into(), ..Fault::from(self) }
+    }
+}
+
+/// An error on its way to the client.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    code: &'static str,
+    status: u16,
+    message: String,
+    details: Vec<(&'static str, String)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Fault {
+    /// Adds an element to the XML.
+    pub(crate) fn with(mut self, element: &'static str, text: impl Into<String>) -> Self {
+        self.details.push((element, text.into()));
+        self
+    }
+
+    /// Adds a header to the response.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The response. The caller takes the body away where the method is HEAD.
+    pub(crate) fn into_response(self, resource: &str, request_id: &str) -> Response<Body> {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_REQUEST);
+        let mut xml = Xml::new();
+        xml.open("Error").text("Code", self.code).text("Message", &self.message);
+        for (element, text) in &self.details {
+            xml.text(element, text);
+        }
+        xml.text("Resource", resource).text("RequestId", request_id);
+        xml.text("HostId", "walrus").close("Error");
+        let body = if self.status == 304 { Body::empty() } else { xml.into() };
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+        headers.extend(self.headers);
+        response
+    }
+}
+
+impl From<Kind> for Fault {
+    fn from(Kind { code, status, message }: Kind) -> Self {
+        let message = message.to_owned();
+        Self { code, status, message, details: Vec::new(), headers: Vec::new() }
+    }
+}
+
+impl From<signature::Error> for Fault {
+    fn from(error: signature::Error) -> Self {
+        let (code, status) = error.s3();
+        let fault = Self { code, status, ..INVALID_REQUEST.because(error.to_string()) };
+        match error {
+            signature::Error::Mismatch { string_to_sign } => {
+                fault.with("StringToSign", string_to_sign)
+            }
+            signature::Error::Skewed { sent, now } => fault
+                .with("RequestTime", sent.to_string())
+                .with("ServerTime", now.to_string())
+                .with("MaxAllowedSkewMilliseconds", "900000"),
+            _ => fault,
+        }
+    }
+}
+
+impl From<signature::chunked::Error> for Fault {
+    fn from(error: signature::chunked::Error) -> Self {
+        let (code, status) = error.s3();
+        Self { code, status, ..INVALID_REQUEST.because(error.to_string()) }
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Self::from(match refusal {
+            Refusal::NoSuchBucket => NO_SUCH_BUCKET,
+            Refusal::NoSuchKey => NO_SUCH_KEY,
+            Refusal::BucketAlreadyExists => BUCKET_ALREADY_EXISTS,
+            Refusal::BucketNotEmpty => BUCKET_NOT_EMPTY,
+            Refusal::TooManyBuckets => TOO_MANY_BUCKETS,
+            Refusal::PreconditionFailed => PRECONDITION_FAILED,
+        })
+    }
+}
+
+impl From<store::Error> for Fault {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Blob(error) => Self::from(error),
+            error => {
+                tracing::error!(%error, "walrus cannot serve a request");
+                INTERNAL_ERROR.into()
+            }
+        }
+    }
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+            return STORAGE_FULL.into();
+        }
+        tracing::error!(%error, "walrus cannot read or write a blob");
+        INTERNAL_ERROR.into()
+    }
+}

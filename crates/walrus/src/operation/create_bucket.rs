@@ -1,0 +1,44 @@
+//! `CreateBucket`: PUT of a bucket. As S3 does in its first region, and as ec2-upload-bundle
+//! relies on, making one's own bucket again answers 200 and sets its ACL anew.
+
+use super::{Answer, empty};
+use crate::fault::INVALID_REQUEST;
+use crate::ingest;
+use crate::request::{Incoming, Request};
+use crate::store::{Bucket, Change};
+use crate::walrus::Walrus;
+use crate::xml;
+use http::HeaderValue;
+use http::header::LOCATION;
+
+/// More than any configuration of a bucket has.
+const MAX_XML_BYTES: usize = 64 * 1024;
+
+pub(super) async fn run(
+    walrus: &Walrus,
+    mut request: Request,
+    body: &mut Incoming,
+    name: String,
+) -> Answer {
+    let acl = request.acl()?;
+    let body = ingest::small(&mut request, body, MAX_XML_BYTES).await?;
+    let location = if body.is_empty() { String::new() } else { xml::location_constraint(&body)? };
+    let now = walrus.clock.now();
+    let caller = request.caller;
+    let bucket = Bucket {
+        id: walrus.store.new_id(now)?,
+        owner: caller.id,
+        owner_name: caller.name,
+        acl,
+        created: now,
+        location,
+    };
+    let most_buckets = if caller.is_admin { usize::MAX } else { walrus.settings.max_buckets };
+    let path = HeaderValue::from_str(&format!("/{name}"));
+    let change = Change::CreateBucket { name, bucket, most_buckets };
+    walrus.store.change(change).await??;
+    let mut response = empty();
+    let path = path.map_err(|_| INVALID_REQUEST)?;
+    response.headers_mut().insert(LOCATION, path);
+    Ok(response)
+}

@@ -1,0 +1,171 @@
+//! `GetObject` and `HeadObject`, with ranges and conditions.
+
+use super::{Answer, empty, no_such_bucket};
+use crate::body::Body;
+use crate::fault::{
+    Fault, INVALID_RANGE, INVALID_REQUEST, NO_SUCH_KEY, NOT_MODIFIED, PRECONDITION_FAILED,
+};
+use crate::request::Request;
+use crate::store::{Found, Object, Source};
+use crate::walrus::Walrus;
+use http::header::{
+    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use std::ops::Range;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Query words that set a header of the response.
+const OVERRIDES: [(&str, &str); 6] = [
+    ("response-cache-control", "cache-control"),
+    ("response-content-disposition", "content-disposition"),
+    ("response-content-encoding", "content-encoding"),
+    ("response-content-language", "content-language"),
+    ("response-content-type", "content-type"),
+    ("response-expires", "expires"),
+];
+
+pub(super) async fn run(walrus: &Walrus, request: &Request, name: String, key: String) -> Answer {
+    let missing = no_such_bucket(&name);
+    let wanted = key.clone();
+    let head_only = request.method == Method::HEAD;
+    let found = walrus
+        .store
+        .read(move |store| {
+            if !head_only {
+                return store.open(&name, &wanted);
+            }
+            let found = store.find(&name, &wanted)?;
+            let with_source = |object| (object, Source::Bytes(bytes::Bytes::new()));
+            Ok(found
+                .map(|Found { bucket, object }| Found { bucket, object: object.map(with_source) }))
+        })
+        .await?
+        .ok_or(missing)?;
+    request.must_own(&found.bucket)?;
+    let (object, source) = found.object.ok_or_else(|| Fault::from(NO_SUCH_KEY).with("Key", key))?;
+    check_conditions(request, &object)?;
+    let range = range(request, &object)?;
+    let mut response = empty();
+    describe(&mut response, request, &object, range.as_ref())?;
+    if !head_only {
+        *response.body_mut() = part(source, range.unwrap_or(0..object.size));
+    }
+    Ok(response)
+}
+
+fn part(source: Source, range: Range<u64>) -> Body {
+    match source {
+        Source::Bytes(bytes) => Body::bytes(bytes.slice(range.start as usize..range.end as usize)),
+        Source::File(file) => Body::file(file, range.start, range.end - range.start),
+    }
+}
+
+/// RFC 9110 13.2.2, with the ETag before the date.
+fn check_conditions(request: &Request, object: &Object) -> Result<(), Fault> {
+    let modified = seconds(object);
+    let date = |name| request.header(name).and_then(|text| httpdate::parse_http_date(text).ok());
+    if let Some(etags) = request.header("if-match") {
+        if !names(etags, &object.etag) {
+            return Err(PRECONDITION_FAILED.because("If-Match").with("Condition", "If-Match"));
+        }
+    } else if date("if-unmodified-since").is_some_and(|date| modified > date) {
+        let condition = "If-Unmodified-Since";
+        return Err(PRECONDITION_FAILED.because(condition).with("Condition", condition));
+    }
+    let same = match request.header("if-none-match") {
+        Some(etags) => names(etags, &object.etag),
+        None => date("if-modified-since").is_some_and(|date| modified <= date),
+    };
+    if !same {
+        return Ok(());
+    }
+    Err(Fault::from(NOT_MODIFIED)
+        .with_header(ETAG, value(&format!("\"{}\"", object.etag))?)
+        .with_header(LAST_MODIFIED, value(&httpdate::fmt_http_date(modified))?))
+}
+
+fn names(etags: &str, etag: &str) -> bool {
+    etags.split(',').map(str::trim).any(|one| one == "*" || one.trim_matches('"') == etag)
+}
+
+/// When the object was written, in whole seconds as HTTP dates are.
+fn seconds(object: &Object) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(object.modified.millis().max(0) as u64 / 1000)
+}
+
+/// The range that is asked for. Several ranges, and what is no range at all, mean the whole.
+fn range(request: &Request, object: &Object) -> Result<Option<Range<u64>>, Fault> {
+    if request.header("if-range").is_some_and(|etag| etag.trim_matches('"') != object.etag) {
+        return Ok(None);
+    }
+    let Some(spec) = request.header("range").and_then(|text| text.trim().strip_prefix("bytes="))
+    else {
+        return Ok(None);
+    };
+    let Some((first, last)) = spec.split_once('-') else { return Ok(None) };
+    let size = object.size;
+    let range = match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
+        (Ok(first), Ok(last)) if first <= last => first..last.saturating_add(1).min(size),
+        (Ok(first), Err(_)) if last.trim().is_empty() => first..size,
+        (Err(_), Ok(count)) if first.trim().is_empty() => size.saturating_sub(count)..size,
+        _ => return Ok(None),
+    };
+    if range.is_empty() {
+        let all = value(&format!("bytes */{size}"))?;
+        let fault = Fault::from(INVALID_RANGE).with("ActualObjectSize", size.to_string());
+        return Err(fault.with_header(CONTENT_RANGE, all));
+    }
+    Ok(Some(range))
+}
+
+fn describe(
+    response: &mut Response<Body>,
+    request: &Request,
+    object: &Object,
+    range: Option<&Range<u64>>,
+) -> Result<(), Fault> {
+    let length = range.map_or(object.size, |range| range.end - range.start);
+    if let Some(range) = range {
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        let text = format!("bytes {}-{}/{}", range.start, range.end - 1, object.size);
+        response.headers_mut().insert(CONTENT_RANGE, value(&text)?);
+    }
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("binary/octet-stream"));
+    headers.insert(CONTENT_LENGTH, length.into());
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(ETAG, value(&format!("\"{}\"", object.etag))?);
+    headers.insert(LAST_MODIFIED, value(&httpdate::fmt_http_date(seconds(object)))?);
+    for (name, text) in &object.headers {
+        put(headers, name, text)?;
+    }
+    for (name, text) in &object.metadata {
+        put(headers, &format!("x-amz-meta-{name}"), text)?;
+    }
+    // a checksum of the whole says nothing of a part
+    if range.is_none() && request.header("x-amz-checksum-mode") == Some("ENABLED") {
+        for (name, sum) in &object.checksums {
+            put(headers, &format!("x-amz-checksum-{name}"), sum)?;
+            headers.insert("x-amz-checksum-type", HeaderValue::from_static("FULL_OBJECT"));
+        }
+    }
+    for (word, name) in OVERRIDES {
+        if let Some(text) = request.word(word) {
+            put(headers, name, text)?;
+        }
+    }
+    Ok(())
+}
+
+fn put(headers: &mut HeaderMap, name: &str, text: &str) -> Result<(), Fault> {
+    let bad = || INVALID_REQUEST.because(format!("{name} cannot have this value"));
+    let name = HeaderName::try_from(name).map_err(|_| bad())?;
+    headers.insert(name, HeaderValue::from_bytes(text.as_bytes()).map_err(|_| bad())?);
+    Ok(())
+}
+
+fn value(text: &str) -> Result<HeaderValue, Fault> {
+    HeaderValue::from_str(text)
+        .map_err(|_| INVALID_REQUEST.because("a header cannot have this value"))
+}

@@ -1,0 +1,217 @@
+//! The store: metadata and small objects in one ordered, transactional file (redb), large
+//! objects in files of their own, one committer thread that makes changes durable in batches.
+//!
+//! ```text
+//! DIR/FORMAT              "walrus 1"
+//! DIR/walrus.redb         buckets, objects, inline, blobs, garbage (record.rs)
+//! DIR/blobs/00..ff/<id>   one file per object of more than 64 KiB, written once
+//! ```
+//! The order of a PUT is: blob durable, then its name, then metadata, then the answer. A crash
+//! leaves at most blobs without metadata, which the sweeper unlinks after the next start.
+
+mod blob;
+mod change;
+mod committer;
+mod listing;
+mod read;
+mod record;
+mod sweep;
+
+pub(crate) use blob::{Blobs, PendingBlob};
+pub(crate) use change::{Change, NewObject, Precondition, Refusal};
+pub(crate) use listing::{Entry, ListQuery, Listing};
+pub(crate) use read::{Found, Source};
+pub(crate) use record::Acl;
+pub(crate) use record::{Bucket, Content, Id, Ids, Object};
+
+use committer::{Committer, Job};
+use redb::{Database, Durability};
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use tokio::sync::oneshot;
+use types::{Clock, Timestamp};
+
+/// The largest object that is kept inside the ordered store.
+pub(crate) const INLINE_BYTES: usize = 64 * 1024;
+const FORMAT: &str = "walrus 1\n";
+/// Enough for the upper levels of a tree with millions of keys; the page cache does the rest.
+const CACHE_BYTES: usize = 24 * 1024 * 1024;
+
+/// Why the store cannot do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file operation failed.
+    #[error("cannot {what} {path}: {source}")]
+    File {
+        /// What was tried.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A blob could not be written or read.
+    #[error("blob: {0}")]
+    Blob(#[from] io::Error),
+    /// The directory was written by a version that this one does not know.
+    #[error(
+        "{path} says {found:?}; this version reads {FORMAT:?}: use the version that wrote it, or \
+         an empty directory"
+    )]
+    Format {
+        /// The FORMAT file.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+    },
+    /// Another process has the store open.
+    #[error("{0} is in use by another process; stop that one first")]
+    InUse(PathBuf),
+    /// The ordered store failed.
+    #[error("ordered store: {0}")]
+    Database(Box<redb::Error>),
+    /// A record cannot be read.
+    #[error("a record of the store is damaged: {0}")]
+    Corrupt(String),
+    /// A write failed before, so that nothing is written any more until a restart.
+    #[error("the store is read-only since a write failed (see the log); restart when repaired")]
+    ReadOnly,
+    /// The kernel gave no random numbers.
+    #[error("the kernel gives no random numbers")]
+    NoRandomness,
+    /// A task of the runtime was cancelled, because the process is stopping.
+    #[error("the process is stopping")]
+    Stopping,
+}
+
+macro_rules! from_redb {
+    ($($kind:ident),*) => {
+        $(impl From<redb::$kind> for Error {
+            fn from(error: redb::$kind) -> Self {
+                Self::Database(Box::new(error.into()))
+            }
+        })*
+    };
+}
+
+from_redb!(
+    CommitError,
+    DatabaseError,
+    SetDurabilityError,
+    StorageError,
+    TableError,
+    TransactionError
+);
+
+/// What readers, the committer and the sweeper share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    db: Database,
+    pub(crate) blobs: Blobs,
+    pub(crate) ids: Ids,
+    /// Set when a write failed: what is on disk is unknown until the next start.
+    read_only: AtomicBool,
+}
+
+/// The open store.
+#[derive(Debug)]
+pub(crate) struct Store {
+    shared: Arc<Shared>,
+    committer: Committer,
+}
+
+impl Store {
+    /// Opens the store in a directory, or makes it. Unlinks in the background what a crash left.
+    pub(crate) fn open(dir: &Path, clock: &dyn Clock) -> Result<Self, Error> {
+        let at = |what, path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::File { what, path, source }
+        };
+        let mut builder = fs::DirBuilder::new();
+        builder.mode(0o700).recursive(true).create(dir).map_err(at("create", dir))?;
+        check_format(dir)?;
+        let db = open_database(&dir.join("walrus.redb"))?;
+        let blobs_dir = dir.join("blobs");
+        let blobs = Blobs::open(blobs_dir.clone()).map_err(at("create", &blobs_dir))?;
+        blob::sync_dir(dir).map_err(at("sync", dir))?;
+        let ids = Ids::default();
+        let start = ids.next(clock.now())?;
+        let read_only = AtomicBool::new(false);
+        let shared = Arc::new(Shared { db, blobs, ids, read_only });
+        let committer = Committer::start(Arc::clone(&shared), start)?;
+        Ok(Self { shared, committer })
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Makes a change durable. The outer error is the store's, the inner one the client's.
+    pub(crate) async fn change(&self, change: Change) -> Result<Result<(), Refusal>, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.committer.send(Job { change, reply }).await?;
+        answer.await.map_err(|_| Error::ReadOnly)?
+    }
+
+    /// Runs a read of the store where it may block.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Shared) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let shared = Arc::clone(&self.shared);
+        tokio::task::spawn_blocking(move || read(&shared)).await.map_err(|_| Error::Stopping)?
+    }
+
+    pub(crate) fn new_id(&self, now: Timestamp) -> Result<Id, Error> {
+        self.shared.ids.next(now)
+    }
+}
+
+fn check_format(dir: &Path) -> Result<(), Error> {
+    let path = dir.join("FORMAT");
+    let failed = |what| {
+        let path = path.clone();
+        move |source| Error::File { what, path, source }
+    };
+    match fs::read_to_string(&path) {
+        Ok(found) if found == FORMAT => Ok(()),
+        // an empty file is what a crash of the first start leaves
+        Ok(found) if !found.is_empty() => Err(Error::Format { path, found }),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("read")(error)),
+        _ => {
+            fs::write(&path, FORMAT).map_err(failed("write"))?;
+            fs::File::open(&path).and_then(|file| file.sync_all()).map_err(failed("sync"))
+        }
+    }
+}
+
+fn open_database(path: &Path) -> Result<Database, Error> {
+    let db = match Database::builder().set_cache_size(CACHE_BYTES).create(path) {
+        Err(redb::DatabaseError::DatabaseAlreadyOpen) => {
+            return Err(Error::InUse(path.to_owned()));
+        }
+        other => other?,
+    };
+    let mut start = db.begin_write()?;
+    durably(&mut start)?;
+    start.open_table(record::BUCKETS)?;
+    start.open_table(record::OBJECTS)?;
+    start.open_table(record::INLINE)?;
+    start.open_table(record::BLOBS)?;
+    start.open_table(record::GARBAGE)?;
+    start.commit()?;
+    Ok(db)
+}
+
+/// Every transaction is synced, in two phases so that a torn write cannot pass for a commit, and
+/// with what lets a start after a crash skip the scan of the whole file.
+fn durably(transaction: &mut redb::WriteTransaction) -> Result<(), Error> {
+    transaction.set_durability(Durability::Immediate)?;
+    transaction.set_two_phase_commit(true);
+    transaction.set_quick_repair(true);
+    Ok(())
+}

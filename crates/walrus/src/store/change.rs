@@ -1,0 +1,267 @@
+//! The changes that the store knows, each applied inside a transaction of the committer.
+
+use super::blob::PendingBlob;
+use super::record::{
+    BLOBS, BUCKETS, Bucket, Content, GARBAGE, INLINE, Id, OBJECTS, Object, decode, encode,
+    object_key,
+};
+use super::{Acl, Error};
+use bytes::Bytes;
+use redb::{ReadableTable, WriteTransaction};
+use types::AccountId;
+
+/// A change of the store.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// Makes a bucket, or sets the ACL of the one that its owner has already.
+    CreateBucket { name: String, bucket: Bucket, most_buckets: usize },
+    /// Removes an empty bucket.
+    DeleteBucket { name: String, id: Id },
+    /// Changes who may read a bucket.
+    SetBucketAcl { name: String, id: Id, acl: Acl },
+    /// Writes an object over whatever has its key.
+    PutObject { bucket: String, id: Id, key: String, new: NewObject, condition: Precondition },
+    /// Removes an object if it is there.
+    DeleteObject { bucket: String, id: Id, key: String, condition: Precondition },
+    /// Changes who may read an object.
+    SetObjectAcl { bucket: String, id: Id, key: String, acl: Acl },
+}
+
+/// An object whose bytes are ready: in memory, or in a blob that is durable but for its name.
+#[derive(Debug)]
+pub(crate) struct NewObject {
+    pub(crate) object: Object,
+    pub(crate) bytes: Bytes,
+    pub(crate) blob: Option<PendingBlob>,
+}
+
+/// What must be true of the object that has the key now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Precondition {
+    #[default]
+    None,
+    /// `If-None-Match: *`
+    Absent,
+    /// `If-Match`: its ETag without quotes, or `*`.
+    Matches(String),
+}
+
+/// Why a change is refused: the client's error, not the store's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    NoSuchBucket,
+    NoSuchKey,
+    BucketAlreadyExists,
+    BucketNotEmpty,
+    TooManyBuckets,
+    PreconditionFailed,
+}
+
+/// The blobs that a batch of changes has set free.
+pub(super) type Freed = Vec<Id>;
+
+impl Change {
+    /// The blob that this change brings.
+    pub(super) fn blob(&self) -> Option<Id> {
+        match self {
+            Self::PutObject { new, .. } => new.blob.as_ref().map(PendingBlob::id),
+            _ => None,
+        }
+    }
+
+    /// Says that the blob of this change must stay, because metadata may refer to it.
+    pub(super) fn keep_blob(self) {
+        if let Self::PutObject { new: NewObject { blob: Some(blob), .. }, .. } = self {
+            blob.keep();
+        }
+    }
+
+    /// Applies the change. A refused change has changed nothing.
+    pub(super) fn apply(
+        &self,
+        txn: &WriteTransaction,
+        freed: &mut Freed,
+    ) -> Result<Result<(), Refusal>, Error> {
+        match self {
+            Self::CreateBucket { name, bucket, most_buckets } => {
+                create_bucket(txn, name, bucket, *most_buckets)
+            }
+            Self::DeleteBucket { name, id } => delete_bucket(txn, name, *id),
+            Self::SetBucketAcl { name, id, acl } => {
+                let Some(mut bucket) = bucket(txn, name, *id)? else {
+                    return Ok(Err(Refusal::NoSuchBucket));
+                };
+                bucket.acl = *acl;
+                txn.open_table(BUCKETS)?.insert(name.as_str(), encode(&bucket)?.as_slice())?;
+                Ok(Ok(()))
+            }
+            Self::PutObject { bucket, id, key, new, condition } => {
+                let place = Place { bucket, id: *id, key };
+                put_object(txn, &place, new, condition, freed)
+            }
+            Self::DeleteObject { bucket, id, key, condition } => {
+                delete_object(txn, &Place { bucket, id: *id, key }, condition, freed)
+            }
+            Self::SetObjectAcl { bucket, id, key, acl } => {
+                let place = Place { bucket, id: *id, key };
+                let Some(mut object) = place.object(txn)? else {
+                    return Ok(Err(Refusal::NoSuchKey));
+                };
+                object.acl = *acl;
+                place.write(txn, &object)?;
+                Ok(Ok(()))
+            }
+        }
+    }
+}
+
+/// The bucket with this name, if it is still the same bucket.
+fn bucket(txn: &WriteTransaction, name: &str, id: Id) -> Result<Option<Bucket>, Error> {
+    let table = txn.open_table(BUCKETS)?;
+    let Some(record) = table.get(name)? else { return Ok(None) };
+    let bucket: Bucket = decode(record.value())?;
+    Ok(Some(bucket).filter(|bucket| bucket.id == id))
+}
+
+fn create_bucket(
+    txn: &WriteTransaction,
+    name: &str,
+    bucket: &Bucket,
+    most_buckets: usize,
+) -> Result<Result<(), Refusal>, Error> {
+    let mut table = txn.open_table(BUCKETS)?;
+    let old: Option<Bucket> = table.get(name)?.map(|record| decode(record.value())).transpose()?;
+    if let Some(old) = old {
+        if old.owner != bucket.owner {
+            return Ok(Err(Refusal::BucketAlreadyExists));
+        }
+        let renewed = Bucket { acl: bucket.acl, ..old };
+        table.insert(name, encode(&renewed)?.as_slice())?;
+        return Ok(Ok(()));
+    }
+    if owned(&table, bucket.owner)? >= most_buckets {
+        return Ok(Err(Refusal::TooManyBuckets));
+    }
+    table.insert(name, encode(bucket)?.as_slice())?;
+    Ok(Ok(()))
+}
+
+fn owned(
+    table: &impl ReadableTable<&'static str, &'static [u8]>,
+    owner: AccountId,
+) -> Result<usize, Error> {
+    let mut count = 0;
+    for entry in table.iter()? {
+        let bucket: Bucket = decode(entry?.1.value())?;
+        count += usize::from(bucket.owner == owner);
+    }
+    Ok(count)
+}
+
+fn delete_bucket(txn: &WriteTransaction, name: &str, id: Id) -> Result<Result<(), Refusal>, Error> {
+    if bucket(txn, name, id)?.is_none() {
+        return Ok(Err(Refusal::NoSuchBucket));
+    }
+    let objects = txn.open_table(OBJECTS)?;
+    let first = objects.range(object_key(id, "").as_slice()..)?.next().transpose()?;
+    if first.is_some_and(|(key, _)| key.value().starts_with(&id.0.to_be_bytes())) {
+        return Ok(Err(Refusal::BucketNotEmpty));
+    }
+    txn.open_table(BUCKETS)?.remove(name)?;
+    Ok(Ok(()))
+}
+
+/// A key in a bucket.
+struct Place<'a> {
+    bucket: &'a str,
+    id: Id,
+    key: &'a str,
+}
+
+impl Place<'_> {
+    fn object(&self, txn: &WriteTransaction) -> Result<Option<Object>, Error> {
+        let table = txn.open_table(OBJECTS)?;
+        let record = table.get(object_key(self.id, self.key).as_slice())?;
+        record.map(|record| decode(record.value())).transpose()
+    }
+
+    fn write(&self, txn: &WriteTransaction, object: &Object) -> Result<(), Error> {
+        let key = object_key(self.id, self.key);
+        txn.open_table(OBJECTS)?.insert(key.as_slice(), encode(object)?.as_slice())?;
+        Ok(())
+    }
+}
+
+fn put_object(
+    txn: &WriteTransaction,
+    place: &Place<'_>,
+    new: &NewObject,
+    condition: &Precondition,
+    freed: &mut Freed,
+) -> Result<Result<(), Refusal>, Error> {
+    if bucket(txn, place.bucket, place.id)?.is_none() {
+        return Ok(Err(Refusal::NoSuchBucket));
+    }
+    let old = place.object(txn)?;
+    if let Err(refusal) = condition.check(old.as_ref()) {
+        return Ok(Err(refusal));
+    }
+    match new.object.content {
+        Content::Inline(id) => {
+            txn.open_table(INLINE)?.insert(id.0, &*new.bytes)?;
+        }
+        Content::Blob(id) => {
+            txn.open_table(BLOBS)?.insert(id.0, new.object.size)?;
+        }
+    }
+    place.write(txn, &new.object)?;
+    if let Some(old) = old {
+        free(txn, old.content, freed)?;
+    }
+    Ok(Ok(()))
+}
+
+fn delete_object(
+    txn: &WriteTransaction,
+    place: &Place<'_>,
+    condition: &Precondition,
+    freed: &mut Freed,
+) -> Result<Result<(), Refusal>, Error> {
+    let old = place.object(txn)?;
+    if let Err(refusal) = condition.check(old.as_ref()) {
+        return Ok(Err(refusal));
+    }
+    if let Some(old) = old {
+        txn.open_table(OBJECTS)?.remove(object_key(place.id, place.key).as_slice())?;
+        free(txn, old.content, freed)?;
+    }
+    Ok(Ok(()))
+}
+
+/// Gives up the bytes of an object that is no more.
+fn free(txn: &WriteTransaction, content: Content, freed: &mut Freed) -> Result<(), Error> {
+    match content {
+        Content::Inline(id) => {
+            txn.open_table(INLINE)?.remove(id.0)?;
+        }
+        Content::Blob(id) => {
+            txn.open_table(BLOBS)?.remove(id.0)?;
+            txn.open_table(GARBAGE)?.insert(id.0, ())?;
+            freed.push(id);
+        }
+    }
+    Ok(())
+}
+
+impl Precondition {
+    fn check(&self, current: Option<&Object>) -> Result<(), Refusal> {
+        match (self, current) {
+            (Self::Absent, Some(_)) => Err(Refusal::PreconditionFailed),
+            (Self::Matches(_), None) => Err(Refusal::NoSuchKey),
+            (Self::Matches(etag), Some(object)) if etag != "*" && *etag != object.etag => {
+                Err(Refusal::PreconditionFailed)
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What the ordered store holds, and how it is written there.
+//!
+//! Records are JSON: a later version adds fields with a default and reads what an earlier one
+//! wrote.
+
+use super::Error;
+use redb::TableDefinition;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Mutex;
+use types::{AccountId, Timestamp, UserName};
+
+/// Bucket name → [`Bucket`].
+pub(super) const BUCKETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("buckets");
+/// [`object_key`] → [`Object`].
+pub(super) const OBJECTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("objects");
+/// Content id → the bytes of a small object.
+pub(super) const INLINE: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("inline");
+/// Content id → size, for every blob file that an object refers to.
+pub(super) const BLOBS: TableDefinition<'_, u128, u64> = TableDefinition::new("blobs");
+/// Ids of blob files that no object refers to any more and that are yet to be unlinked.
+pub(super) const GARBAGE: TableDefinition<'_, u128, ()> = TableDefinition::new("garbage");
+
+/// The id of a bucket or of an object's content: milliseconds since 1970 (48 bits), then 80
+/// random bits. Never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Id(pub(super) u128);
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Id {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let id = u128::from_str_radix(text, 16).ok().map(Self);
+        id.filter(|id| id.to_string() == text).ok_or_else(|| format!("{text:?} is not an id"))
+    }
+}
+
+impl TryFrom<String> for Id {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Id> for String {
+    fn from(id: Id) -> String {
+        id.to_string()
+    }
+}
+
+/// Makes ids that grow for as long as the process lives, even when the clock is set back.
+#[derive(Debug, Default)]
+pub(crate) struct Ids(Mutex<u128>);
+
+impl Ids {
+    /// A new id, higher than any before.
+    pub(crate) fn next(&self, now: Timestamp) -> Result<Id, Error> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random[6..]).map_err(|_| Error::NoRandomness)?;
+        let time = (now.millis() as u128 & 0xffff_ffff_ffff) << 80;
+        let mut last = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *last = (time | u128::from_be_bytes(random)).max(*last + 1);
+        Ok(Id(*last))
+    }
+}
+
+/// Who but the owner may read: S3's canned ACLs that Walrus offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Acl {
+    /// Nobody.
+    #[default]
+    Private,
+    /// The cloud itself, to make an image of it.
+    AwsExecRead,
+}
+
+/// A bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Bucket {
+    pub(crate) id: Id,
+    pub(crate) owner: AccountId,
+    pub(crate) owner_name: UserName,
+    pub(crate) acl: Acl,
+    pub(crate) created: Timestamp,
+    /// The location constraint that it was created with; empty when none was.
+    pub(crate) location: String,
+}
+
+/// Where an object's bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Content {
+    /// In the ordered store.
+    Inline(Id),
+    /// In a file of their own.
+    Blob(Id),
+}
+
+/// An object without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Object {
+    pub(crate) content: Content,
+    pub(crate) size: u64,
+    /// Without its quotes.
+    pub(crate) etag: String,
+    pub(crate) modified: Timestamp,
+    pub(crate) acl: Acl,
+    /// Response headers that the client chose (`content-type`, `cache-control` …).
+    pub(crate) headers: BTreeMap<String, String>,
+    /// The `x-amz-meta-` headers, names without the prefix.
+    pub(crate) metadata: BTreeMap<String, String>,
+    /// Checksums that the client sent and that were verified: `crc32` → base64.
+    pub(crate) checksums: BTreeMap<String, String>,
+}
+
+/// The place of an object in the ordered store: its bucket's id, then its key, so that a bucket
+/// is one range in the order that S3 lists.
+pub(super) fn object_key(bucket: Id, key: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(16 + key.len());
+    bytes.extend_from_slice(&bucket.0.to_be_bytes());
+    bytes.extend_from_slice(key.as_bytes());
+    bytes
+}
+
+pub(super) fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(record).map_err(|cause| Error::Corrupt(cause.to_string()))
+}
+
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|cause| Error::Corrupt(cause.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_grow_when_the_clock_goes_back() {
+        let ids = Ids::default();
+        let late = ids.next(Timestamp::from_millis(2000)).unwrap();
+        let early = ids.next(Timestamp::from_millis(1000)).unwrap();
+        assert!(early > late);
+        assert_eq!(early.to_string().parse(), Ok(early));
+        assert!("12".parse::<Id>().is_err(), "an id has 32 digits");
+    }
+}

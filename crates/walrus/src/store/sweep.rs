@@ -1,0 +1,77 @@
+//! The thread that unlinks blobs: those that deletes and overwrites have set free, and, once
+//! after the start, what a crash left.
+//!
+//! Unlinking never waits for readers: a reader has the file open, or looks the object up again.
+
+use super::record::{BLOBS, GARBAGE, Id};
+use super::{Error, Shared};
+use redb::{ReadableDatabase, ReadableTable};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+
+/// The handle of the sweeper thread, held by the committer. The thread ends with it.
+pub(super) struct Sweeper {
+    freed: mpsc::Sender<Vec<Id>>,
+    /// Unlinked, and not yet taken out of the garbage table.
+    unlinked: Arc<Mutex<Vec<Id>>>,
+}
+
+impl Sweeper {
+    pub(super) fn start(shared: Arc<Shared>, start: Id) -> Result<Self, Error> {
+        let (freed, blobs) = mpsc::channel();
+        let unlinked = Arc::new(Mutex::new(Vec::new()));
+        let done = Arc::clone(&unlinked);
+        thread::Builder::new().name("walrus-sweep".to_owned()).spawn(move || {
+            if let Err(error) = sweep(&shared, start, &done) {
+                tracing::warn!(%error, "blobs that a crash left were not all unlinked");
+            }
+            for ids in blobs {
+                unlink(&shared, ids, &done);
+            }
+        })?;
+        Ok(Self { freed, unlinked })
+    }
+
+    /// Has these blobs unlinked in the background.
+    pub(super) fn unlink(&self, ids: Vec<Id>) {
+        if !ids.is_empty() {
+            // without the thread the next start unlinks them
+            let _ = self.freed.send(ids);
+        }
+    }
+
+    /// The ids to take out of the garbage table.
+    pub(super) fn take_unlinked(&self) -> Vec<Id> {
+        std::mem::take(&mut *self.unlinked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn unlink(shared: &Shared, ids: Vec<Id>, done: &Mutex<Vec<Id>>) {
+    for id in ids {
+        match shared.blobs.remove(id) {
+            Ok(()) => done.lock().unwrap_or_else(PoisonError::into_inner).push(id),
+            Err(error) => tracing::warn!(%id, %error, "cannot unlink a blob"),
+        }
+    }
+}
+
+/// Unlinks what the garbage table names and every blob file from before the start that no
+/// object refers to.
+fn sweep(shared: &Shared, start: Id, done: &Mutex<Vec<Id>>) -> Result<(), Error> {
+    let txn = shared.db.begin_read()?;
+    let mut garbage = Vec::new();
+    for entry in txn.open_table(GARBAGE)?.iter()? {
+        garbage.push(Id(entry?.0.value()));
+    }
+    unlink(shared, garbage, done);
+    let live = txn.open_table(BLOBS)?;
+    for part in 0..=255 {
+        for id in shared.blobs.list(part)? {
+            if id < start && live.get(id.0)?.is_none() {
+                tracing::info!(%id, "unlinking a blob that no object refers to");
+                shared.blobs.remove(id)?;
+            }
+        }
+    }
+    Ok(())
+}

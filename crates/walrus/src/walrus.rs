@@ -1,0 +1,186 @@
+//! The service: authenticates a request, runs its operation, answers.
+
+use crate::accounts::{Account, Accounts};
+use crate::body::Body;
+use crate::fault::{ACCESS_DENIED, Fault, INTERNAL_ERROR, INVALID_ACCESS_KEY_ID, INVALID_URI};
+use crate::ingest::Limits;
+use crate::operation;
+use crate::request::{Incoming, Request, Target};
+use crate::store::{Error, Store};
+use bytes::Bytes;
+use http::header::{CONNECTION, EXPECT};
+use http::{HeaderValue, Method, Response};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use signature::Head;
+use signature::chunked::ChunkSigner;
+use signature::s3::Payload;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use types::Clock;
+
+/// How much of a refused request's body is read to keep the connection.
+const DRAIN_BYTES: usize = 256 * 1024;
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+
+/// What the administrator can set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The path under which the service is reached, without a slash at its end.
+    pub prefix: String,
+    /// The region that clients are told.
+    pub region: String,
+    /// The largest object, in bytes.
+    pub max_object_bytes: u64,
+    /// The most buckets of one user who is not an administrator.
+    pub max_buckets: usize,
+    /// Uploads are refused when less than this is free on the disk, in bytes: deleting needs
+    /// room too.
+    pub min_free_bytes: u64,
+    /// The most large uploads at once; each takes about 600 KB of memory.
+    pub max_uploads: usize,
+}
+
+impl Default for Settings {
+    /// `/services/Walrus`, S3's own limits, 64 MiB kept free.
+    fn default() -> Self {
+        Self {
+            prefix: "/services/Walrus".to_owned(),
+            region: "eucalyptus".to_owned(),
+            max_object_bytes: 5 << 30,
+            max_buckets: 100,
+            min_free_bytes: 64 << 20,
+            max_uploads: 128,
+        }
+    }
+}
+
+/// The S3 service over one directory.
+pub struct Walrus {
+    pub(crate) store: Store,
+    pub(crate) settings: Settings,
+    pub(crate) limits: Limits,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) dir: PathBuf,
+}
+
+impl fmt::Debug for Walrus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Walrus").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+impl Walrus {
+    /// Opens the store in a directory (mode 0700), or makes it.
+    ///
+    /// # Errors
+    /// [`Error`] when the directory cannot be used, is of another format or in use.
+    pub fn open(dir: &Path, settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let store = Store::open(dir, &*clock)?;
+        let limits = Limits {
+            object_bytes: settings.max_object_bytes,
+            uploads: Semaphore::new(settings.max_uploads),
+        };
+        Ok(Self { store, settings, limits, clock, dir: dir.to_owned() })
+    }
+
+    /// Answers a request, which has the full path that the client sent.
+    pub async fn handle<B>(
+        &self,
+        accounts: &dyn Accounts,
+        request: http::Request<B>,
+    ) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (parts, body) = request.into_parts();
+        let mut body: Incoming = body.map_err(Into::into).boxed_unsync();
+        let (path, without_body) = (parts.uri.path().to_owned(), parts.method == Method::HEAD);
+        let waits = parts.headers.contains_key(EXPECT);
+        let request_id = request_id();
+        let mut response = match self.answer(accounts, parts, &mut body).await {
+            Ok(response) => response,
+            Err(fault) => {
+                let mut response = fault.into_response(&path, &request_id);
+                if waits || !drain(&mut body).await {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                response
+            }
+        };
+        if without_body {
+            *response.body_mut() = Body::empty();
+        }
+        if let Ok(value) = HeaderValue::from_str(&request_id) {
+            response.headers_mut().insert("x-amz-request-id", value);
+        }
+        response
+    }
+
+    async fn answer(
+        &self,
+        accounts: &dyn Accounts,
+        parts: http::request::Parts,
+        body: &mut Incoming,
+    ) -> Result<Response<Body>, Fault> {
+        let (caller, payload, signer) = self.authenticate(accounts, &parts).await?;
+        let below = parts.uri.path().strip_prefix(&self.settings.prefix).unwrap_or("//");
+        if !below.is_empty() && !below.starts_with('/') {
+            return Err(INVALID_URI.into());
+        }
+        let target = Target::parse(below)?;
+        let query = signature::decode_pairs(parts.uri.query().unwrap_or(""))?;
+        let (method, headers) = (parts.method, parts.headers);
+        let request = Request { method, query, headers, caller, payload, signer };
+        operation::run(self, target, request, body).await
+    }
+
+    /// Finds the account that signed the request. Nothing is open to the anonymous.
+    async fn authenticate(
+        &self,
+        accounts: &dyn Accounts,
+        parts: &http::request::Parts,
+    ) -> Result<(Account, Payload, Option<ChunkSigner>), Fault> {
+        let head = Head::of_parts(parts);
+        let claim = signature::s3::claim(&head)?.ok_or(ACCESS_DENIED)?;
+        let account = accounts.by_access_key(claim.access_key()).await.map_err(|error| {
+            tracing::error!(%error, "walrus cannot look up an access key");
+            INTERNAL_ERROR
+        })?;
+        let account = account.filter(|account| account.enabled).ok_or(INVALID_ACCESS_KEY_ID)?;
+        let (secret, now) = (account.secret.expose(), self.clock.now());
+        let signer = claim.verify(&head, &self.settings.prefix, secret, now)?;
+        Ok((account, claim.payload().clone(), signer))
+    }
+}
+
+/// Takes the rest of a refused request's body, if it is short, so that the client reads the
+/// answer and can use the connection again. Says whether it came to the end.
+async fn drain(body: &mut Incoming) -> bool {
+    let mut left = DRAIN_BYTES;
+    while !body.is_end_stream() {
+        match tokio::time::timeout(DRAIN_TIME, body.frame()).await {
+            Ok(None) => return true,
+            Ok(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                let Some(rest) = left.checked_sub(length) else { return false };
+                left = rest;
+            }
+            Ok(Some(Err(_))) | Err(_) => return false,
+        }
+    }
+    true
+}
+
+/// Sixteen hex digits by which the log and the client can name a request.
+fn request_id() -> String {
+    let mut random = [0; 8];
+    match getrandom::fill(&mut random) {
+        Ok(()) => hex::encode_upper(random),
+        Err(_) => "0".repeat(16),
+    }
+}
