@@ -1,0 +1,27 @@
+# The entry points; the work is in scripts/. `make` alone says what there is.
+
+.PHONY: help run stop clean-cloud test test-long lint bench-launch
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+run: ## a cloud on this machine and an instance in it that you can ssh into (root or sudo)
+	@scripts/run
+
+stop: ## stop the cloud; instances go on
+	@scripts/stop
+
+clean-cloud: ## remove every trace of the cloud: instances, networks, rules, state
+	@scripts/clean-cloud $(if $(YES),-y)
+
+test: ## all tests, real instances included (root or sudo)
+	@scripts/test
+
+test-long: ## the same with the longer forms
+	@scripts/test long
+
+lint: ## formatting, lints, shell syntax
+	@scripts/lint
+
+bench-launch: ## RunInstances to ssh beside virsh create to ssh, and our idle memory
+	@scripts/bench-launch
