@@ -28,7 +28,7 @@ impl Progress {
         }
         self.due = now + SHOWN_EVERY;
         self.shown = true;
-        let text = format!("\r{}: {} of {}", self.step, megabytes(done), megabytes(all));
+        let text = format!("\r{}: {} of {}\x1b[K", self.step, megabytes(done), megabytes(all));
         write(streams, &text);
     }
 
