@@ -52,7 +52,7 @@ pub struct NodeObserved {
     /// The sequence that came with it; 0 before the first.
     #[serde(default)]
     pub sequence: u64,
-    /// What the node can give to instances altogether.
+    /// What the node can give to instances altogether; all zero while it does not know yet.
     pub capacity: Figures,
     /// Every instance that the node knows, until desired state no longer names a terminated one.
     pub instances: Vec<InstanceObserved>,

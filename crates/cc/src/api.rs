@@ -1,0 +1,70 @@
+//! The cluster controller as the cloud sees it.
+
+use crate::cluster::Cc;
+use crate::memory::{Placement, generation};
+use crate::nodes::limited;
+use async_trait::async_trait;
+use protocol::{CallError, ClusterApi, ClusterDesired, ClusterObserved, ConsoleOutput, Revision};
+use std::time::Duration;
+use types::{InstanceId, NodeName};
+
+/// Nobody waits longer than this for a change.
+const MOST_WAIT: Duration = Duration::from_secs(60);
+
+/// How long a node may take to read a console.
+const CONSOLE_WAIT: Duration = Duration::from_secs(10);
+
+#[async_trait]
+impl ClusterApi for Cc {
+    async fn sync(&self, desired: ClusterDesired) -> Result<(), CallError> {
+        let _one_at_a_time = self.deciding.lock().await;
+        let unchanged = {
+            let state = self.state();
+            let seen = generation(state.desired.as_ref());
+            if desired.generation < seen {
+                return Err(CallError::Stale { given: desired.generation, seen });
+            }
+            state.desired.as_ref() == Some(&desired)
+        };
+        if !unchanged {
+            let copy = desired.clone();
+            let written = self.write(move |files| files.store_desired(&copy)).await;
+            written.map_err(CallError::Failed)?;
+            self.change(|state| state.desired = Some(desired));
+        }
+        self.poke.notify_one();
+        Ok(())
+    }
+
+    async fn observe(
+        &self,
+        since: Option<Revision>,
+        wait_ms: u32,
+    ) -> Result<ClusterObserved, CallError> {
+        let mut observed = self.observed.subscribe();
+        let wait = Duration::from_millis(wait_ms.into()).min(MOST_WAIT);
+        let changed = observed.wait_for(|now| Some(now.revision) != since);
+        // Over time: the answer is that nothing has changed.
+        let _ = tokio::time::timeout(wait, changed).await;
+        let now = observed.borrow().clone();
+        Ok(now)
+    }
+
+    async fn console_output(&self, id: InstanceId) -> Result<ConsoleOutput, CallError> {
+        let name = self.node_of(id).ok_or_else(|| CallError::NotFound(id.to_string()))?;
+        let node = self.nodes.iter().find(|node| node.name == name);
+        let node = node.ok_or_else(|| {
+            CallError::Unreachable(format!("node {name}, which has {id}, is not in NODES"))
+        })?;
+        limited(CONSOLE_WAIT, node.api.console_output(id)).await
+    }
+}
+
+impl Cc {
+    fn node_of(&self, id: InstanceId) -> Option<NodeName> {
+        match self.state().placements.of.get(&id)? {
+            Placement::On { node, .. } => Some(node.clone()),
+            Placement::Ended { node, .. } => node.clone(),
+        }
+    }
+}

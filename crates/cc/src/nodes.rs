@@ -1,0 +1,163 @@
+//! Talking to one node.
+
+use crate::cluster::{Cc, Node};
+use crate::memory::{Placement, Placements};
+use crate::share::share;
+use crate::sighting::{Report, absorb};
+use protocol::{CallError, NodeDesired, NodeObserved, Revision};
+use std::time::Duration;
+use types::NodeName;
+
+/// How long a node may take to answer, on top of what it was allowed to wait.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Cc {
+    /// Hears what a node reports, as [`protocol::NodeApi::observe`] does, and draws the
+    /// consequences. True when it answered.
+    pub(crate) async fn hear(&self, node: &Node, since: Option<Revision>, wait_ms: u32) -> bool {
+        let wait = PATIENCE + Duration::from_millis(wait_ms.into());
+        match limited(wait, node.api.observe(since, wait_ms)).await {
+            Ok(observed) => {
+                self.heard(node, observed).await;
+                true
+            }
+            Err(error) => {
+                self.silent(&node.name, &error).await;
+                false
+            }
+        }
+    }
+
+    async fn heard(&self, node: &Node, observed: NodeObserved) {
+        let name = &node.name;
+        if observed.node != *name {
+            let text = format!("it says that it is {}: check NODES", observed.node);
+            self.silent(name, &CallError::Failed(text)).await;
+            return;
+        }
+        let now = self.clock.now();
+        self.change(|state| {
+            let Some(sighting) = state.sighting(name) else { return };
+            if !sighting.reachable {
+                tracing::info!(node = %name, "the node answers");
+            }
+            sighting.hear(observed.clone(), now);
+        });
+        // When it cannot be kept, the node's next report says it again.
+        let _ = self
+            .decide(|state, placements| {
+                let acknowledged = state.sighting(name).and_then(|it| it.acknowledged.clone());
+                let report = Report {
+                    observed: &observed,
+                    acknowledged: acknowledged.as_ref(),
+                    desired: state.desired.as_ref(),
+                    now,
+                };
+                absorb(placements, &report);
+            })
+            .await;
+    }
+
+    /// Notes that a node does not answer. All else that is known of it stays.
+    async fn silent(&self, name: &NodeName, error: &CallError) {
+        let was_reachable = self.change(|state| {
+            let Some(sighting) = state.sighting(name) else { return false };
+            let text = format!("node {name} does not answer: {error}");
+            sighting.silence = Some(text);
+            std::mem::take(&mut sighting.reachable)
+        });
+        if !was_reachable {
+            return;
+        }
+        tracing::warn!(node = %name, %error, "the node does not answer; its instances keep their state");
+        let placements = {
+            let state = self.state();
+            Placements { seen: state.seen(), ..state.placements.clone() }
+        };
+        let _one_at_a_time = self.deciding.lock().await;
+        // Only the time of the last sight is lost when this fails.
+        let _ = self.write(move |files| files.store_placements(&placements)).await;
+    }
+
+    /// Hands a node its part of the desired state, unless it has it. False when that failed.
+    ///
+    /// A node that does not answer is not told: what is placed there can still go elsewhere.
+    pub(crate) async fn push(&self, node: &Node) -> bool {
+        let Some(wanted) = self.wanted(&node.name).await else { return true };
+        match limited(PATIENCE, node.api.sync(wanted.clone())).await {
+            Ok(()) => {
+                self.change(|state| {
+                    let Some(sighting) = state.sighting(&node.name) else { return };
+                    sighting.refusal = None;
+                    if let Some(observed) = &mut sighting.observed {
+                        observed.generation = wanted.generation;
+                        observed.sequence = wanted.sequence;
+                    }
+                    sighting.acknowledged = Some(wanted);
+                });
+                true
+            }
+            Err(error @ CallError::Unreachable(_)) => {
+                self.silent(&node.name, &error).await;
+                false
+            }
+            Err(error) => {
+                self.refused(&node.name, &error);
+                false
+            }
+        }
+    }
+
+    fn refused(&self, name: &NodeName, error: &CallError) {
+        let text = match error {
+            CallError::Stale { .. } => format!(
+                "node {name} has seen a later state of the cloud than this cluster controller; \
+                 it is told again when the cloud has brought this controller up to date: {error}"
+            ),
+            _ => format!("node {name} did not take in its desired state: {error}"),
+        };
+        self.change(|state| {
+            let Some(sighting) = state.sighting(name) else { return };
+            if sighting.refusal.as_ref() != Some(&text) {
+                tracing::warn!(node = %name, %error, "the node refused its desired state");
+            }
+            sighting.refusal = Some(text);
+        });
+    }
+
+    /// What a reachable node should take in and has not; what is in it counts as told from now on.
+    async fn wanted(&self, name: &NodeName) -> Option<NodeDesired> {
+        let reachable = self.state().sighting(name).is_some_and(|sighting| sighting.reachable);
+        if !reachable {
+            return None;
+        }
+        if self.state().placements.of.values().any(|placement| is_untold(placement, name)) {
+            self.decide(|_, placements| mark_told(placements, name)).await.ok()?;
+        }
+        let mut state = self.state();
+        let wanted = share(state.desired.as_ref()?, &state.placements, name);
+        state.sighting(name)?.lacks(&wanted).then_some(wanted)
+    }
+}
+
+fn is_untold(placement: &Placement, name: &NodeName) -> bool {
+    matches!(placement, Placement::On { node, told: false, .. } if node == name)
+}
+
+fn mark_told(placements: &mut Placements, name: &NodeName) {
+    for placement in placements.of.values_mut() {
+        if let Placement::On { node, told, .. } = placement
+            && node == name
+        {
+            *told = true;
+        }
+    }
+}
+
+pub(crate) async fn limited<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    let silence = || CallError::Unreachable(format!("no answer within {} s", limit.as_secs()));
+    tokio::time::timeout(limit, call).await.unwrap_or_else(|_| Err(silence()))
+}

@@ -1,0 +1,120 @@
+//! What the cluster reports. Pure.
+
+use crate::cluster::State;
+use crate::memory::{Placement, generation};
+use crate::sighting::Sighting;
+use placement::{Room, shortage};
+use protocol::{
+    ClusterObserved, InstanceDesired, InstanceObserved, InstancePhase, NodeStatus, Revision,
+};
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use types::{InstanceId, NodeName};
+
+/// What each node says of each instance.
+type Said<'a> = HashMap<(&'a NodeName, InstanceId), &'a InstanceObserved>;
+
+impl State {
+    /// What the cluster reports.
+    pub(crate) fn observed(&self) -> ClusterObserved {
+        let desired = self.desired.as_ref();
+        let mut observed = ClusterObserved {
+            cluster: desired.map(|desired| desired.cluster.clone()),
+            revision: 0,
+            generation: generation(desired),
+            nodes: self.sightings.iter().map(|(name, sighting)| status(name, sighting)).collect(),
+            instances: self.instances(),
+            problems: self.problems.values().flatten().cloned().collect(),
+        };
+        observed.revision = revision(&observed);
+        observed
+    }
+
+    fn instances(&self) -> Vec<InstanceObserved> {
+        let (said, rooms) = (self.said(), self.rooms());
+        let wanted = self.desired.iter().flat_map(|desired| &desired.instances);
+        wanted.filter_map(|wanted| self.instance(wanted, &said, &rooms)).collect()
+    }
+
+    fn said(&self) -> Said<'_> {
+        let mut said = HashMap::new();
+        for (name, sighting) in &self.sightings {
+            said.extend(sighting.instances().iter().map(|it| ((name, it.id), it)));
+        }
+        said
+    }
+
+    /// What is known of an instance; none when only a node could tell that has not been heard
+    /// since this process started. The cloud then keeps what it knows.
+    fn instance(
+        &self,
+        wanted: &InstanceDesired,
+        said: &Said<'_>,
+        rooms: &[Room],
+    ) -> Option<InstanceObserved> {
+        match self.placements.of.get(&wanted.id) {
+            Some(Placement::Ended { node, reason, reboots, .. }) => Some(InstanceObserved {
+                id: wanted.id,
+                node: node.clone(),
+                phase: InstancePhase::Terminated,
+                reason: reason.clone(),
+                reboots: *reboots,
+            }),
+            Some(Placement::On { node, told, .. }) => match said.get(&(node, wanted.id)) {
+                Some(said) => {
+                    Some(InstanceObserved { node: Some(node.clone()), ..(*said).clone() })
+                }
+                None if *told => None,
+                None => Some(pending(wanted, Some(node.clone()), None)),
+            },
+            None => {
+                let reason = format!("waiting for a node: {}", shortage(rooms, &wanted.figures));
+                Some(pending(wanted, None, Some(reason)))
+            }
+        }
+    }
+}
+
+fn pending(
+    wanted: &InstanceDesired,
+    node: Option<NodeName>,
+    reason: Option<String>,
+) -> InstanceObserved {
+    let phase = InstancePhase::Pending;
+    InstanceObserved { id: wanted.id, node, phase, reason, reboots: 0 }
+}
+
+fn status(name: &NodeName, sighting: &Sighting) -> NodeStatus {
+    let observed = sighting.observed.as_ref();
+    let own = observed.map_or(&[][..], |observed| &observed.problems[..]);
+    let ours = sighting.silence.iter().chain(&sighting.refusal);
+    NodeStatus {
+        name: name.clone(),
+        reachable: sighting.reachable,
+        // It answers over mutual TLS or not at all.
+        certificate_ok: sighting.seen.is_some(),
+        last_seen: sighting.seen.map(|seen| seen.at),
+        capacity: sighting.seen.map(|seen| seen.capacity).unwrap_or_default(),
+        orphans: observed.map(|observed| observed.orphans.clone()).unwrap_or_default(),
+        problems: ours.chain(own).cloned().collect(),
+    }
+}
+
+fn revision(observed: &ClusterObserved) -> Revision {
+    let mut hash = DefaultHasher::new();
+    let ClusterObserved { cluster, revision: _, generation, nodes, instances, problems } = observed;
+    (cluster, generation, instances, problems).hash(&mut hash);
+    for node in nodes {
+        let NodeStatus {
+            name,
+            reachable,
+            certificate_ok,
+            last_seen: _,
+            capacity,
+            orphans,
+            problems,
+        } = node;
+        (name, reachable, certificate_ok, capacity, orphans, problems).hash(&mut hash);
+    }
+    hash.finish()
+}

@@ -1,0 +1,128 @@
+//! What a node said last, and what that means for its placements. Pure.
+
+use crate::memory::{Placement, Placements, Seen};
+use protocol::{
+    ClusterDesired, InstanceDesired, InstanceObserved, InstancePhase, NodeDesired, NodeObserved,
+};
+use types::{Figures, InstanceId, Timestamp};
+
+/// What is known of one node since this process runs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sighting {
+    /// What it said last; kept while it is silent.
+    pub(crate) observed: Option<NodeObserved>,
+    /// Whether it answered the last call.
+    pub(crate) reachable: bool,
+    /// When it answered last, and what it can give; also from before this process.
+    pub(crate) seen: Option<Seen>,
+    /// What it has taken in last.
+    pub(crate) acknowledged: Option<NodeDesired>,
+    /// Why it does not answer.
+    pub(crate) silence: Option<String>,
+    /// Why it did not take in its desired state.
+    pub(crate) refusal: Option<String>,
+}
+
+impl Sighting {
+    /// What the node says of its instances.
+    pub(crate) fn instances(&self) -> &[InstanceObserved] {
+        self.observed.as_ref().map_or(&[], |observed| &observed.instances)
+    }
+
+    /// Takes in a report. Capacity that the node does not know yet stays as it was.
+    pub(crate) fn hear(&mut self, observed: NodeObserved, now: Timestamp) {
+        let known = self.seen.map(|seen| seen.capacity).unwrap_or_default();
+        let is_known = observed.capacity != Figures::default();
+        let capacity = if is_known { observed.capacity } else { known };
+        self.seen = Some(Seen { at: now, capacity });
+        self.observed = Some(observed);
+        self.reachable = true;
+        self.silence = None;
+    }
+
+    /// Whether the node has not yet taken in what it should.
+    pub(crate) fn lacks(&self, wanted: &NodeDesired) -> bool {
+        let (Some(has), Some(observed)) = (&self.acknowledged, &self.observed) else {
+            return true;
+        };
+        let other_order =
+            (observed.generation, observed.sequence) != (has.generation, has.sequence);
+        let other_content = (&has.cluster, &has.image_source, &has.instances, &has.networks)
+            != (&wanted.cluster, &wanted.image_source, &wanted.instances, &wanted.networks);
+        other_order || other_content
+    }
+}
+
+/// Draws the consequences of a node's report for the placements.
+pub(crate) fn absorb(placements: &mut Placements, here: &Report<'_>) {
+    let observed = here.observed;
+    for (id, placement) in &mut placements.of {
+        if let Some(ended) = here.ended(*id, placement) {
+            tracing::info!(%id, node = %observed.node, "the node has released the instance");
+            *placement = ended;
+        }
+    }
+    for instance in &observed.instances {
+        if let Some(adopted) = here.adopted(instance) {
+            placements.of.entry(instance.id).or_insert(adopted);
+        }
+    }
+    // The node took in placements that this controller has no record of any more.
+    let same_generation = here.desired.is_some_and(|it| it.generation == observed.generation);
+    if same_generation && observed.sequence > placements.sequence {
+        placements.sequence = observed.sequence + 1;
+    }
+}
+
+/// A node's report, and what is needed to understand it.
+pub(crate) struct Report<'a> {
+    pub(crate) observed: &'a NodeObserved,
+    /// What the node is known to have taken in.
+    pub(crate) acknowledged: Option<&'a NodeDesired>,
+    pub(crate) desired: Option<&'a ClusterDesired>,
+    pub(crate) now: Timestamp,
+}
+
+impl Report<'_> {
+    /// The end of a placement on this node, when the node says so: by its word, or, for an
+    /// instance that nobody wants, by naming it neither as an instance nor as an orphan.
+    fn ended(&self, id: InstanceId, placement: &Placement) -> Option<Placement> {
+        let Placement::On { node, told: true, .. } = placement else { return None };
+        let observed = self.observed;
+        if *node != observed.node {
+            return None;
+        }
+        let said = observed.instances.iter().find(|instance| instance.id == id);
+        let gone = match said {
+            Some(said) => said.phase == InstancePhase::Terminated,
+            None => self.is_withdrawn(id) && !observed.orphans.contains(&id.to_string()),
+        };
+        gone.then(|| Placement::Ended {
+            node: Some(node.clone()),
+            at: self.now,
+            reason: said.and_then(|said| said.reason.clone()),
+            reboots: said.map_or(0, |said| said.reboots),
+        })
+    }
+
+    /// The placement of a live instance of which the node knows and this controller does not: its
+    /// own memory was lost.
+    fn adopted(&self, instance: &InstanceObserved) -> Option<Placement> {
+        let live = instance.phase != InstancePhase::Terminated;
+        let wanted = self.desired?.instances.iter().find(|it| live && it.id == instance.id)?;
+        let node = self.observed.node.clone();
+        Some(Placement::On { node, figures: wanted.figures, told: true })
+    }
+
+    /// Whether nobody wants the instance, and the node had been told so when it reported.
+    fn is_withdrawn(&self, id: InstanceId) -> bool {
+        let observed = self.observed;
+        let names = |instances: &[InstanceDesired]| instances.iter().any(|it| it.id == id);
+        let desired = self.desired.is_some_and(|desired| names(&desired.instances));
+        let told = self.acknowledged.is_some_and(|has| {
+            let order = (has.generation, has.sequence);
+            order == (observed.generation, observed.sequence) && !names(&has.instances)
+        });
+        told && !desired
+    }
+}

@@ -1,0 +1,215 @@
+//! A cluster controller over nodes that do as they are told, or not.
+
+mod fake_node;
+mod loops;
+mod nodes;
+mod placing;
+mod routing;
+
+use crate::{Cc, RouterSettings, Settings};
+use fake_node::FakeNode;
+use hostnet::SimNet;
+use placement::Policy;
+use protocol::{
+    ClusterApi, ClusterDesired, ClusterObserved, Digest, Goal, ImageRef, InstanceDesired,
+    InstanceObserved, InstancePhase, NetworkDesired, Nic, NodeApi,
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use tempfile::TempDir;
+use types::{
+    AccountId, Clock, Figures, GroupId, ImageId, ImageKind, InstanceId, MacAddr, Timestamp,
+    UserName,
+};
+
+const ONE: &str = "i-00000001";
+const TWO: &str = "i-00000002";
+const THREE: &str = "i-00000003";
+const GRACE_MS: u64 = 30_000;
+/// Room for two instances.
+const NODE: Figures = Figures { cores: 2, memory_mb: 512, disk_gb: 20 };
+
+/// A cluster whose nodes outlive its controllers.
+struct World {
+    home: TempDir,
+    nodes: Vec<Arc<FakeNode>>,
+    net: Arc<SimNet>,
+    clock: Arc<ManualClock>,
+    generation: u64,
+    cc: Option<Cc>,
+}
+
+impl World {
+    /// A cluster of nodes named a, b, c…
+    fn new(nodes: usize) -> Self {
+        let name = |at: usize| char::from(b'a' + at as u8).to_string();
+        let mut world = Self {
+            home: tempfile::tempdir().unwrap(),
+            nodes: (0..nodes).map(|at| Arc::new(FakeNode::new(&name(at), NODE))).collect(),
+            net: Arc::default(),
+            clock: Arc::default(),
+            generation: 0,
+            cc: None,
+        };
+        world.restart();
+        world
+    }
+
+    /// Kills the cluster controller and starts another.
+    fn restart(&mut self) {
+        self.cc = None;
+        let settings = Settings {
+            state_path: self.home.path().to_owned(),
+            policy: Policy::Greedy,
+            placement_grace_ms: GRACE_MS,
+            router: RouterSettings {
+                vnet_subnet: "192.168.0.0/16".parse().unwrap(),
+                dns: vec!["192.0.2.1".parse().unwrap()],
+                public_ports: vec![8773],
+                mtu: 1500,
+            },
+        };
+        let api = |node: &Arc<FakeNode>| (node.name.clone(), Arc::clone(node) as Arc<dyn NodeApi>);
+        let nodes = self.nodes.iter().map(api).collect();
+        self.cc = Some(Cc::open(settings, nodes, self.net.clone(), self.clock.clone()).unwrap());
+    }
+
+    /// Kills the cluster controller, loses its disk and starts another.
+    fn restart_with_an_empty_disk(&mut self) {
+        self.cc = None;
+        self.home = tempfile::tempdir().unwrap();
+        self.restart();
+    }
+
+    fn cc(&self) -> &Cc {
+        self.cc.as_ref().unwrap()
+    }
+
+    fn desired(&mut self, instances: Vec<InstanceDesired>) -> ClusterDesired {
+        self.generation += 1;
+        desired(self.generation, instances)
+    }
+
+    async fn tell(&mut self, instances: Vec<InstanceDesired>) {
+        let desired = self.desired(instances);
+        self.cc().sync(desired).await.unwrap();
+    }
+
+    /// Tells the cluster what should be and lets everybody do what they can.
+    async fn bring_about(&mut self, instances: Vec<InstanceDesired>) {
+        self.tell(instances).await;
+        self.settle().await;
+    }
+
+    /// A round trip in which nodes are told, and one in which their reports are heard.
+    async fn settle(&self) {
+        for _ in 0..2 {
+            self.cc().pass().await;
+        }
+    }
+
+    async fn observed(&self) -> ClusterObserved {
+        self.cc().observe(None, 0).await.unwrap()
+    }
+
+    async fn instance(&self, id: &str) -> Option<InstanceObserved> {
+        let id: InstanceId = id.parse().unwrap();
+        self.observed().await.instances.into_iter().find(|instance| instance.id == id)
+    }
+
+    /// The node and phase that are reported of an instance.
+    async fn place_of(&self, id: &str) -> Option<(String, InstancePhase)> {
+        let instance = self.instance(id).await?;
+        Some((instance.node.map(String::from).unwrap_or_default(), instance.phase))
+    }
+
+    async fn reason(&self, id: &str) -> String {
+        self.instance(id).await.unwrap().reason.unwrap_or_default()
+    }
+
+    /// The instances that each node has, as the nodes say.
+    fn held(&self) -> Vec<Vec<String>> {
+        self.nodes.iter().map(|node| node.live()).collect()
+    }
+}
+
+fn on(node: &str, phase: InstancePhase) -> Option<(String, InstancePhase)> {
+    Some((node.to_owned(), phase))
+}
+
+fn user() -> UserName {
+    "alice".parse().unwrap()
+}
+
+fn desired(generation: u64, instances: Vec<InstanceDesired>) -> ClusterDesired {
+    let networks = if instances.is_empty() { vec![] } else { vec![network()] };
+    ClusterDesired {
+        generation,
+        cluster: "zone".parse().unwrap(),
+        image_source: "head:8773".to_owned(),
+        instances,
+        networks,
+    }
+}
+
+fn network() -> NetworkDesired {
+    NetworkDesired {
+        tag: 10.try_into().unwrap(),
+        account: AccountId::preferred(&user()),
+        user: user(),
+        group: "default".parse().unwrap(),
+        group_id: GroupId::from_bits(1),
+        subnet: "192.168.2.0/26".parse().unwrap(),
+        router: "192.168.2.1".parse().unwrap(),
+        ingress: Vec::new(),
+    }
+}
+
+/// An instance that takes half of a node.
+fn instance(id: &str) -> InstanceDesired {
+    let id: InstanceId = id.parse().unwrap();
+    let image = ImageId::from_bits(ImageKind::Machine, 1);
+    InstanceDesired {
+        id,
+        goal: Goal::Run,
+        reboots: 0,
+        reservation: "r-00000009".parse().unwrap(),
+        launch_index: 0,
+        launch_time: Timestamp::from_millis(0),
+        account: AccountId::preferred(&user()),
+        user: user(),
+        groups: vec!["default".parse().unwrap()],
+        vm_type: "m1.small".to_owned(),
+        figures: Figures { cores: 1, memory_mb: 256, disk_gb: 10 },
+        root: ImageRef { id: image, location: String::new(), digest: Digest([1; 32]), size: 1 },
+        kernel: None,
+        ramdisk: None,
+        key: None,
+        user_data: Vec::new(),
+        nic: Nic {
+            mac: MacAddr::of_instance(id),
+            ip: std::net::Ipv4Addr::new(192, 168, 2, id.bits() as u8 + 1),
+            tag: 10.try_into().unwrap(),
+            public_ip: None,
+        },
+    }
+}
+
+fn ended(id: &str) -> InstanceDesired {
+    InstanceDesired { goal: Goal::Terminate, ..instance(id) }
+}
+
+#[derive(Default)]
+struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    fn advance(&self, millis: u64) {
+        self.0.fetch_add(millis as i64, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}

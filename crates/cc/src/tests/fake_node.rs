@@ -1,0 +1,187 @@
+//! A node controller that starts and ends at once what it is told to, and fails on demand.
+
+use async_trait::async_trait;
+use protocol::{
+    CallError, ConsoleOutput, Goal, InstanceObserved, InstancePhase, NodeApi, NodeDesired,
+    NodeObserved, Revision,
+};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::sync::watch;
+use types::{Figures, InstanceId, NodeName, Timestamp};
+
+pub(super) struct FakeNode {
+    pub(super) name: NodeName,
+    told: Mutex<Told>,
+    changes: watch::Sender<Revision>,
+}
+
+#[derive(Default)]
+struct Told {
+    desired: Option<NodeDesired>,
+    phases: BTreeMap<InstanceId, (InstancePhase, Option<String>)>,
+    capacity: Figures,
+    syncs: u32,
+    orphans: Vec<String>,
+    fault: Fault,
+}
+
+/// How a node misbehaves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Fault {
+    #[default]
+    None,
+    /// It cannot be reached.
+    Away,
+    /// It never answers.
+    Hangs,
+    /// It does what it is told, but its answers to that are lost.
+    AnswersLost,
+    /// Its disk is full.
+    Refuses,
+}
+
+impl FakeNode {
+    pub(super) fn new(name: &str, capacity: Figures) -> Self {
+        Self {
+            name: name.parse().unwrap(),
+            told: Mutex::new(Told { capacity, ..Told::default() }),
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    pub(super) fn set(&self, fault: Fault) {
+        self.told().fault = fault;
+    }
+
+    pub(super) fn set_capacity(&self, capacity: Figures) {
+        self.told().capacity = capacity;
+        self.changed();
+    }
+
+    /// An instance reaches a phase by itself.
+    pub(super) fn becomes(&self, id: &str, phase: InstancePhase, reason: &str) {
+        let reason = Some(reason.to_owned());
+        self.told().phases.insert(id.parse().unwrap(), (phase, reason));
+        self.changed();
+    }
+
+    pub(super) fn set_orphans(&self, orphans: &[&str]) {
+        self.told().orphans = orphans.iter().map(|&name| name.to_owned()).collect();
+        self.changed();
+    }
+
+    /// The instances that it has and that are not terminated.
+    pub(super) fn live(&self) -> Vec<String> {
+        let told = self.told();
+        let live = told.phases.iter().filter(|(_, it)| it.0 != InstancePhase::Terminated);
+        live.map(|(id, _)| id.to_string()).collect()
+    }
+
+    pub(super) fn desired(&self) -> Option<NodeDesired> {
+        self.told().desired.clone()
+    }
+
+    /// How often it was told something.
+    pub(super) fn syncs(&self) -> u32 {
+        self.told().syncs
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap()
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|revision| *revision += 1);
+    }
+
+    async fn fault(&self) -> Result<Fault, CallError> {
+        let fault = self.told().fault;
+        match fault {
+            Fault::Away => Err(CallError::Unreachable("no route to host".to_owned())),
+            Fault::Hangs => std::future::pending().await,
+            fault => Ok(fault),
+        }
+    }
+}
+
+impl Told {
+    fn obey(&mut self, desired: NodeDesired) {
+        for instance in &desired.instances {
+            let now = self.phases.entry(instance.id);
+            let now = now.or_insert((InstancePhase::Running, None));
+            if instance.goal == Goal::Terminate {
+                now.0 = InstancePhase::Terminated;
+            }
+        }
+        self.phases.retain(|id, (phase, _)| {
+            *phase != InstancePhase::Terminated || desired.instances.iter().any(|it| it.id == *id)
+        });
+        self.desired = Some(desired);
+    }
+}
+
+#[async_trait]
+impl NodeApi for FakeNode {
+    async fn sync(&self, desired: NodeDesired) -> Result<(), CallError> {
+        let fault = self.fault().await?;
+        assert_eq!(desired.node, self.name);
+        {
+            let mut told = self.told();
+            told.syncs += 1;
+            let order = |it: &NodeDesired| (it.generation, it.sequence);
+            if let Some(kept) = &told.desired
+                && order(&desired) < order(kept)
+            {
+                return Err(CallError::Stale { given: desired.generation, seen: kept.generation });
+            }
+            if fault == Fault::Refuses {
+                return Err(CallError::Failed("the disk is full".to_owned()));
+            }
+            told.obey(desired);
+        }
+        self.changed();
+        match fault {
+            Fault::AnswersLost => Err(CallError::Unreachable("connection reset".to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    async fn observe(
+        &self,
+        since: Option<Revision>,
+        wait_ms: u32,
+    ) -> Result<NodeObserved, CallError> {
+        let mut changes = self.changes.subscribe();
+        let changed = changes.wait_for(|revision| Some(*revision) != since);
+        let _ = tokio::time::timeout(Duration::from_millis(wait_ms.into()), changed).await;
+        self.fault().await?;
+        let told = self.told();
+        let shown = |(id, (phase, reason)): (&InstanceId, &(InstancePhase, Option<String>))| {
+            InstanceObserved {
+                id: *id,
+                node: Some(self.name.clone()),
+                phase: *phase,
+                reason: reason.clone(),
+                reboots: 0,
+            }
+        };
+        Ok(NodeObserved {
+            node: self.name.clone(),
+            revision: *self.changes.borrow(),
+            generation: told.desired.as_ref().map_or(0, |it| it.generation),
+            sequence: told.desired.as_ref().map_or(0, |it| it.sequence),
+            capacity: told.capacity,
+            instances: told.phases.iter().map(shown).collect(),
+            orphans: told.orphans.clone(),
+            problems: Vec::new(),
+        })
+    }
+
+    async fn console_output(&self, id: InstanceId) -> Result<ConsoleOutput, CallError> {
+        self.fault().await?;
+        let output_base64 = format!("{} on {}", id, self.name);
+        Ok(ConsoleOutput { at: Timestamp::from_millis(0), output_base64 })
+    }
+}

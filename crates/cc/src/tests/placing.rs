@@ -1,0 +1,156 @@
+use super::fake_node::Fault;
+use super::*;
+use crate::memory::{Placement, Placements};
+use crate::place::Ground;
+use InstancePhase::{Pending, Running, Terminated};
+use placement::Room;
+use std::collections::BTreeMap;
+
+#[tokio::test]
+async fn instances_go_to_the_first_node_with_room_and_each_node_hears_of_its_own() {
+    let mut world = World::new(3);
+    world.bring_about(vec![instance(ONE), instance(TWO), instance(THREE)]).await;
+    assert_eq!(world.place_of(ONE).await, on("a", Running));
+    assert_eq!(world.place_of(THREE).await, on("b", Running));
+    assert_eq!(world.held(), [vec![ONE, TWO], vec![THREE], vec![]]);
+    let told = world.nodes[1].desired().unwrap();
+    assert_eq!((told.generation, told.image_source.as_str()), (1, "head:8773"));
+    assert_eq!((told.instances, told.networks), (vec![instance(THREE)], vec![network()]));
+    assert_eq!(world.nodes[2].desired().unwrap().networks, []);
+}
+
+#[tokio::test]
+async fn what_fits_nowhere_waits_and_is_then_given_up_for_good_with_the_figures() {
+    let mut world = World::new(1);
+    let all = vec![instance(ONE), instance(TWO), instance(THREE)];
+    world.bring_about(all.clone()).await;
+    assert_eq!(world.place_of(THREE).await, on("", Pending));
+    assert!(
+        world.reason(THREE).await.starts_with("waiting for a node: no node has room for 1 core")
+    );
+
+    world.clock.advance(GRACE_MS - 1);
+    world.settle().await;
+    assert_eq!(world.place_of(THREE).await, on("", Pending));
+    world.clock.advance(1);
+    world.settle().await;
+    assert_eq!(world.place_of(THREE).await, on("", Terminated));
+    assert!(world.reason(THREE).await.contains("the roomiest of 1 has 0 cores"));
+
+    world.restart();
+    world.bring_about(vec![ended(ONE), instance(TWO), instance(THREE)]).await;
+    assert_eq!(world.place_of(THREE).await, on("", Terminated), "also when there is room later");
+    assert_eq!(world.held(), [[TWO]]);
+}
+
+#[tokio::test]
+async fn room_that_comes_free_within_the_grace_is_used() {
+    let mut world = World::new(1);
+    world.bring_about(vec![instance(ONE), instance(TWO), instance(THREE)]).await;
+    world.bring_about(vec![ended(ONE), instance(TWO), instance(THREE)]).await;
+    world.settle().await;
+    assert_eq!(world.place_of(ONE).await, on("a", Terminated));
+    assert_eq!(world.place_of(THREE).await, on("a", Running));
+}
+
+#[tokio::test]
+async fn without_any_node_that_answers_an_instance_is_given_up_too() {
+    let mut world = World::new(1);
+    world.nodes[0].set(Fault::Away);
+    world.bring_about(vec![instance(ONE)]).await;
+    world.clock.advance(GRACE_MS);
+    world.settle().await;
+    assert_eq!(world.place_of(ONE).await, on("", Terminated));
+    assert!(world.reason(ONE).await.ends_with("no node is available"));
+}
+
+#[tokio::test]
+async fn ending_what_no_node_has_heard_of_ends_it_at_once() {
+    let mut world = World::new(1);
+    world.nodes[0].set(Fault::Away);
+    world.bring_about(vec![instance(ONE)]).await;
+    world.bring_about(vec![ended(ONE)]).await;
+    assert_eq!(world.place_of(ONE).await, on("", Terminated));
+    assert_eq!(world.nodes[0].syncs(), 0);
+}
+
+#[tokio::test]
+async fn a_placement_outlives_the_controller_and_is_not_made_twice() {
+    let mut world = World::new(2);
+    world.bring_about(vec![instance(ONE)]).await;
+    world.restart();
+    world.settle().await;
+    assert_eq!(world.held(), [vec![ONE.to_owned()], vec![]]);
+
+    // The node may have heard of it: its answer was lost, and then it is away.
+    world.nodes[0].set(Fault::AnswersLost);
+    world.bring_about(vec![instance(ONE), instance(TWO)]).await;
+    world.nodes[0].set(Fault::Away);
+    world.restart();
+    world.clock.advance(10 * GRACE_MS);
+    world.settle().await;
+    assert_eq!(world.nodes[1].live(), Vec::<String>::new());
+    assert_eq!(world.place_of(TWO).await, None, "only the node knows");
+
+    world.nodes[0].set(Fault::None);
+    world.settle().await;
+    assert_eq!(world.place_of(TWO).await, on("a", Running));
+}
+
+#[tokio::test]
+async fn a_node_that_may_have_heard_of_an_instance_keeps_it_although_it_refused() {
+    let mut world = World::new(2);
+    world.nodes[0].set(Fault::Refuses);
+    world.bring_about(vec![instance(ONE)]).await;
+    world.nodes[0].set(Fault::Away);
+    world.bring_about(vec![instance(ONE), instance(TWO)]).await;
+    assert_eq!(world.held(), [vec![] as Vec<String>, vec![TWO.to_owned()]]);
+    world.nodes[0].set(Fault::None);
+    world.settle().await;
+    assert_eq!(world.place_of(ONE).await, on("a", Running));
+}
+
+/// Places with these nodes answering, and tells on which node ONE is.
+fn place_among(names: &[&str], placements: &mut Placements) -> Option<String> {
+    let room = |name: &&str| Room {
+        node: name.parse().unwrap(),
+        capacity: NODE,
+        used: Figures::default(),
+    };
+    let mut ground = Ground {
+        policy: Policy::Greedy,
+        grace_ms: GRACE_MS,
+        now: Timestamp::from_millis(0),
+        rooms: names.iter().map(room).collect(),
+        waiting: &mut BTreeMap::new(),
+    };
+    ground.place(&desired(1, vec![instance(ONE)]), placements);
+    match placements.of.get(&ONE.parse().unwrap())? {
+        Placement::On { node, .. } => Some(node.to_string()),
+        Placement::Ended { .. } => None,
+    }
+}
+
+#[test]
+fn an_instance_whose_node_has_not_heard_of_it_moves_when_that_node_goes_away() {
+    let mut placements = Placements::default();
+    assert_eq!(place_among(&["a", "b"], &mut placements).as_deref(), Some("a"));
+    assert_eq!(place_among(&["a", "b"], &mut placements).as_deref(), Some("a"));
+    assert_eq!(place_among(&["b"], &mut placements).as_deref(), Some("b"));
+    assert_eq!(place_among(&[], &mut placements), None);
+}
+
+#[tokio::test]
+async fn a_controller_that_lost_its_memory_learns_from_the_nodes_what_they_have() {
+    let mut world = World::new(2);
+    world.bring_about(vec![instance(ONE), instance(TWO), instance(THREE)]).await;
+    world.restart_with_an_empty_disk();
+    let same = desired(world.generation, vec![instance(THREE), instance(ONE), instance(TWO)]);
+    world.cc().sync(same).await.unwrap();
+    world.settle().await;
+    assert_eq!(world.held(), [vec![ONE, TWO], vec![THREE]]);
+    assert_eq!(world.place_of(THREE).await, on("b", Running));
+    let refusals: Vec<_> =
+        world.observed().await.nodes.into_iter().flat_map(|n| n.problems).collect();
+    assert_eq!(refusals, Vec::<String>::new());
+}
