@@ -1,0 +1,160 @@
+//! EC2's Query interface, served at `/services/Eucalyptus`.
+//!
+//! Each action is one file below, called after it: what it takes and answers (an
+//! [`ec2_wire::Action`]) and what it does (a [`Run`](call::Run)). [`actions`] lists them.
+
+mod actions;
+mod authenticate;
+mod authorize_security_group_ingress;
+mod call;
+mod create_key_pair;
+mod delete_key_pair;
+mod deregister_image;
+mod describe_availability_zones;
+mod describe_images;
+mod describe_instances;
+mod describe_key_pairs;
+mod describe_security_groups;
+mod get_console_output;
+mod ingress;
+mod reboot_instances;
+mod refusal;
+mod register_image;
+mod reservation;
+mod revoke_security_group_ingress;
+mod rsa_key;
+mod run_instances;
+mod terminate_instances;
+
+#[cfg(test)]
+mod tests;
+
+use crate::Cloud;
+use authenticate::authenticate;
+use axum::body::Body;
+use bytes::Bytes;
+use call::Call;
+use ec2_wire::{Code, Definition, Error, Tree, Version, error_document, unknown};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
+
+/// The longest body of a request, in bytes.
+const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// What every action takes and answers, for documentation and for tests that try them all.
+pub fn definitions() -> impl Iterator<Item = &'static Definition> {
+    actions::ACTIONS.iter().map(|entry| &entry.definition)
+}
+
+/// Answers one request: a GET, or a POST with a form.
+pub async fn handle(cloud: &Cloud, request: Request<Body>) -> Response<Body> {
+    let request_id = request_id();
+    let span = tracing::info_span!("ec2", request_id, user = Empty, action = Empty);
+    let (status, document) = async {
+        match answer(cloud, request, &request_id).await {
+            Ok(document) => {
+                tracing::info!("answered");
+                (StatusCode::OK, document)
+            }
+            Err(error) => (log_refusal(&error), error_document(&error, &request_id)),
+        }
+    }
+    .instrument(span)
+    .await;
+    respond(status, document, &request_id)
+}
+
+/// A random id in the form of a UUID. Should the system have no randomness, zeros still are an id.
+fn request_id() -> String {
+    let mut bytes = [0; 16];
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    let text = hex::encode(bytes);
+    format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
+}
+
+fn log_refusal(error: &Error) -> StatusCode {
+    let mut cause = String::new();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        cause.push_str(&format!(": {error}"));
+        source = error.source();
+    }
+    let (code, message) = (error.code().as_str(), error.message());
+    if error.code() == Code::InternalError {
+        tracing::error!(code, "failed{cause}");
+    } else {
+        tracing::info!(code, "refused: {message}{cause}");
+    }
+    StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn respond(status: StatusCode, document: String, request_id: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(document));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    let xml = HeaderValue::from_static("text/xml;charset=UTF-8");
+    headers.insert(header::CONTENT_TYPE, xml);
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert("x-amzn-requestid", id);
+    }
+    response
+}
+
+async fn answer(cloud: &Cloud, request: Request<Body>, request_id: &str) -> Result<String, Error> {
+    let (head, body) = request.into_parts();
+    let body = read_body(&head, body).await?;
+    let parameters = parameters(&head, &body)?;
+    let now = cloud.now();
+    let user = authenticate(cloud, &head, &parameters, &body, now).await?;
+    Span::current().record("user", tracing::field::display(&user.name));
+    let tree = Tree::from_pairs(&parameters)?;
+    let entry = actions::find(action_name(&tree)?)?;
+    Span::current().record("action", entry.definition.name);
+    let ignored = unknown(&tree, entry.definition.parameters);
+    if !ignored.is_empty() {
+        tracing::info!(count = ignored.len(), "ignored unknown parameters: {}", ignored.join(" "));
+    }
+    let version = tree.at("Version").and_then(Tree::value).filter(|text| !text.is_empty());
+    let version = version.map_or(Ok(Version::DEFAULT), Version::parse)?;
+    entry.call(Call { cloud, user: &user, version, now, request_id }, &tree).await
+}
+
+async fn read_body(head: &Parts, body: Body) -> Result<Bytes, Error> {
+    if head.method != Method::POST {
+        return Ok(Bytes::new());
+    }
+    let collected = Limited::new(body, MAX_BODY_BYTES).collect().await;
+    collected.map(|body| body.to_bytes()).map_err(|error| {
+        if error.is::<http_body_util::LengthLimitError>() {
+            let message = format!("the request's body has more than {MAX_BODY_BYTES} bytes");
+            return Error::new(Code::RequestEntityTooLarge, message);
+        }
+        let message = "the request's body ended before it was complete";
+        Error::new(Code::MalformedQueryString, message).because(error)
+    })
+}
+
+/// The parameters of the query, then those of the form.
+fn parameters(head: &Parts, body: &[u8]) -> Result<Vec<(String, String)>, Error> {
+    if head.method != Method::GET && head.method != Method::POST {
+        let message = "requests are made with GET, or with POST and a form";
+        return Err(Error::new(Code::InvalidAction, message));
+    }
+    let malformed = |why: &str| Error::new(Code::MalformedQueryString, why);
+    let decode =
+        |text: &str| signature::decode_pairs(text).map_err(|error| malformed(&error.to_string()));
+    let form = std::str::from_utf8(body).map_err(|_| malformed("the form is not UTF-8"))?;
+    let mut pairs = decode(head.uri.query().unwrap_or(""))?;
+    pairs.extend(decode(form)?);
+    Ok(pairs)
+}
+
+fn action_name(tree: &Tree) -> Result<&str, Error> {
+    let named = |name| tree.at(name).and_then(Tree::value).filter(|text| !text.is_empty());
+    named("Action").or_else(|| named("Operation")).ok_or_else(|| {
+        Error::new(Code::MissingAction, "the request must contain the parameter Action")
+    })
+}

@@ -1,0 +1,49 @@
+//! The list of all actions. A new one is a file and a line here.
+
+use super::authorize_security_group_ingress::AuthorizeSecurityGroupIngress;
+use super::call::Entry;
+use super::create_key_pair::CreateKeyPair;
+use super::delete_key_pair::DeleteKeyPair;
+use super::deregister_image::DeregisterImage;
+use super::describe_availability_zones::DescribeAvailabilityZones;
+use super::describe_images::DescribeImages;
+use super::describe_instances::DescribeInstances;
+use super::describe_key_pairs::DescribeKeyPairs;
+use super::describe_security_groups::DescribeSecurityGroups;
+use super::get_console_output::GetConsoleOutput;
+use super::reboot_instances::RebootInstances;
+use super::register_image::RegisterImage;
+use super::revoke_security_group_ingress::RevokeSecurityGroupIngress;
+use super::run_instances::RunInstances;
+use super::terminate_instances::TerminateInstances;
+use ec2_wire::{Code, Error};
+
+/// Every action that is served, by name.
+pub(super) static ACTIONS: &[Entry] = &[
+    Entry::of::<AuthorizeSecurityGroupIngress>(),
+    Entry::of::<CreateKeyPair>(),
+    Entry::of::<DeleteKeyPair>(),
+    Entry::of::<DeregisterImage>(),
+    Entry::of::<DescribeAvailabilityZones>(),
+    Entry::of::<DescribeImages>(),
+    Entry::of::<DescribeInstances>(),
+    Entry::of::<DescribeKeyPairs>(),
+    Entry::of::<DescribeSecurityGroups>(),
+    Entry::of::<GetConsoleOutput>(),
+    Entry::of::<RebootInstances>(),
+    Entry::of::<RegisterImage>(),
+    Entry::of::<RevokeSecurityGroupIngress>(),
+    Entry::of::<RunInstances>(),
+    Entry::of::<TerminateInstances>(),
+];
+
+/// The action of this name.
+///
+/// # Errors
+/// `InvalidAction`, with the name.
+pub(super) fn find(name: &str) -> Result<&'static Entry, Error> {
+    ACTIONS.iter().find(|entry| entry.definition.name == name).ok_or_else(|| {
+        let shown: String = name.chars().take(64).collect();
+        Error::new(Code::InvalidAction, format!("the action {shown} is not served by this cloud"))
+    })
+}

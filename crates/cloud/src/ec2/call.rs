@@ -1,0 +1,88 @@
+//! One call of an action: its surroundings, and how the list of actions holds them all.
+
+use crate::Cloud;
+use ec2_wire::{
+    Action, Code, Definition, Error, Parameters, Place, Tree, Version, Who, response_document,
+};
+use futures_util::future::BoxFuture;
+use state::{State, User};
+use std::future::Future;
+use types::{AccountId, Timestamp};
+
+/// What an action sees beside its parameters.
+pub(super) struct Call<'a> {
+    /// The cloud.
+    pub(super) cloud: &'a Cloud,
+    /// Who calls. Signed, and enabled.
+    pub(super) user: &'a User,
+    /// The API version that was asked for.
+    pub(super) version: Version,
+    /// The time of the call.
+    pub(super) now: Timestamp,
+    /// Names the call in answer and log.
+    pub(super) request_id: &'a str,
+}
+
+impl<'a> Call<'a> {
+    /// The database.
+    pub(super) fn state(&self) -> &'a State {
+        self.cloud.state()
+    }
+
+    /// Whose instances the caller sees and may change: their own; everybody's for administrators,
+    /// who clean up for all (Administrator's Guide, "Restarting").
+    pub(super) fn scope(&self) -> Option<AccountId> {
+        if self.user.admin { None } else { Some(self.user.account) }
+    }
+}
+
+/// What an action does. Its parameters have been decoded and the caller may call it.
+pub(super) trait Run: Action {
+    /// Does it.
+    ///
+    /// # Errors
+    /// What the caller is told.
+    fn run(
+        call: &Call<'_>,
+        input: Self::Input,
+    ) -> impl Future<Output = Result<Self::Output, Error>> + Send;
+}
+
+/// An action in the list of all.
+pub(super) struct Entry {
+    /// What it takes and answers.
+    pub(super) definition: Definition,
+    run: for<'a> fn(&'a Call<'a>, &'a Tree) -> BoxFuture<'a, Result<String, Error>>,
+}
+
+impl Entry {
+    /// The entry of this action.
+    pub(super) const fn of<A: Run>() -> Self {
+        Self { definition: Definition::of::<A>(), run: run::<A> }
+    }
+
+    /// Answers a call with the response's XML.
+    ///
+    /// # Errors
+    /// What the caller is told.
+    pub(super) async fn call(&self, call: Call<'_>, tree: &Tree) -> Result<String, Error> {
+        if self.definition.who == Who::Administrator && !call.user.admin {
+            let message = format!("only administrators may call {}", self.definition.name);
+            return Err(Error::new(Code::UnauthorizedOperation, message));
+        }
+        (self.run)(&call, tree).await
+    }
+}
+
+fn run<'a, A: Run>(call: &'a Call<'a>, tree: &'a Tree) -> BoxFuture<'a, Result<String, Error>> {
+    Box::pin(async move {
+        let input = A::Input::decode(tree, &Place::ROOT)?;
+        let dry_run: Option<bool> = ec2_wire::field(tree, &Place::ROOT, "DryRun")?;
+        if dry_run == Some(true) {
+            let message = "the request would have been tried, but DryRun is set";
+            return Err(Error::new(Code::DryRunOperation, message));
+        }
+        let output = A::run(call, input).await?;
+        Ok(response_document(A::NAME, call.version, call.request_id, &output))
+    })
+}

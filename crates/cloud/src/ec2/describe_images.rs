@@ -1,0 +1,151 @@
+//! DescribeImages.
+
+use super::call::{Call, Run};
+use super::refusal::refuse;
+use ec2_wire::{
+    Action, Code, Error, Filter, Filterable, Response, Text, Xml, check_filters, filterable,
+    parameters, passes,
+};
+use state::Image;
+use types::{AccountId, ImageId};
+
+pub(super) struct DescribeImages;
+
+parameters! {
+    pub(super) struct Input {
+        /// The images to show; all when none is named.
+        ids: Vec<ImageId> = "ImageId.N", "imagesSet/item/imageId";
+        /// Shows only images of these owners: `self`, an account number or a user's name.
+        owners: Vec<Text<64>> = "Owner.N", "ownersSet/item/owner";
+        /// Shows only images that these may launch: `self`, `all`, an account number or a name.
+        launchers: Vec<Text<64>> = "ExecutableBy.N", "executableBySet/item/user";
+        /// Shows only images with these attributes.
+        filters: Vec<Filter> = "Filter.N", "filterSet/item", since (2010, 8, 31);
+    }
+}
+
+pub(super) struct Output(Vec<Image>);
+
+/// An image, to be filtered.
+struct Shown<'a>(&'a Image);
+
+filterable! {
+    Shown<'_>: |shown, values| {
+        "architecture" => values.add(&shown.0.architecture),
+        "creation-date" => values.add(shown.0.registered_at),
+        "image-id" => values.add(shown.0.id),
+        "image-type" => values.add(shown.0.id.kind().as_str()),
+        "is-public" => values.add(shown.0.public),
+        "kernel-id" => values.all(shown.0.kernel),
+        "manifest-location" => values.add(&shown.0.location),
+        "owner-id" => values.add(shown.0.account),
+        "ramdisk-id" => values.all(shown.0.ramdisk),
+        "root-device-type" => values.add("instance-store"),
+        "state" => values.add("available"),
+        "virtualization-type" => values.add("hvm"),
+    }
+}
+
+impl Action for DescribeImages {
+    const NAME: &'static str = "DescribeImages";
+    const DOC: &'static str = "Shows the images that the caller may launch.";
+    const FILTERS: &'static [&'static str] = Shown::ATTRIBUTES;
+    type Input = Input;
+    type Output = Output;
+}
+
+impl Run for DescribeImages {
+    async fn run(call: &Call<'_>, input: Input) -> Result<Output, Error> {
+        check_filters::<Shown<'_>>(&input.filters)?;
+        let mut images = call.state().images_for(call.user).await.map_err(refuse)?;
+        if let Some(id) = input.ids.iter().find(|id| !images.iter().any(|i| i.id == **id)) {
+            let message = format!("The image id '[{id}]' does not exist");
+            return Err(Error::new(Code::InvalidAmiIdNotFound, message));
+        }
+        images.retain(|image| input.ids.is_empty() || input.ids.contains(&image.id));
+        if !input.owners.is_empty() {
+            let owners = accounts(call, &input.owners).await?;
+            images.retain(|image| owners.contains(&image.account));
+        }
+        if !input.launchers.is_empty() {
+            images = launchable_by(call, images, &input.launchers).await?;
+        }
+        images.retain(|image| passes(&Shown(image), &input.filters));
+        Ok(Output(images))
+    }
+}
+
+/// The accounts that these words name. Who does not exist owns nothing.
+async fn accounts(call: &Call<'_>, words: &[Text<64>]) -> Result<Vec<AccountId>, Error> {
+    let mut accounts = Vec::new();
+    for word in words.iter().map(Text::as_str) {
+        accounts.extend(match (word, word.parse()) {
+            ("self", _) => Some(call.user.account),
+            (_, Ok(number)) => Some(number),
+            _ => {
+                let user = call.state().user_by_name(word).await.map_err(refuse)?;
+                user.map(|user| user.account)
+            }
+        });
+    }
+    Ok(accounts)
+}
+
+/// Those of the visible images that one of these may launch: `self` may launch all that is
+/// visible, `all` what is public; of others the owner alone sees what they were permitted.
+async fn launchable_by(
+    call: &Call<'_>,
+    images: Vec<Image>,
+    words: &[Text<64>],
+) -> Result<Vec<Image>, Error> {
+    if words.iter().any(|word| word.as_str() == "self") {
+        return Ok(images);
+    }
+    let all = words.iter().any(|word| word.as_str() == "all");
+    let accounts = accounts(call, words).await?;
+    let mut launchable = Vec::new();
+    for image in images {
+        let own = call.user.admin || image.account == call.user.account;
+        let permitted = match own && !accounts.is_empty() {
+            true => call.state().launch_permissions(image.id).await.map_err(refuse)?,
+            false => Vec::new(),
+        };
+        let one_may =
+            |account: &AccountId| permitted.contains(account) || *account == image.account;
+        if (all && image.public) || (own && accounts.iter().any(one_may)) {
+            launchable.push(image);
+        }
+    }
+    Ok(launchable)
+}
+
+impl Response for Output {
+    fn encode(&self, xml: &mut Xml) {
+        xml.list("imagesSet", &self.0, encode_image);
+    }
+}
+
+fn encode_image(xml: &mut Xml, image: &Image) {
+    xml.text("imageId", image.id);
+    xml.text("imageLocation", &image.location);
+    xml.text("imageState", "available");
+    xml.text("imageOwnerId", image.account);
+    if xml.since(2013, 10, 15) {
+        xml.text("creationDate", image.registered_at);
+    }
+    xml.text("isPublic", image.public);
+    xml.empty("productCodes");
+    xml.text("architecture", &image.architecture);
+    xml.text("imageType", image.id.kind().as_str());
+    xml.maybe("kernelId", image.kernel);
+    xml.maybe("ramdiskId", image.ramdisk);
+    if xml.since(2009, 10, 31) {
+        xml.text("rootDeviceType", "instance-store");
+        xml.text("rootDeviceName", super::reservation::ROOT_DEVICE);
+        xml.empty("blockDeviceMapping");
+    }
+    if xml.since(2010, 8, 31) {
+        xml.text("virtualizationType", "hvm");
+        xml.empty("tagSet");
+    }
+}

@@ -1,0 +1,62 @@
+//! What the caller is told when the cloud refuses or fails.
+
+use ec2_wire::{Code, Error};
+use state::Error as Refused;
+
+/// The caller's view of an error of the cloud. Faults of its own stay inside.
+pub(super) fn refuse(error: impl Into<crate::Error>) -> Error {
+    let error = error.into();
+    match code(&error) {
+        Some(code) => Error::new(code, message(&error)),
+        None => Error::internal(error),
+    }
+}
+
+const fn code(error: &crate::Error) -> Option<Code> {
+    use crate::Error as E;
+    Some(match error {
+        E::State(error) => return state_code(error),
+        E::ImageLocation(_) => Code::InvalidParameterValue,
+        E::NotBucketOwner | E::KernelByUser => Code::UnauthorizedOperation,
+        E::ManifestMissing(_) | E::Bundle(_) | E::ReferencedImage { .. } => Code::InvalidManifest,
+        E::RegistrationsBusy => Code::Unavailable,
+        _ => return None,
+    })
+}
+
+const fn state_code(error: &Refused) -> Option<Code> {
+    Some(match error {
+        Refused::Overloaded => Code::Unavailable,
+        Refused::ImageNotFound(_) => Code::InvalidAmiIdNotFound,
+        Refused::ImageKindWrong { .. } | Refused::VmTypeNotFound(_) => Code::InvalidParameterValue,
+        Refused::KernelMissing => Code::MissingParameter,
+        Refused::ImageNotOwned(_) => Code::UnauthorizedOperation,
+        Refused::ClusterNotFound(_) => Code::InvalidZoneNotFound,
+        Refused::NoCluster | Refused::NoCapacity { .. } | Refused::NetworksExhausted { .. } => {
+            Code::InsufficientInstanceCapacity
+        }
+        Refused::AddressesExhausted { .. } => Code::InsufficientFreeAddressesInSubnet,
+        Refused::TokenMismatch => Code::IdempotentParameterMismatch,
+        Refused::InstanceNotFound(_) => Code::InvalidInstanceIdNotFound,
+        Refused::InstanceNotRunning { .. } => Code::IncorrectInstanceState,
+        Refused::KeyPairNotFound(_) => Code::InvalidKeyPairNotFound,
+        Refused::KeyPairExists(_) => Code::InvalidKeyPairDuplicate,
+        Refused::GroupNotFound(_) => Code::InvalidGroupNotFound,
+        Refused::GroupExists(_) => Code::InvalidGroupDuplicate,
+        Refused::GroupInUse { .. } => Code::InvalidGroupInUse,
+        Refused::RuleExists => Code::InvalidPermissionDuplicate,
+        Refused::RuleNotFound => Code::InvalidPermissionNotFound,
+        Refused::LimitReached { .. } => Code::ResourceLimitExceeded,
+        _ => return None,
+    })
+}
+
+/// The error's own words, after the text that people search for where the guides print it.
+fn message(error: &crate::Error) -> String {
+    match error {
+        crate::Error::State(Refused::NoCapacity { .. }) => {
+            format!("Not enough resources available: {error}")
+        }
+        _ => error.to_string(),
+    }
+}

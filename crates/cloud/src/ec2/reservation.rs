@@ -1,0 +1,103 @@
+//! Reservations and instances as answers show them.
+
+use ec2_wire::Xml;
+use protocol::Goal;
+use state::{Instance, Reservation};
+use types::{GroupId, GroupName, InstanceState};
+
+/// Where an instance sees its root disk (FACTS 3.5: sda1 root).
+pub(super) const ROOT_DEVICE: &str = "/dev/sda1";
+
+/// The elements of a reservation.
+pub(super) fn encode(xml: &mut Xml, reservation: &Reservation) {
+    xml.text("reservationId", reservation.id);
+    xml.text("ownerId", reservation.account);
+    encode_groups(xml, &reservation.groups);
+    xml.list("instancesSet", &reservation.instances, |xml, instance| {
+        encode_instance(xml, instance, &reservation.groups);
+    });
+}
+
+/// Groups had only names before they had ids, and the names were called ids.
+fn encode_groups(xml: &mut Xml, groups: &[(GroupId, GroupName)]) {
+    xml.list("groupSet", groups, |xml, (id, name)| {
+        if xml.since(2011, 1, 1) {
+            xml.text("groupId", id);
+            xml.text("groupName", name);
+        } else {
+            xml.text("groupId", name);
+        }
+    });
+}
+
+/// In the order of EC2's schema, old elements first.
+fn encode_instance(xml: &mut Xml, instance: &Instance, groups: &[(GroupId, GroupName)]) {
+    // A terminated instance's address may be another's already.
+    let address = instance.state.is_live().then_some(instance.ip);
+    let name = address.map(|ip| ip.to_string()).unwrap_or_default();
+    xml.text("instanceId", instance.id);
+    xml.text("imageId", instance.image);
+    xml.element("instanceState", |xml| encode_state(xml, instance.state));
+    xml.text("privateDnsName", &name);
+    xml.text("dnsName", &name);
+    xml.maybe("reason", instance.reason.as_ref());
+    xml.maybe("keyName", instance.key_name.as_ref());
+    xml.text("amiLaunchIndex", instance.launch_index);
+    xml.empty("productCodes");
+    xml.text("instanceType", &instance.vm_type);
+    xml.text("launchTime", instance.launch_time);
+    xml.element("placement", |xml| {
+        xml.text("availabilityZone", &instance.cluster);
+        if xml.since(2011, 2, 28) {
+            xml.text("groupName", "");
+            xml.text("tenancy", "default");
+        }
+    });
+    xml.maybe("kernelId", instance.kernel);
+    xml.maybe("ramdiskId", instance.ramdisk);
+    if xml.since(2009, 4, 4) {
+        xml.element("monitoring", |xml| xml.text("state", "disabled"));
+    }
+    if xml.since(2009, 7, 15) {
+        xml.maybe("privateIpAddress", address);
+        xml.maybe("ipAddress", address);
+    }
+    if xml.since(2011, 1, 1) {
+        encode_groups(xml, groups);
+    }
+    if xml.since(2009, 10, 31) {
+        encode_state_reason(xml, instance);
+        xml.text("architecture", &instance.architecture);
+        xml.text("rootDeviceType", "instance-store");
+        xml.text("rootDeviceName", ROOT_DEVICE);
+        xml.empty("blockDeviceMapping");
+    }
+    if xml.since(2010, 8, 31) {
+        xml.text("virtualizationType", "hvm");
+        xml.empty("tagSet");
+    }
+}
+
+/// An instance's state: EC2's number and name.
+pub(super) fn encode_state(xml: &mut Xml, state: InstanceState) {
+    xml.text("code", state.code());
+    xml.text("name", state.as_str());
+}
+
+/// Why an instance does not run, in EC2's two parts.
+fn encode_state_reason(xml: &mut Xml, instance: &Instance) {
+    let Some(reason) = &instance.reason else { return };
+    xml.element("stateReason", |xml| {
+        xml.text("code", state_reason_code(instance));
+        xml.text("message", reason);
+    });
+}
+
+/// EC2's code for the reason of an instance's state.
+pub(super) fn state_reason_code(instance: &Instance) -> &'static str {
+    match (instance.state, instance.goal) {
+        (InstanceState::Pending, _) => "pending",
+        (_, Goal::Terminate) => "Client.UserInitiatedShutdown",
+        (_, Goal::Run) => "Server.InternalError",
+    }
+}

@@ -1,0 +1,51 @@
+use super::world::World;
+
+const ZONES: &str = "DescribeAvailabilityZones";
+
+#[tokio::test]
+async fn zones_are_shown_as_each_generation_of_tools_expects() {
+    let world = World::new().await;
+    let user = world.user("alice").await;
+    let new = world.call(&user, ZONES, &[("ZoneName.1", "one")]).await.good();
+    assert_eq!((new.text("zoneName"), new.text("zoneState")), ("one", "available"));
+    assert_eq!(new.text("regionName"), "eucalyptus");
+    let old = world.call_in("2008-12-01", &user, ZONES, &[]).await.good();
+    assert_eq!((old.text("zoneName"), old.text("zoneState")), ("one", "front-end"));
+    let none = world.call(&user, ZONES, &[("ZoneName.1", "two")]).await;
+    assert_eq!(none.refusal(), (400, "InvalidZone.NotFound"));
+    let down = [("Filter.1.Name", "state"), ("Filter.1.Value.1", "unavailable")];
+    assert!(world.call(&user, ZONES, &down).await.good().all("zoneName").is_empty());
+}
+
+#[tokio::test]
+async fn verbose_shows_capacity_to_all_and_nodes_to_administrators() {
+    let world = World::new().await;
+    let user = world.user("alice").await;
+    let lines = async |user, names: &[(&str, &str)]| {
+        let answer = world.call(user, ZONES, names).await.good();
+        let states = answer.all("zoneState");
+        let lines = answer.all("zoneName").into_iter().zip(states);
+        lines.map(|(name, state)| format!("{name}\t{state}")).collect::<Vec<_>>()
+    };
+    let capacity = [
+        "one\tfront-end",
+        "|- vm types\tfree / max   cpu   ram  disk",
+        "|- m1.small\t0008 / 0008   1    128    10",
+        "|- c1.medium\t0008 / 0008   1    256    10",
+        "|- m1.large\t0004 / 0004   2    512    10",
+        "|- m1.xlarge\t0004 / 0004   2   1024    20",
+        "|- c1.xlarge\t0002 / 0002   4   2048    20",
+    ];
+    let node = "|- node1\tcerts[cc=true,nc=true] @ Sun Jan 04 15:13:30 UTC 2009";
+    assert_eq!(lines(&user, &[("ZoneName.1", "verbose")]).await, capacity);
+    let all = [&capacity[..], &[node]].concat();
+    assert_eq!(lines(&world.admin, &[("ZoneName.1", "verbose")]).await, all);
+    let other = [("ZoneName.1", "verbose"), ("ZoneName.2", "node2")];
+    assert_eq!(lines(&world.admin, &other).await, capacity);
+
+    let image = world.image().await.to_string();
+    let three = [("ImageId", image.as_str()), ("MinCount", "3"), ("MaxCount", "3")];
+    world.call(&user, "RunInstances", &three).await.good();
+    let after = lines(&user, &[("ZoneName.1", "verbose")]).await;
+    assert_eq!(after[2], "|- m1.small\t0005 / 0008   1    128    10");
+}
