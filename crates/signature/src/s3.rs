@@ -7,6 +7,7 @@ use crate::mac::same_base64;
 use crate::v2::{s3_code, s3_string_to_sign};
 use crate::v4;
 use crate::{Error, Head, Place};
+use http::{HeaderName, HeaderValue};
 use types::Timestamp;
 
 /// The signature that a request claims to have.
@@ -15,6 +16,7 @@ pub struct Claim {
     access_key: String,
     scheme: Scheme,
     payload: Payload,
+    hoisted: Vec<(HeaderName, HeaderValue)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,21 +75,46 @@ pub fn claim(head: &Head<'_>) -> Result<Option<Claim>, Error> {
     let in_query = [v2, v4, "AWSAccessKeyId", "X-Amz-Algorithm"]
         .iter()
         .any(|name| find(&pairs, name).is_some());
-    match (in_query, head.headers.contains_key("authorization")) {
-        (false, false) => Ok(None),
-        (true, true) => Err(Error::TwoSignatures),
+    let claim = match (in_query, head.headers.contains_key("authorization")) {
+        (false, false) => return Ok(None),
+        (true, true) => return Err(Error::TwoSignatures),
         (true, false) if find(&pairs, "X-Amz-Algorithm").or(find(&pairs, v4)).is_some() => {
-            v4_claim(head, v4::Claim::from_query(head)?).map(Some)
+            let payload = find(&pairs, "X-Amz-Content-Sha256");
+            let claim = v4_claim(head, v4::Claim::from_query(head)?, payload)?;
+            Claim { hoisted: hoisted(&pairs), ..claim }
         }
-        (true, false) => v2_query_claim(&pairs).map(Some),
-        (false, true) => header_claim(head).map(Some),
-    }
+        (true, false) => Claim { hoisted: hoisted(&pairs), ..v2_query_claim(&pairs)? },
+        (false, true) => header_claim(head)?,
+    };
+    Ok(Some(claim))
+}
+
+/// The headers that clients move into the query of a presigned request.
+fn hoisted(pairs: &[(String, String)]) -> Vec<(HeaderName, HeaderValue)> {
+    const OF_THE_SIGNATURE: [&str; 8] = [
+        "x-amz-algorithm",
+        "x-amz-content-sha256",
+        "x-amz-credential",
+        "x-amz-date",
+        "x-amz-expires",
+        "x-amz-security-token",
+        "x-amz-signature",
+        "x-amz-signedheaders",
+    ];
+    let header = |(name, value): &(String, String)| {
+        let name = name.to_ascii_lowercase();
+        if !name.starts_with("x-amz-") || OF_THE_SIGNATURE.contains(&name.as_str()) {
+            return None;
+        }
+        Some((name.parse().ok()?, HeaderValue::from_bytes(value.as_bytes()).ok()?))
+    };
+    pairs.iter().filter_map(header).collect()
 }
 
 fn header_claim(head: &Head<'_>) -> Result<Claim, Error> {
     let text = head.header("authorization");
     if text.starts_with(v4::ALGORITHM) {
-        return v4_claim(head, v4::Claim::from_header(head)?);
+        return v4_claim(head, v4::Claim::from_header(head)?, None);
     }
     let Some(credential) = text.strip_prefix("AWS ") else {
         let scheme = text.split(' ').next().unwrap_or("");
@@ -105,7 +132,8 @@ fn header_claim(head: &Head<'_>) -> Result<Claim, Error> {
         Error::malformed(Place::Header, "the date must have the form of RFC 1123")
     })?;
     let scheme = Scheme::V2Header { signature: signature.to_owned(), at };
-    Ok(Claim { access_key: access_key.to_owned(), scheme, payload: Payload::Unsigned })
+    let access_key = access_key.to_owned();
+    Ok(Claim { access_key, scheme, payload: Payload::Unsigned, hoisted: Vec::new() })
 }
 
 fn v2_query_claim(pairs: &[(String, String)]) -> Result<Claim, Error> {
@@ -121,10 +149,15 @@ fn v2_query_claim(pairs: &[(String, String)]) -> Result<Claim, Error> {
         access_key: get("AWSAccessKeyId")?.to_owned(),
         scheme: Scheme::V2Query { signature, expires: expires.to_owned(), until },
         payload: Payload::Unsigned,
+        hoisted: Vec::new(),
     })
 }
 
-fn v4_claim(head: &Head<'_>, claim: v4::Claim) -> Result<Claim, Error> {
+fn v4_claim(
+    head: &Head<'_>,
+    claim: v4::Claim,
+    payload_in_query: Option<&str>,
+) -> Result<Claim, Error> {
     let covered = |name: &str| claim.signed_headers.iter().any(|signed| signed == name);
     let names = head.headers.keys().map(http::HeaderName::as_str);
     // its value is in the canonical request anyway
@@ -133,7 +166,7 @@ fn v4_claim(head: &Head<'_>, claim: v4::Claim) -> Result<Claim, Error> {
         return Err(Error::UnsignedHeader(name.to_owned()));
     }
     let payload = match (head.header("x-amz-content-sha256"), claim.place) {
-        ("", Place::Query) => "UNSIGNED-PAYLOAD",
+        ("", Place::Query) => payload_in_query.unwrap_or("UNSIGNED-PAYLOAD"),
         ("", Place::Header) => {
             let name = "an x-amz-content-sha256 header";
             return Err(Error::Missing { place: Place::Header, name });
@@ -143,6 +176,7 @@ fn v4_claim(head: &Head<'_>, claim: v4::Claim) -> Result<Claim, Error> {
     Ok(Claim {
         access_key: claim.access_key.clone(),
         payload: Payload::parse(payload)?,
+        hoisted: Vec::new(),
         scheme: Scheme::V4 { claim, payload: payload.to_owned() },
     })
 }
@@ -156,6 +190,12 @@ impl Claim {
     /// What the signature says of the body.
     pub fn payload(&self) -> &Payload {
         &self.payload
+    }
+
+    /// The `x-amz-` headers that stand in the query of a presigned request, signed with it.
+    /// Once [`verify`](Self::verify) has said yes they count like headers.
+    pub fn hoisted_headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.hoisted
     }
 
     /// Checks the signature of the head with the access key's secret and the time. `prefix` is
@@ -180,7 +220,10 @@ impl Claim {
                 v4::check_skew(*at, now).map(|()| None)
             }
             Scheme::V2Query { signature, expires, until } => {
-                check_v2(head, prefix, secret, expires, signature)?;
+                let mut headers = head.headers.clone();
+                headers.extend(self.hoisted.iter().cloned());
+                let head = Head { headers: &headers, ..*head };
+                check_v2(&head, prefix, secret, expires, signature)?;
                 if now > *until { Err(Error::Expired { at: *until }) } else { Ok(None) }
             }
             Scheme::V4 { claim, payload } => {

@@ -14,7 +14,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt;
 use signature::Head;
 use signature::chunked::ChunkSigner;
-use signature::s3::Payload;
+use signature::s3::Claim;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -127,14 +127,18 @@ impl Walrus {
         parts: http::request::Parts,
         body: &mut Incoming,
     ) -> Result<Response<Body>, Fault> {
-        let (caller, payload, signer) = self.authenticate(accounts, &parts).await?;
+        let (caller, claim, signer) = self.authenticate(accounts, &parts).await?;
         let below = parts.uri.path().strip_prefix(&self.settings.prefix).unwrap_or("//");
         if !below.is_empty() && !below.starts_with('/') {
             return Err(INVALID_URI.into());
         }
         let target = Target::parse(below)?;
         let query = signature::decode_pairs(parts.uri.query().unwrap_or(""))?;
-        let (method, headers) = (parts.method, parts.headers);
+        let (method, mut headers) = (parts.method, parts.headers);
+        for (name, value) in claim.hoisted_headers() {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
+        let payload = claim.payload().clone();
         let request = Request { method, query, headers, caller, payload, signer };
         operation::run(self, target, request, body).await
     }
@@ -144,7 +148,7 @@ impl Walrus {
         &self,
         accounts: &dyn Accounts,
         parts: &http::request::Parts,
-    ) -> Result<(Account, Payload, Option<ChunkSigner>), Fault> {
+    ) -> Result<(Account, Claim, Option<ChunkSigner>), Fault> {
         let head = Head::of_parts(parts);
         let claim = signature::s3::claim(&head)?.ok_or(ACCESS_DENIED)?;
         let account = accounts.by_access_key(claim.access_key()).await.map_err(|error| {
@@ -154,7 +158,7 @@ impl Walrus {
         let account = account.filter(|account| account.enabled).ok_or(INVALID_ACCESS_KEY_ID)?;
         let (secret, now) = (account.secret.expose(), self.clock.now());
         let signer = claim.verify(&head, &self.settings.prefix, secret, now)?;
-        Ok((account, claim.payload().clone(), signer))
+        Ok((account, claim, signer))
     }
 }
 

@@ -7,11 +7,13 @@ use super::record::{BLOBS, GARBAGE, Id};
 use super::{Error, Shared};
 use redb::{ReadableDatabase, ReadableTable};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
-/// The handle of the sweeper thread, held by the committer. The thread ends with it.
+/// The handle of the sweeper thread, held by the committer. Dropping it ends the thread and waits
+/// for that, so that the store can be opened again.
 pub(super) struct Sweeper {
-    freed: mpsc::Sender<Vec<Id>>,
+    freed: Option<mpsc::Sender<Vec<Id>>>,
+    thread: Option<JoinHandle<()>>,
     /// Unlinked, and not yet taken out of the garbage table.
     unlinked: Arc<Mutex<Vec<Id>>>,
 }
@@ -21,7 +23,7 @@ impl Sweeper {
         let (freed, blobs) = mpsc::channel();
         let unlinked = Arc::new(Mutex::new(Vec::new()));
         let done = Arc::clone(&unlinked);
-        thread::Builder::new().name("walrus-sweep".to_owned()).spawn(move || {
+        let thread = thread::Builder::new().name("walrus-sweep".to_owned()).spawn(move || {
             if let Err(error) = sweep(&shared, start, &done) {
                 tracing::warn!(%error, "blobs that a crash left were not all unlinked");
             }
@@ -29,20 +31,30 @@ impl Sweeper {
                 unlink(&shared, ids, &done);
             }
         })?;
-        Ok(Self { freed, unlinked })
+        Ok(Self { freed: Some(freed), thread: Some(thread), unlinked })
     }
 
     /// Has these blobs unlinked in the background.
     pub(super) fn unlink(&self, ids: Vec<Id>) {
-        if !ids.is_empty() {
+        if let Some(freed) = self.freed.as_ref().filter(|_| !ids.is_empty()) {
             // without the thread the next start unlinks them
-            let _ = self.freed.send(ids);
+            let _ = freed.send(ids);
         }
     }
 
     /// The ids to take out of the garbage table.
     pub(super) fn take_unlinked(&self) -> Vec<Id> {
         std::mem::take(&mut *self.unlinked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        self.freed = None;
+        if let Some(thread) = self.thread.take() {
+            // a panic of the thread has been reported already
+            let _ = thread.join();
+        }
     }
 }
 
