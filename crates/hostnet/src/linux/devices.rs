@@ -24,12 +24,13 @@ pub(super) struct Bridge {
     /// As [`plain`] says.
     pub(super) plain: bool,
     pub(super) ports: usize,
-    pub(super) addresses: Vec<AddressMessage>,
+    /// The IPv4 addresses, and how the kernel described each.
+    pub(super) addresses: Vec<(Ipv4Net, AddressMessage)>,
 }
 
 impl Bridge {
     pub(super) fn has(&self, address: Ipv4Net) -> bool {
-        self.addresses.iter().any(|kept| net_of(kept) == Some(address))
+        self.addresses.iter().any(|(net, _)| *net == address)
     }
 }
 
@@ -70,8 +71,8 @@ impl Devices {
         for bridge in found.values_mut() {
             bridge.ports =
                 links.iter().filter(|link| controller(link) == Some(bridge.index)).count();
-            let here = |address: &&AddressMessage| address.header.index == bridge.index;
-            bridge.addresses = addresses.iter().filter(here).cloned().collect();
+            let here = addresses.iter().filter(|address| address.header.index == bridge.index);
+            bridge.addresses = here.filter_map(|it| Some((net_of(it)?, it.clone()))).collect();
         }
         Ok(found)
     }
@@ -120,23 +121,9 @@ impl Devices {
         unless(Errno::EXIST, add.execute().await, &format!("adding address {address}"))
     }
 
-    /// Removes every address but one. Gives the removed ones.
-    pub(super) async fn keep_only(
-        &self,
-        bridge: &Bridge,
-        kept: Option<Ipv4Net>,
-    ) -> Result<Vec<Ipv4Net>, HostNetError> {
-        let mut removed = Vec::new();
-        for message in &bridge.addresses {
-            let address = net_of(message);
-            if kept.is_some() && address == kept {
-                continue;
-            }
-            let gone = self.handle.address().del(message.clone()).execute().await;
-            unless(Errno::ADDRNOTAVAIL, gone, "removing an address")?;
-            removed.extend(address);
-        }
-        Ok(removed)
+    pub(super) async fn remove_address(&self, kept: &AddressMessage) -> Result<(), HostNetError> {
+        let gone = self.handle.address().del(kept.clone()).execute().await;
+        unless(Errno::ADDRNOTAVAIL, gone, "removing an address")
     }
 
     pub(super) async fn delete(&self, bridge: &Bridge) -> Result<(), HostNetError> {

@@ -1,6 +1,8 @@
 //! The DHCP server's sockets: one for each bridge with a gateway.
 
-use crate::{Applied, HostNetError};
+use super::Pass;
+use super::devices::Bridge;
+use crate::HostNetError;
 use netplan::{DhcpNetwork, MOST_DHCP_BYTES, answer};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::BTreeMap;
@@ -38,34 +40,30 @@ impl DhcpServers {
     pub(super) fn serve(
         &mut self,
         networks: &BTreeMap<NetworkTag, DhcpNetwork>,
-        bridges: &BTreeMap<NetworkTag, u32>,
-        applied: &mut Applied,
-    ) -> Result<(), HostNetError> {
+        bridges: &BTreeMap<NetworkTag, Bridge>,
+        pass: &mut Pass,
+    ) {
         let alive = |tag: &NetworkTag, server: &Server| {
             networks.contains_key(tag)
-                && bridges.get(tag) == Some(&server.index)
+                && bridges.get(tag).is_some_and(|bridge| bridge.index == server.index)
                 && !server.task.is_finished()
         };
         self.0.retain(|tag, server| alive(tag, server));
-        let mut outcome = Ok(());
         for (tag, network) in networks {
-            let Some(index) = bridges.get(tag) else { continue };
+            let Some(bridge) = bridges.get(tag) else { continue };
             if let Some(server) = self.0.get(tag) {
                 server.network.send_if_modified(|kept| replace(kept, network));
                 continue;
             }
-            match start(*tag, *index, network.clone()) {
-                Ok(server) => {
-                    self.0.insert(*tag, server);
-                    applied.note(Some(format!("DHCP started on {}", tag.bridge())));
-                }
-                Err(error) => {
-                    outcome =
-                        Err(HostNetError::Dhcp { bridge: tag.bridge(), cause: error.to_string() });
-                }
-            }
+            let started = start(*tag, bridge.index, network.clone()).map(|server| {
+                self.0.insert(*tag, server);
+                Some(format!("DHCP started on {}", tag.bridge()))
+            });
+            pass.attempt(started.map_err(|error| HostNetError::Dhcp {
+                bridge: tag.bridge(),
+                cause: error.to_string(),
+            }));
         }
-        outcome
     }
 }
 

@@ -67,7 +67,7 @@ fn neighbours_hear_each_other(town: &Town) {
         ("arp probe", "eth(arp(sip='0.0.0.0',op=1),kind=0x806)"),
         ("dhcp discover", "eth(ip(udp(68,67),src='0.0.0.0'))"),
     ];
-    let mut seen = town.web2.namespace.python(&sniffer());
+    let seen = town.web2.namespace.python(&sniffer());
     send(town, &honest);
     for (mark, _) in honest {
         assert_eq!(seen.line(), mark);
@@ -99,7 +99,7 @@ fn nothing_that_an_instance_forges_reaches_its_neighbour() {
         ("llc", "eth(b'\\x42\\x42\\x03'+mark,kind=60)"),
         ("pppoe", "eth(bytes(6)+mark,kind=0x8864)"),
     ];
-    let mut seen = town.web2.namespace.python(&sniffer());
+    let seen = town.web2.namespace.python(&sniffer());
     send(&town, &forged);
     send(&town, &[("the end", "eth(ip(udp()))")]);
     assert_eq!(seen.line(), "the end");
@@ -109,8 +109,8 @@ fn nothing_that_an_instance_forges_reaches_its_neighbour() {
 fn an_instance_sees_only_ipv4_and_arp_and_only_of_its_network() {
     let town = Town::new();
     let mac: MacAddr = "d2:0d:0a:4d:02:01".parse().unwrap();
-    let mut seen = town.web2.namespace.python(&sniffer());
-    let mut elsewhere = town.db.namespace.python(&sniffer());
+    let seen = town.web2.namespace.python(&sniffer());
+    let elsewhere = town.db.namespace.python(&sniffer());
     let from_host = [
         ("ipv6", "eth(b'\\x60'+bytes(39)+mark,kind=0x86dd)"),
         ("llc", "eth(b'\\x42\\x42\\x03'+mark,kind=60)"),

@@ -4,10 +4,11 @@ use hostnet::{Applied, HostNet, HostNetError, LinuxNet};
 use netplan::{NodeNic, NodePlan, RouterPlan};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::Receiver;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use types::{InstanceId, MacAddr, NetworkTag};
 
@@ -29,15 +30,6 @@ pub(crate) fn sh(command: &str) -> String {
 
 fn output(command: &str) -> std::process::Output {
     Command::new("sh").args(["-c", command]).stdin(Stdio::null()).output().unwrap()
-}
-
-/// Waits until it is true; the test fails when it does not become so.
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
-        thread::yield_now();
-    }
 }
 
 /// A network namespace, gone when dropped.
@@ -110,9 +102,15 @@ impl Namespace {
         });
     }
 
-    /// Connects, and gives the address that the server sees; none when nothing answers.
-    pub(crate) fn ask(&self, address: Ipv4Addr, port: u16) -> Option<String> {
-        self.connect(address, port, SILENCE).map(|(_, seen)| seen)
+    /// Connects, and gives the address that the server sees.
+    pub(crate) fn ask(&self, address: Ipv4Addr, port: u16) -> String {
+        let answer = self.connect(address, port, LIMIT);
+        answer.unwrap_or_else(|| panic!("nothing answers at {address}:{port}")).1
+    }
+
+    /// Whether nothing answers.
+    pub(crate) fn is_silent(&self, address: Ipv4Addr, port: u16) -> bool {
+        self.connect(address, port, SILENCE).is_none()
     }
 
     pub(crate) fn connect(
@@ -132,22 +130,29 @@ impl Namespace {
     }
 
     pub(crate) fn pings(&self, address: Ipv4Addr) -> bool {
-        self.can(&format!("busybox ping -c 1 -W 1 {address}"))
+        self.can(&format!("busybox ping -c 1 -W 20 {address}"))
     }
 
-    /// Starts a python program inside and waits for its first line.
+    pub(crate) fn pings_in_vain(&self, address: Ipv4Addr) -> bool {
+        !self.can(&format!("busybox ping -c 1 -W 1 {address}"))
+    }
+
+    /// Starts a python program inside and waits until it prints that it is ready.
     pub(crate) fn python(&self, program: &str) -> Program {
         let mut child = Command::new("ip")
             .args(["netns", "exec", &self.name, "/usr/bin/python3", "-u", "-c", program])
-            .stdin(Stdio::piped())
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        let mut first = String::new();
-        lines.read_line(&mut first).unwrap();
-        assert_eq!(first.trim(), "ready", "{program}");
-        Program { child, lines }
+        let printed = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            printed.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        let program = Program { child, lines };
+        assert_eq!(program.line(), "ready");
+        program
     }
 }
 
@@ -160,14 +165,13 @@ impl Drop for Namespace {
 /// A program that runs in a namespace, ended when dropped.
 pub(crate) struct Program {
     child: Child,
-    lines: BufReader<ChildStdout>,
+    lines: Receiver<String>,
 }
 
 impl Program {
-    pub(crate) fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).unwrap();
-        line.trim().to_owned()
+    /// The next line that it prints.
+    pub(crate) fn line(&self) -> String {
+        self.lines.recv_timeout(LIMIT).unwrap()
     }
 }
 
