@@ -56,14 +56,13 @@ impl ListQuery {
         Some(&key[..self.prefix.len() + end])
     }
 
-    /// The first place that can be listed.
+    /// The first place that can be listed: what comes after a key of a group is after the group.
     fn start(&self, bucket: Id) -> Vec<u8> {
-        let mut after = object_key(bucket, &self.after);
-        if self.group(&self.after) == Some(&self.after) {
-            after.push(AFTER_ALL);
-        } else if !self.after.is_empty() {
-            after.push(0);
-        }
+        let after = match self.group(&self.after) {
+            Some(group) => [object_key(bucket, group), vec![AFTER_ALL]].concat(),
+            None if self.after.is_empty() => Vec::new(),
+            None => [object_key(bucket, &self.after), vec![0]].concat(),
+        };
         after.max(object_key(bucket, &self.prefix))
     }
 }

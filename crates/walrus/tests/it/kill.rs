@@ -1,0 +1,147 @@
+//! What is left after `kill -9` under load.
+
+use crate::client::{call, content, open};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use walrus::Walrus;
+
+const DIR: &str = "WALRUS_KILL_TEST_DIR";
+const ROUND: &str = "WALRUS_KILL_TEST_ROUND";
+const WRITERS: u64 = 6;
+const KEYS: u64 = 5;
+const SIZES: [usize; 5] = [0, 100, 65_536, 65_537, 900_000];
+
+fn path(writer: u64, number: u64) -> String {
+    format!("/bucket/{writer}/{}", number % KEYS)
+}
+
+fn size(number: u64) -> usize {
+    SIZES[(number % 7 % 5) as usize]
+}
+
+/// Runs in the child: each writer puts and deletes its own keys for ever and says what has been
+/// acknowledged.
+#[tokio::main]
+async fn write_until_killed(dir: &str, round: u64) {
+    let walrus = Arc::new(open(Path::new(dir)));
+    call("ALICE", "PUT", "/bucket").send(&walrus).await;
+    let writers = (0..WRITERS).map(|writer| tokio::spawn(write(walrus.clone(), writer, round)));
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+}
+
+async fn write(walrus: Arc<Walrus>, writer: u64, round: u64) {
+    for number in round * 1_000_000.. {
+        let path = path(writer, number);
+        say(&format!("start {writer} {number}"));
+        let answer = if number % 6 == 5 {
+            call("ALICE", "DELETE", &path).send(&walrus).await
+        } else {
+            let body = content(number, size(number));
+            call("ALICE", "PUT", &path).body(body).send(&walrus).await
+        };
+        assert!(answer.status.is_success(), "{answer:?}");
+        say(&format!("done {writer} {number}"));
+    }
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").unwrap();
+    out.flush().unwrap();
+}
+
+/// What a key may hold: the last acknowledged write, or one that was under way.
+#[derive(Debug, Default, Clone)]
+struct Allowed {
+    acknowledged: Option<u64>,
+    under_way: Option<u64>,
+}
+
+/// Starts a child, kills it after it has acknowledged so many operations, and notes what it said.
+fn run_and_kill(dir: &Path, round: u64, operations: usize, seen: &mut BTreeMap<String, Allowed>) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "kill::every_acknowledged_write_survives_kill_9", "--nocapture"])
+        .env(DIR, dir)
+        .env(ROUND, round.to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut done = 0;
+    for line in lines {
+        let line = line.unwrap();
+        let words: Vec<&str> = line.split(' ').collect();
+        let [what @ ("start" | "done"), writer, number] = words[..] else { continue };
+        let (writer, number) = (writer.parse().unwrap(), number.parse().unwrap());
+        let allowed = seen.entry(path(writer, number)).or_default();
+        if what == "start" {
+            allowed.under_way = Some(number);
+        } else {
+            *allowed = Allowed { acknowledged: Some(number), under_way: None };
+            done += 1;
+        }
+        if done == operations {
+            child.kill().unwrap();
+        }
+    }
+    child.wait().unwrap();
+    assert!(done >= operations, "the child died by itself after {done} operations");
+}
+
+/// Checks every key against what it may hold, and settles what an unacknowledged write has done.
+async fn check(walrus: &Walrus, seen: &mut BTreeMap<String, Allowed>) {
+    for (path, allowed) in seen {
+        let answer = call("ALICE", "GET", path).send(walrus).await;
+        let holds = |number: u64| {
+            if number % 6 == 5 {
+                answer.code() == "NoSuchKey"
+            } else {
+                answer.status.is_success() && answer.body == content(number, size(number))
+            }
+        };
+        let nothing = allowed.acknowledged.is_none() && answer.status == 404;
+        let found =
+            [allowed.acknowledged, allowed.under_way].into_iter().flatten().find(|n| holds(*n));
+        assert!(found.is_some() || nothing, "{path} is none of {allowed:?}: {:?}", answer.status);
+        *allowed = Allowed { acknowledged: found, under_way: None };
+    }
+}
+
+/// The number of blob files.
+fn blobs(dir: &Path) -> usize {
+    let parts = std::fs::read_dir(dir.join("blobs")).unwrap();
+    parts.map(|part| std::fs::read_dir(part.unwrap().path()).unwrap().count()).sum()
+}
+
+#[test]
+fn every_acknowledged_write_survives_kill_9() {
+    if let (Ok(dir), Ok(round)) = (std::env::var(DIR), std::env::var(ROUND)) {
+        return write_until_killed(&dir, round.parse().unwrap());
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut seen = BTreeMap::new();
+    for round in 0..6 {
+        run_and_kill(dir.path(), round, 60 + 17 * round as usize, &mut seen);
+        runtime.block_on(async { check(&open(dir.path()), &mut seen).await });
+    }
+    let walrus = open(dir.path());
+    runtime.block_on(delete_all(&walrus, dir.path(), seen.keys()));
+}
+
+/// After the last object is gone no blob stays behind, not even one that a crash left.
+async fn delete_all(walrus: &Walrus, dir: &Path, paths: impl Iterator<Item = &String>) {
+    for path in paths {
+        call("ALICE", "DELETE", path).send(walrus).await;
+    }
+    let limit = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while blobs(dir) > 0 {
+        assert!(std::time::Instant::now() < limit, "{} blobs stay behind", blobs(dir));
+        tokio::task::yield_now().await;
+    }
+}

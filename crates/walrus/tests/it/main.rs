@@ -1,0 +1,8 @@
+//! Walrus as a client sees it: signed requests in, responses out, over a real directory.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod client;
+mod kill;
+mod model;
+mod protocol;
