@@ -1,1 +1,20 @@
-//! Not written yet.
+//! The cloud controller: users, images, launches, and the head of the reconciliation.
+//!
+//! A call changes desired state in one transaction of `state` and answers; [`Cloud::run`] carries
+//! it to the cluster controllers and folds in what they report. Nothing but the database, Walrus'
+//! buckets and the files of images is kept; a killed cloud starts where it was.
+
+mod admin;
+mod cloud;
+mod credentials;
+pub mod ec2;
+mod error;
+mod eucarc;
+mod front;
+mod images;
+mod keys;
+mod reconcile;
+mod users;
+
+pub use cloud::{Cloud, Clusters, Settings};
+pub use error::{Error, Result};

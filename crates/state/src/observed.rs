@@ -46,18 +46,19 @@ impl State {
     }
 
     /// Records that a cluster's controller did not answer: its instances are flagged impaired.
-    /// Nothing else changes; silence proves nothing.
+    /// Nothing else changes; silence proves nothing. Answers whether this is news.
     ///
     /// # Errors
     /// Only when the database fails.
-    pub async fn record_silent(&self, cluster: ClusterName, problem: String) -> Result<()> {
+    pub async fn record_silent(&self, cluster: ClusterName, problem: String) -> Result<bool> {
         let clusters = self.clusters().await?;
         let problems = [problem];
         let known = clusters.iter().find(|known| known.config.name == cluster);
         if known.is_some_and(|known| !known.reachable && known.problems == problems) {
-            return Ok(());
+            return Ok(false);
         }
-        self.write(move |db| Box::pin(silence(db, cluster, problems))).await
+        self.write(move |db| Box::pin(silence(db, cluster, problems))).await?;
+        Ok(true)
     }
 
     /// Deletes the records of instances that ended more than a day ago.

@@ -51,12 +51,13 @@ const fn state_code(error: &Refused) -> Option<Code> {
     })
 }
 
-/// The error's own words, after the text that people search for where the guides print it.
+/// The error's own words, but where the guides print a text that people search for.
 fn message(error: &crate::Error) -> String {
     match error {
-        crate::Error::State(Refused::NoCapacity { .. }) => {
-            format!("Not enough resources available: {error}")
-        }
+        crate::Error::State(Refused::NoCapacity { vm_type, wanted, available, place }) => format!(
+            "Not enough resources available: {wanted} of {vm_type} wanted, {available} available \
+             in {place}"
+        ),
         _ => error.to_string(),
     }
 }

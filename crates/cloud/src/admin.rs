@@ -1,0 +1,124 @@
+//! The administrator's interface on a unix socket (see [`protocol::admin`]).
+
+use crate::Cloud;
+use crate::error::Error;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use bytes::Bytes;
+use http::{StatusCode, header};
+use protocol::admin::{AccessKeys, ClusterStatus, Failure, NewUser, Status, User};
+use std::sync::Arc;
+use types::UserName;
+
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+type Answer = Result<Response, Error>;
+
+impl Cloud {
+    /// The routes of the administrator's interface, for a socket that only root can open.
+    pub fn admin_router(self: &Arc<Self>) -> Router {
+        Router::new()
+            .route("/v1/status", get(status))
+            .route("/v1/users", get(list).post(create))
+            .route("/v1/users/{name}", delete(remove))
+            .route("/v1/users/{name}/enable", post(enable))
+            .route("/v1/users/{name}/disable", post(disable))
+            .route("/v1/users/{name}/keys", post(keys))
+            .route("/v1/users/{name}/credentials", post(credentials))
+            .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+            .with_state(Arc::clone(self))
+    }
+}
+
+fn shown(user: state::User) -> User {
+    User { name: user.name, account: user.account, admin: user.admin, enabled: user.enabled }
+}
+
+/// A user's name in a path. What cannot be one names nobody.
+fn named(text: String) -> Result<UserName, state::Error> {
+    text.parse().map_err(|_| state::Error::UserNotFound(text))
+}
+
+async fn list(State(cloud): State<Arc<Cloud>>) -> Answer {
+    let users: Vec<_> = cloud.state.users().await?.into_iter().map(shown).collect();
+    Ok(Json(users).into_response())
+}
+
+async fn create(State(cloud): State<Arc<Cloud>>, body: Bytes) -> Answer {
+    let new: NewUser = serde_json::from_slice(&body).map_err(Error::Malformed)?;
+    let user = cloud.create_user(new.name, new.admin).await?;
+    Ok((StatusCode::CREATED, Json(shown(user))).into_response())
+}
+
+async fn remove(State(cloud): State<Arc<Cloud>>, Path(name): Path<String>) -> Answer {
+    cloud.delete_user(named(name)?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn enable(cloud: State<Arc<Cloud>>, name: Path<String>) -> Answer {
+    switch(cloud, name, true).await
+}
+
+async fn disable(cloud: State<Arc<Cloud>>, name: Path<String>) -> Answer {
+    switch(cloud, name, false).await
+}
+
+async fn switch(
+    State(cloud): State<Arc<Cloud>>,
+    Path(name): Path<String>,
+    enabled: bool,
+) -> Answer {
+    let user = cloud.state.set_user_enabled(named(name)?, enabled).await?;
+    Ok(Json(shown(user)).into_response())
+}
+
+async fn keys(State(cloud): State<Arc<Cloud>>, Path(name): Path<String>) -> Answer {
+    let user = cloud.new_access_key(named(name)?).await?;
+    let keys = AccessKeys { access_key: user.access_key, secret_key: user.secret_key };
+    Ok(Json(keys).into_response())
+}
+
+async fn credentials(State(cloud): State<Arc<Cloud>>, Path(name): Path<String>) -> Answer {
+    let zip = cloud.credentials(named(name)?).await?;
+    Ok(([(header::CONTENT_TYPE, "application/zip")], zip).into_response())
+}
+
+async fn status(State(cloud): State<Arc<Cloud>>) -> Answer {
+    let clusters = cloud.state.clusters().await?.into_iter().map(shown_cluster).collect();
+    let instances = cloud.state.count_instances(cloud.now()).await?;
+    Ok(Json(Status { clusters, instances }).into_response())
+}
+
+fn shown_cluster(cluster: state::Cluster) -> ClusterStatus {
+    ClusterStatus {
+        name: cluster.config.name,
+        endpoint: cluster.config.endpoint,
+        reachable: cluster.reachable,
+        problems: cluster.problems,
+        nodes: cluster.nodes,
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let status = match &self {
+            Self::State(state::Error::UserNotFound(_)) => StatusCode::NOT_FOUND,
+            Self::State(
+                state::Error::UserExists(_)
+                | state::Error::UserOwns { .. }
+                | state::Error::LastAdministrator(_)
+                | state::Error::CredentialExists,
+            )
+            | Self::UserOwnsBuckets { .. } => StatusCode::CONFLICT,
+            Self::State(state::Error::Overloaded) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        if status.is_server_error() {
+            tracing::error!(error = %self, "administrator's request failed");
+        }
+        (status, Json(Failure { message: self.to_string() })).into_response()
+    }
+}

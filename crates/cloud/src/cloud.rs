@@ -1,0 +1,100 @@
+//! The cloud controller as a whole: what it is made of, and its first start.
+
+use crate::error::Result;
+use crate::images::ImageFiles;
+use crate::keys::ImageKeys;
+use conf::Layout;
+use protocol::{CallError, ClusterApi, ConsoleOutput};
+use state::{ClusterConfig, Instance, State};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::watch;
+use types::{Clock, ClusterName, Timestamp};
+use walrus::Walrus;
+
+/// The cluster controllers by name.
+pub type Clusters = BTreeMap<ClusterName, Arc<dyn ClusterApi>>;
+
+/// What the configuration says of the cloud.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where things lie.
+    pub layout: Layout,
+    /// DATABASE_URL.
+    pub database_url: String,
+    /// `http://HOST:PORT` or `https://HOST:PORT` at which users reach the cloud.
+    pub public_url: String,
+    /// `HOST:PORT` at which nodes fetch images.
+    pub image_source: String,
+    /// The cluster of this machine.
+    pub cluster: ClusterConfig,
+}
+
+/// The cloud controller.
+pub struct Cloud {
+    pub(crate) state: State,
+    pub(crate) walrus: Arc<Walrus>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) settings: Settings,
+    pub(crate) clusters: Clusters,
+    pub(crate) keys: ImageKeys,
+    pub(crate) files: ImageFiles,
+    /// Counts what was changed, so that the loops see that something was.
+    pub(crate) changes: watch::Sender<u64>,
+}
+
+impl Cloud {
+    /// Opens the state and all that belongs to it. At the first start this makes the image key
+    /// pair, the VM types, the cluster and the user `admin`.
+    ///
+    /// # Errors
+    /// When a file, the database or Walrus cannot be opened.
+    pub async fn open(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        clusters: Clusters,
+    ) -> Result<Arc<Self>> {
+        let state = State::open(&settings.database_url).await?;
+        state.seed_vm_types().await?;
+        state.configure_cluster(settings.cluster.clone()).await?;
+        let keys = ImageKeys::prepare(settings.layout.keys(), clock.now()).await?;
+        let files = ImageFiles::open(settings.layout.images()).await?;
+        let walrus = open_walrus(settings.layout.bukkits(), Arc::clone(&clock)).await?;
+        let changes = watch::Sender::new(0);
+        let cloud = Self { state, walrus, clock, settings, clusters, keys, files, changes };
+        cloud.ensure_administrator().await?;
+        Ok(Arc::new(cloud))
+    }
+
+    /// The state.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Says that desired state was changed, so that its cluster is told at once.
+    pub fn poke(&self) {
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// The newest console output of an instance.
+    ///
+    /// # Errors
+    /// When its cluster controller or node does not answer, or has none.
+    pub async fn console_output(&self, instance: &Instance) -> Result<ConsoleOutput, CallError> {
+        let cluster = self.clusters.get(&instance.cluster).ok_or_else(|| {
+            CallError::Failed(format!("cluster {} is not registered any more", instance.cluster))
+        })?;
+        cluster.console_output(instance.id).await
+    }
+}
+
+async fn open_walrus(directory: PathBuf, clock: Arc<dyn Clock>) -> Result<Arc<Walrus>> {
+    let open = move || Walrus::open(&directory, walrus::Settings::default(), clock);
+    Ok(Arc::new(tokio::task::spawn_blocking(open).await??))
+}

@@ -1,0 +1,211 @@
+//! Registering images: from a bundle in Walrus to decrypted bytes under their digest (FACTS 6.1).
+
+mod files;
+mod location;
+
+pub(crate) use files::ImageFiles;
+
+use crate::Cloud;
+use crate::error::{Error, Result};
+use async_trait::async_trait;
+use bundle::{Certificate, DEFAULT_MAX_IMAGE_BYTES, Manifest, Part, UnwrappingKey, unbundle};
+use location::Location;
+use protocol::{CallError, Digest};
+use state::{Image, NewImage, User};
+use std::io::{self, Read};
+use std::sync::Arc;
+use tempfile::NamedTempFile;
+use tokio::io::AsyncRead;
+use tokio::runtime::Handle;
+use types::{AccountId, ImageId, ImageKind};
+use walrus::{ObjectReader, Walrus};
+
+impl Cloud {
+    /// Registers the image whose bundle's manifest is at `BUCKET/MANIFEST`: checks who made it,
+    /// decrypts it once and keeps the bytes. Nothing is left behind when it is refused.
+    ///
+    /// An administrator's image may be launched by everybody, another user's by its owner until
+    /// launch permissions are given.
+    ///
+    /// # Errors
+    /// One that begins with "Image registration failed" and says what is wrong.
+    pub async fn register_image(&self, user: &User, location: &str) -> Result<Image> {
+        let location: Location = location.parse()?;
+        let _slot = self.files.registration()?;
+        self.check_bucket(user, &location).await?;
+        let manifest = self.manifest(user, &location).await?;
+        self.check_signature(user, &manifest).await?;
+        let kind = manifest.kind();
+        if kind != ImageKind::Machine && !user.admin {
+            return Err(Error::KernelByUser);
+        }
+        let (kernel, ramdisk) = match kind {
+            ImageKind::Machine => (
+                referenced(ImageKind::Kernel, manifest.kernel_id.as_deref())?,
+                referenced(ImageKind::Ramdisk, manifest.ramdisk_id.as_deref())?,
+            ),
+            ImageKind::Kernel | ImageKind::Ramdisk => (None, None),
+        };
+        let architecture = manifest.architecture.to_string();
+        let place = location.to_string();
+        let (bytes, digest, size) = self.decrypt(user, manifest, location).await?;
+        let new = NewImage {
+            kind,
+            account: user.account,
+            location: place,
+            architecture,
+            digest,
+            size,
+            kernel,
+            ramdisk,
+            public: user.admin,
+        };
+        let image = self.keep(bytes, new).await?;
+        tracing::info!(image = %image.id, user = user.name.as_str(), size, "image registered");
+        Ok(image)
+    }
+
+    /// Ends the registration of an image. Its bytes go once no live instance needs them.
+    ///
+    /// # Errors
+    /// As [`state::State::deregister_image`].
+    pub async fn deregister_image(&self, user: &User, id: ImageId) -> Result<()> {
+        self.state.deregister_image(id, user.clone()).await?;
+        self.remove_unused_images().await
+    }
+
+    /// Removes the files of images that no registration and no live instance needs.
+    pub(crate) async fn remove_unused_images(&self) -> Result<()> {
+        // Nothing is registered meanwhile: what is unused now stays unused.
+        let _lock = self.files.lock().await;
+        let in_use = self.state.digests_in_use().await?;
+        self.files.remove_all_but(in_use).await
+    }
+
+    /// The bucket must be the user's own, or readable for EC2 where an administrator registers.
+    /// Others' buckets and missing ones look the same.
+    async fn check_bucket(&self, user: &User, location: &Location) -> Result<()> {
+        if user.admin || self.walrus.bucket_owner(&location.bucket).await? == Some(user.account) {
+            return Ok(());
+        }
+        Err(Error::NotBucketOwner)
+    }
+
+    async fn manifest(&self, user: &User, location: &Location) -> Result<Manifest> {
+        let Location { bucket, key } = location;
+        let found = self.walrus.open_object(user.account, bucket, key).await?;
+        let object = found.ok_or_else(|| Error::ManifestMissing(location.to_string()))?;
+        // A byte more than is allowed, so that the parser sees that there is one.
+        let mut limited = object.take(bundle::MAX_MANIFEST_BYTES as u64 + 1);
+        tokio::task::spawn_blocking(move || {
+            let mut raw = Vec::new();
+            limited.read_to_end(&mut raw).map_err(|source| Error::ManifestUnreadable { source })?;
+            Ok(Manifest::parse(&raw)?)
+        })
+        .await?
+    }
+
+    /// The manifest must be signed by one of the user's certificates; by any user's where an
+    /// administrator registers it.
+    async fn check_signature(&self, user: &User, manifest: &Manifest) -> Result<()> {
+        let whose = (!user.admin).then_some(user.account);
+        let stored = self.state.certificates(whose).await?;
+        let certificates: Vec<_> = stored
+            .iter()
+            .filter_map(|stored| Certificate::from_pem(stored.pem.as_bytes()).ok())
+            .collect();
+        manifest.verify_signature(&certificates)?;
+        Ok(())
+    }
+
+    /// Decrypts the bundle into a temporary file, which is gone when dropped.
+    async fn decrypt(
+        &self,
+        user: &User,
+        manifest: Manifest,
+        location: Location,
+    ) -> Result<(NamedTempFile, Digest, u64)> {
+        let file = self.files.temporary()?;
+        let parts = Parts {
+            walrus: Arc::clone(&self.walrus),
+            runtime: Handle::current(),
+            owner: user.account,
+            location,
+        };
+        let key = Arc::clone(&self.keys.key);
+        tokio::task::spawn_blocking(move || write_image(&manifest, &key, &parts, file)).await?
+    }
+
+    /// Gives the bytes their place and registers them.
+    async fn keep(&self, bytes: NamedTempFile, new: NewImage) -> Result<Image> {
+        let lock = self.files.lock().await;
+        self.files.adopt(bytes, new.digest).await?;
+        let registered = self.state.register_image(new, self.now()).await;
+        drop(lock);
+        if registered.is_err() {
+            self.remove_unused_images().await?;
+        }
+        registered.map_err(|error| match error {
+            state::Error::ImageNotFound(id) | state::Error::ImageKindWrong { id, .. } => {
+                Error::ReferencedImage { kind: id.kind().as_str(), id: id.to_string() }
+            }
+            other => other.into(),
+        })
+    }
+}
+
+/// The kernel or ramdisk that a manifest names.
+fn referenced(kind: ImageKind, id: Option<&str>) -> Result<Option<ImageId>> {
+    let Some(text) = id else { return Ok(None) };
+    match text.parse::<ImageId>() {
+        Ok(id) if id.kind() == kind => Ok(Some(id)),
+        _ => Err(Error::ReferencedImage { kind: kind.as_str(), id: text.to_owned() }),
+    }
+}
+
+/// The parts of a bundle: they lie in Walrus beside the manifest.
+struct Parts {
+    walrus: Arc<Walrus>,
+    runtime: Handle,
+    owner: AccountId,
+    location: Location,
+}
+
+impl Parts {
+    /// Opens a part. Only for a thread that may block.
+    fn open(&self, part: &Part) -> io::Result<ObjectReader> {
+        let key = self.location.beside(&part.name);
+        let opening = self.walrus.open_object(self.owner, &self.location.bucket, &key);
+        let found = self.runtime.block_on(opening).map_err(io::Error::other)?;
+        found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it is not in Walrus"))
+    }
+}
+
+fn write_image(
+    manifest: &Manifest,
+    key: &UnwrappingKey,
+    parts: &Parts,
+    mut file: NamedTempFile,
+) -> Result<(NamedTempFile, Digest, u64)> {
+    let open = |part: &Part| parts.open(part);
+    let done = unbundle(manifest, key, DEFAULT_MAX_IMAGE_BYTES, open, file.as_file_mut())?;
+    file.as_file()
+        .sync_all()
+        .map_err(|source| Error::File { path: file.path().to_owned(), source })?;
+    Ok((file, Digest(done.sha256), done.size))
+}
+
+/// Decrypted images for the nodes, over mutual TLS.
+#[async_trait]
+impl transport::ImageStore for Cloud {
+    async fn open(
+        &self,
+        digest: &Digest,
+        offset: u64,
+    ) -> Result<(u64, Box<dyn AsyncRead + Send + Unpin>), CallError> {
+        self.files.read(*digest, offset).await.map_err(|error| match error {
+            Error::NoSuchDigest(_) => CallError::NotFound(error.to_string()),
+            other => CallError::Failed(other.to_string()),
+        })
+    }
+}

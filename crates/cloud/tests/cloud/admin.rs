@@ -1,0 +1,116 @@
+use crate::world::{World, unpacked};
+use axum::body::{Body, to_bytes};
+use http::{Request, StatusCode};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+impl World {
+    async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> (StatusCode, Vec<u8>) {
+        let mut request = Request::builder().method(method).uri(path);
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let request = request.body(body).unwrap();
+        let response = self.cloud.admin_router().oneshot(request).await.unwrap();
+        let status = response.status();
+        (status, to_bytes(response.into_body(), 1 << 20).await.unwrap().to_vec())
+    }
+
+    async fn json(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let (status, bytes) = self.ask(method, path, body).await;
+        (status.as_u16(), serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    }
+}
+
+#[tokio::test]
+async fn users_are_made_listed_switched_and_deleted() {
+    let world = World::new().await;
+    let (status, made) = world.json("POST", "/v1/users", Some(json!({"name": "alice"}))).await;
+    assert_eq!(status, 201);
+    assert_eq!(made["name"], "alice");
+    assert_eq!((&made["admin"], &made["enabled"]), (&json!(false), &json!(true)));
+    assert_eq!(made["account"].as_str().unwrap().len(), 12);
+    let (status, again) = world.json("POST", "/v1/users", Some(json!({"name": "alice"}))).await;
+    assert_eq!((status, &again["message"]), (409, &json!("there is already a user \"alice\"")));
+    let (_, list) = world.json("GET", "/v1/users", None).await;
+    let names: Vec<_> = list.as_array().unwrap().iter().map(|user| &user["name"]).collect();
+    assert_eq!(names, ["admin", "alice"]);
+    let (_, off) = world.json("POST", "/v1/users/alice/disable", None).await;
+    assert_eq!(off["enabled"], false);
+    assert!(!world.cloud.state().user_by_name("alice").await.unwrap().unwrap().enabled);
+    let (_, on) = world.json("POST", "/v1/users/alice/enable", None).await;
+    assert_eq!(on["enabled"], true);
+    let (deleted, _) = world.json("DELETE", "/v1/users/alice", None).await;
+    assert_eq!(deleted, 204);
+    let (status, gone) = world.json("POST", "/v1/users/alice/keys", None).await;
+    assert_eq!((status, &gone["message"]), (404, &json!("there is no user \"alice\"")));
+    let (status, last) = world.json("POST", "/v1/users/admin/disable", None).await;
+    assert_eq!(status, 409);
+    assert!(last["message"].as_str().unwrap().contains("last enabled administrator"));
+}
+
+#[tokio::test]
+async fn new_keys_are_told_once_and_replace_the_old() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let (status, keys) = world.json("POST", "/v1/users/alice/keys", None).await;
+    assert_eq!(status, 200);
+    let access_key = keys["access_key"].as_str().unwrap();
+    let found = world.cloud.state().user_by_access_key(access_key).await.unwrap().unwrap();
+    assert_eq!(keys["secret_key"], json!(found.secret_key.expose()));
+    assert_eq!(world.cloud.state().user_by_access_key(&alice.access_key).await.unwrap(), None);
+    let (refused, _) = world.s3(&alice, "GET", "", vec![]).await;
+    assert_eq!(refused, StatusCode::FORBIDDEN, "the old key ends at once");
+    let (answered, _) = world.s3(&found, "GET", "", vec![]).await;
+    assert_eq!(answered, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_disabled_user_is_refused_at_once() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    assert_eq!(world.s3(&alice, "PUT", "bucket", vec![]).await.0, StatusCode::OK);
+    world.ask("POST", "/v1/users/alice/disable", None).await;
+    assert_eq!(world.s3(&alice, "GET", "", vec![]).await.0, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_user_with_a_bucket_is_not_deleted_and_is_told_its_name() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    world.s3(&alice, "PUT", "holiday", vec![]).await;
+    let (status, refused) = world.json("DELETE", "/v1/users/alice", None).await;
+    assert_eq!(status, 409);
+    assert!(refused["message"].as_str().unwrap().contains("buckets in Walrus: holiday"));
+}
+
+#[tokio::test]
+async fn credentials_come_as_a_zip() {
+    let world = World::new().await;
+    let (status, zip) = world.ask("POST", "/v1/users/admin/credentials", None).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(unpacked(&zip).contains_key("eucarc"));
+}
+
+#[tokio::test]
+async fn the_status_shows_clusters_nodes_and_instances() {
+    let world = World::new().await;
+    world.cloud.pass().await.unwrap();
+    let (status, shown) = world.json("GET", "/v1/status", None).await;
+    assert_eq!(status, 200);
+    let cluster = &shown["clusters"][0];
+    assert_eq!((&cluster["name"], &cluster["reachable"]), (&json!("zone1"), &json!(true)));
+    assert_eq!(cluster["nodes"][0]["name"], "node1");
+    assert_eq!(shown["instances"], json!({}));
+}
+
+#[tokio::test]
+async fn a_bad_request_says_what_is_wrong() {
+    let world = World::new().await;
+    let (status, answer) = world.json("POST", "/v1/users", Some(json!({"name": "a/b"}))).await;
+    assert_eq!(status, 400);
+    assert!(answer["message"].as_str().unwrap().contains("is not valid: 1 to 64 letters"));
+    let (status, answer) = world.json("POST", "/v1/users/a%2Fb/enable", None).await;
+    assert_eq!((status, &answer["message"]), (404, &json!("there is no user \"a/b\"")));
+}
