@@ -88,24 +88,18 @@ impl Table {
 /// The whole content of one side's tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ruleset {
-    tables: &'static [Table],
     transaction: String,
 }
 
 impl Ruleset {
-    pub(crate) fn new(tables: &'static [Table], adds: Vec<Value>) -> Self {
+    pub(crate) fn new(tables: &[Table], adds: Vec<Value>) -> Self {
         let replace =
             |table: &Table| [table.command("add"), table.command("delete"), table.command("add")];
         let commands: Vec<Value> = tables.iter().flat_map(replace).chain(adds).collect();
-        Self { tables, transaction: json!({"nftables": commands}).to_string() }
+        Self { transaction: json!({"nftables": commands}).to_string() }
     }
 
-    /// The tables that it fills.
-    pub const fn tables(&self) -> &'static [Table] {
-        self.tables
-    }
-
-    /// The one transaction that replaces these tables, for `nft -j -f -`. Connections go on:
+    /// The one transaction that replaces the side's tables, for `nft -j -f -`. Connections go on:
     /// conntrack knows them, not the table.
     pub fn transaction(&self) -> &str {
         &self.transaction

@@ -70,7 +70,7 @@ pub fn router_plan(input: &RouterInput<'_>) -> RouterPlan {
     let networks = sound(input);
     let groups: Vec<_> = networks.iter().map(|network| group_chain(network, &networks)).collect();
     let bridges = networks.iter().filter_map(|network| bridge(network)).collect();
-    let dhcp = networks.iter().map(|network| (network.tag, dhcp_network(network, input))).collect();
+    let dhcp = dhcp_networks(&networks, input);
     let rules = rules::ruleset(input, &groups);
     RouterPlan { bridges, dhcp, groups, vnet_subnet: Some(input.vnet_subnet), rules: Some(rules) }
 }
@@ -127,15 +127,27 @@ fn bridge(network: &NetworkDesired) -> Option<RouterBridge> {
     Some(RouterBridge { tag: network.tag, address, mac: MacAddr([0xd2, 0x0d, a, b, c, d]) })
 }
 
-fn dhcp_network(network: &NetworkDesired, input: &RouterInput<'_>) -> DhcpNetwork {
-    let here = |lease: &&Lease| lease.tag == network.tag && network.subnet.contains(&lease.ip);
-    DhcpNetwork {
+fn dhcp_networks(
+    networks: &[&NetworkDesired],
+    input: &RouterInput<'_>,
+) -> BTreeMap<NetworkTag, DhcpNetwork> {
+    let dhcp_network = |network: &&NetworkDesired| DhcpNetwork {
         subnet: network.subnet.trunc(),
         router: network.router,
         dns: input.dns.to_vec(),
         mtu: input.mtu,
-        leases: input.leases.iter().filter(here).map(|l| (l.mac, l.clone())).collect(),
+        leases: BTreeMap::new(),
+    };
+    let mut served: BTreeMap<_, _> =
+        networks.iter().map(|network| (network.tag, dhcp_network(network))).collect();
+    for lease in input.leases {
+        if let Some(network) = served.get_mut(&lease.tag)
+            && network.subnet.contains(&lease.ip)
+        {
+            network.leases.insert(lease.mac, lease.clone());
+        }
     }
+    served
 }
 
 #[cfg(test)]

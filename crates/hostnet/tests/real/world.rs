@@ -252,6 +252,8 @@ impl World {
         sh(&format!("ip -n {o} addr add {OUTSIDE}/24 dev eth0 && ip -n {o} link set eth0 up"));
         sh(&format!("ip -n {o} route add 10.77.0.0/16 via {HOST_OUTSIDE}"));
         sh(&format!("ip -n {h} route add default via {OUTSIDE}"));
+        // As strict as any distribution sets it.
+        host.sh("sysctl -qw net.ipv4.conf.all.rp_filter=1");
         let controller = Controller::start(&host);
         Self { host, outside, controller }
     }
