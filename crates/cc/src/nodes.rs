@@ -63,13 +63,14 @@ impl Cc {
         let was_reachable = self.change(|state| {
             let Some(sighting) = state.sighting(name) else { return false };
             let text = format!("node {name} does not answer: {error}");
-            sighting.silence = Some(text);
+            if sighting.silence.replace(text).is_none() {
+                tracing::warn!(node = %name, %error, "no answer; its instances keep their state");
+            }
             std::mem::take(&mut sighting.reachable)
         });
         if !was_reachable {
             return;
         }
-        tracing::warn!(node = %name, %error, "the node does not answer; its instances keep their state");
         let placements = {
             let state = self.state();
             Placements { seen: state.seen(), ..state.placements.clone() }

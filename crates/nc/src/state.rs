@@ -5,7 +5,8 @@ use crate::entry::{Entry, Phase};
 use hypervisor::{Domain, DomainState};
 use netplan::NodeNic;
 use protocol::{
-    CallError, Goal, InstanceDesired, InstanceObserved, NodeDesired, NodeObserved, Revision,
+    CallError, Goal, InstanceDesired, InstanceObserved, InstancePhase, NodeDesired, NodeObserved,
+    Revision,
 };
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -115,7 +116,7 @@ impl State {
     pub(crate) fn observed(&self, node: &NodeName) -> NodeObserved {
         let shown = |(id, slot): (&InstanceId, &Slot)| {
             let gone = slot.entry.phase == Phase::Terminated && self.wanted(*id) == Wanted::Unnamed;
-            (!gone).then(|| slot.observed(node))
+            (!gone).then(|| self.observed_instance(slot, node))
         };
         let mut observed = NodeObserved {
             node: node.clone(),
@@ -129,6 +130,17 @@ impl State {
         };
         observed.revision = revision(&observed);
         observed
+    }
+
+    fn observed_instance(&self, slot: &Slot, node: &NodeName) -> InstanceObserved {
+        let entry = &slot.entry;
+        let phase = entry.reported_phase();
+        // Nothing is begun while the hypervisor is away.
+        let held_up = self.problems.get(&Concern::Hypervisor);
+        let held_up = held_up.filter(|_| phase == InstancePhase::Pending);
+        let reason = slot.note.as_ref().or(held_up).or(entry.reason.as_ref()).cloned();
+        let (id, reboots) = (entry.desired.id, entry.reboots);
+        InstanceObserved { id, node: Some(node.clone()), phase, reason, reboots }
     }
 
     /// Whether this instance should run.
@@ -150,16 +162,6 @@ impl State {
 impl Slot {
     pub(crate) const fn new(entry: Entry, dirty: bool) -> Self {
         Self { entry, busy: false, dirty, note: None }
-    }
-
-    fn observed(&self, node: &NodeName) -> InstanceObserved {
-        InstanceObserved {
-            id: self.entry.desired.id,
-            node: Some(node.clone()),
-            phase: self.entry.reported_phase(),
-            reason: self.note.clone().or_else(|| self.entry.reason.clone()),
-            reboots: self.entry.reboots,
-        }
     }
 }
 

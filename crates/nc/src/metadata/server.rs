@@ -24,7 +24,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 const EXCHANGE: Duration = Duration::from_secs(10);
 
 /// More connections at once from one address are closed unanswered.
-const MOST_PER_GUEST: usize = 16;
+const MOST_PER_GUEST: usize = 8;
 
 /// The word that ends the service, on its control socket.
 pub(super) const QUIT: &str = "quit";

@@ -117,6 +117,7 @@ async fn while_the_hypervisor_is_away_nothing_changes_and_the_problem_is_reporte
     assert_eq!(world.phase(ONE).await, Some(InstancePhase::Running));
     assert_eq!(world.phase(TWO).await, Some(InstancePhase::Running));
     assert_eq!(world.phase("i-00000003").await, Some(InstancePhase::Pending));
+    assert!(world.reason("i-00000003").await.contains("not reachable"));
     assert!(world.problems().await[0].contains("not reachable"));
     assert_eq!(world.nc().observe(None, 0).await.unwrap().capacity, CAPACITY);
 
