@@ -79,7 +79,7 @@ fn sweep(shared: &Shared, start: Id, done: &Mutex<Vec<Id>>) -> Result<(), Error>
     let live = txn.open_table(BLOBS)?;
     for part in 0..=255 {
         for id in shared.blobs.list(part)? {
-            if false && id < start && live.get(id.0)?.is_none() {
+            if id < start && live.get(id.0)?.is_none() {
                 tracing::info!(%id, "unlinking a blob that no object refers to");
                 shared.blobs.remove(id)?;
             }
