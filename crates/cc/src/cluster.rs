@@ -5,6 +5,7 @@ use crate::settings::Settings;
 use crate::sighting::Sighting;
 use durable::DurableError;
 use hostnet::HostNet;
+use netplan::RouterPlan;
 use placement::Room;
 use protocol::{ClusterDesired, ClusterObserved, NodeApi};
 use std::collections::BTreeMap;
@@ -30,12 +31,15 @@ pub struct Cc {
     pub(crate) files: Files,
     /// What is reported; every change of it wakes those who wait.
     pub(crate) observed: watch::Sender<ClusterObserved>,
-    /// Something may have changed: a look at everything is due.
+    /// Something may have changed: placing is due.
     pub(crate) poke: Notify,
     /// Decisions are made, and written, one after the other.
     pub(crate) deciding: tokio::sync::Mutex<()>,
-    /// One plan is applied at a time, so that an older one never replaces a newer one.
-    pub(crate) routing: tokio::sync::Mutex<()>,
+    /// The plan that was applied last. One is applied at a time, so that an older one never
+    /// replaces a newer one.
+    pub(crate) router: tokio::sync::Mutex<RouterPlan>,
+    /// The router's plan may have changed.
+    pub(crate) router_poke: Notify,
     pub(crate) passing: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
@@ -100,7 +104,8 @@ impl Cc {
             observed: watch::Sender::new(state.observed()),
             poke: Notify::new(),
             deciding: tokio::sync::Mutex::new(()),
-            routing: tokio::sync::Mutex::new(()),
+            router: tokio::sync::Mutex::default(),
+            router_poke: Notify::new(),
             passing: tokio::sync::Mutex::new(()),
             state: Mutex::new(state),
         })

@@ -6,20 +6,37 @@ use netplan::{Lease, RouterInput, RouterPlan, router_plan};
 use protocol::InstanceDesired;
 
 impl Cc {
-    /// Makes this host route for the networks that should be, and looks at what else could keep
-    /// instances from being reached.
-    pub(crate) async fn route(&self) {
-        let _one_at_a_time = self.routing.lock().await;
+    /// Makes this host route for the networks that should be, unless it was made so before.
+    pub(crate) async fn fit_router(&self) {
+        let mut applied = self.router.lock().await;
         let plan = self.plan();
-        let applied = self.net.apply_router(&plan).await;
-        if let Ok(applied) = &applied
-            && !applied.changes.is_empty()
-        {
-            tracing::info!(changes = ?applied.changes, "the router was changed");
+        if *applied != plan {
+            self.apply(plan, &mut applied).await;
         }
-        let problem = applied.err().map(|error| error.to_string());
-        self.concern(Concern::Router, problem.into_iter().collect());
+    }
+
+    /// The same; undoes what somebody else did to it, and looks at what else could keep instances
+    /// from being reached.
+    pub(crate) async fn repair_router(&self) {
+        let mut applied = self.router.lock().await;
+        self.apply(self.plan(), &mut applied).await;
         self.concern(Concern::Host, self.net.check().await);
+    }
+
+    async fn apply(&self, plan: RouterPlan, last: &mut RouterPlan) {
+        // Until it is done, nothing is known to be in force.
+        *last = RouterPlan::default();
+        let problem = match self.net.apply_router(&plan).await {
+            Ok(applied) => {
+                if !applied.changes.is_empty() {
+                    tracing::info!(changes = ?applied.changes, "the router was changed");
+                }
+                *last = plan;
+                None
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        self.concern(Concern::Router, problem.into_iter().collect());
     }
 
     fn plan(&self) -> RouterPlan {

@@ -4,6 +4,7 @@ use crate::cluster::{Cc, Node};
 use crate::place::Ground;
 use futures_util::future::join_all;
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// Between two looks when nothing calls for one.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -22,7 +23,7 @@ impl Cc {
         join_all(self.nodes.iter().map(|node| self.hear(node, None, 0))).await;
         self.place().await;
         join_all(self.nodes.iter().map(|node| self.push(node))).await;
-        self.route().await;
+        self.repair_router().await;
     }
 
     /// Does each of these when something may have changed, and every five seconds, until
@@ -31,7 +32,8 @@ impl Cc {
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
         let hearing = join_all(self.nodes.iter().map(|node| self.keep_hearing(node)));
         let pushing = join_all(self.nodes.iter().map(|node| self.keep_pushing(node)));
-        let work = async { tokio::join!(self.keep_looking(), hearing, pushing) };
+        let work =
+            async { tokio::join!(self.keep_placing(), hearing, pushing, self.keep_routing()) };
         tokio::select! {
             _ = work => {}
             () = shutdown => {}
@@ -57,12 +59,22 @@ impl Cc {
             .await;
     }
 
-    async fn keep_looking(&self) {
+    async fn keep_placing(&self) {
         loop {
             self.place().await;
             self.nodes.iter().for_each(|node| node.poke.notify_one());
-            self.route().await;
+            self.router_poke.notify_one();
             let _ = tokio::time::timeout(LOOK_EVERY, self.poke.notified()).await;
+        }
+    }
+
+    async fn keep_routing(&self) {
+        loop {
+            self.repair_router().await;
+            let until = Instant::now() + LOOK_EVERY;
+            while timeout_at(until, self.router_poke.notified()).await.is_ok() {
+                self.fit_router().await;
+            }
         }
     }
 

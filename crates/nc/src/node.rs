@@ -9,6 +9,7 @@ use disks::Disks;
 use durable::DurableError;
 use hostnet::HostNet;
 use hypervisor::Hypervisor;
+use netplan::NodePlan;
 use protocol::{ImageSource, NodeObserved};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -72,8 +73,9 @@ pub(crate) struct Node {
     pub(crate) poke: Notify,
     /// Desired states are taken in one after the other.
     pub(crate) syncing: tokio::sync::Mutex<()>,
-    /// One plan is applied at a time, so that an older one never replaces a newer one.
-    pub(crate) network: tokio::sync::Mutex<()>,
+    /// The plan that was applied last. One is applied at a time, so that an older one never
+    /// replaces a newer one.
+    pub(crate) network: tokio::sync::Mutex<NodePlan>,
     /// One look at the hypervisor at a time; one that hangs is not joined by others.
     pub(crate) survey: Arc<Semaphore>,
     pub(crate) launches: Semaphore,
@@ -103,7 +105,7 @@ impl Nc {
             at_work: watch::Sender::new(0),
             poke: Notify::new(),
             syncing: tokio::sync::Mutex::new(()),
-            network: tokio::sync::Mutex::new(()),
+            network: tokio::sync::Mutex::default(),
             survey: Arc::new(Semaphore::new(1)),
             launches: Semaphore::new(settings.concurrent_launches.max(1)),
             ends: Semaphore::new(CONCURRENT_ENDS),

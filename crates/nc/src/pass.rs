@@ -18,7 +18,7 @@ impl Nc {
         node.change(|state| state.take_in_desired());
         node.store_what_is_dirty().await;
         // A failure is noted as a problem of the node.
-        let _ = node.apply_network().await;
+        let _ = node.repair_network().await;
         self.look_after_instances().await;
         let metadata = node.adapters.metadata.ensure().await;
         node.concern(Concern::Metadata, metadata.err());

@@ -8,7 +8,7 @@ use crate::node::{Nc, Node};
 use crate::state::Concern;
 use disks::DiskError;
 use hypervisor::HypervisorError;
-use netplan::{NodeInput, node_plan};
+use netplan::{NodeInput, NodePlan, node_plan};
 use std::sync::{Arc, PoisonError};
 use types::InstanceId;
 
@@ -129,21 +129,41 @@ impl Node {
         Ok(())
     }
 
-    /// Makes the host's network fit what runs and may run here.
+    /// Makes the host's network fit what runs and may run here, unless it was made so before.
+    ///
+    /// # Errors
+    /// As of [`repair_network`](Self::repair_network).
+    pub(crate) async fn fit_network(&self) -> Result<(), String> {
+        let mut applied = self.network.lock().await;
+        let plan = self.network_plan();
+        if *applied == plan { Ok(()) } else { self.apply(plan, &mut applied).await }
+    }
+
+    /// The same, and undoes what somebody else did to it.
     ///
     /// # Errors
     /// With what is wrong, for a person; it is also noted as a problem of the node.
-    pub(crate) async fn apply_network(&self) -> Result<(), String> {
-        let _one_at_a_time = self.network.lock().await;
+    pub(crate) async fn repair_network(&self) -> Result<(), String> {
+        let mut applied = self.network.lock().await;
+        self.apply(self.network_plan(), &mut applied).await
+    }
+
+    fn network_plan(&self) -> NodePlan {
         let nics = self.state().nics();
         let metadata_port = self.settings.metadata_port;
-        let plan = node_plan(&NodeInput { nics: &nics, metadata_port });
+        node_plan(&NodeInput { nics: &nics, metadata_port })
+    }
+
+    async fn apply(&self, plan: NodePlan, last: &mut NodePlan) -> Result<(), String> {
+        // Until it is done, nothing is known to be in force.
+        *last = NodePlan::default();
         let applied = self.adapters.net.apply_node(&plan).await.map_err(|error| error.to_string());
         self.concern(Concern::Network, applied.as_ref().err().cloned());
         let changes = applied?.changes;
         if !changes.is_empty() {
             tracing::info!(?changes, "the host's network was changed");
         }
+        *last = plan;
         Ok(())
     }
 }

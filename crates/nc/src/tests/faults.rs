@@ -25,11 +25,50 @@ pub(super) enum At {
 pub(super) struct Fuse {
     left: Mutex<Option<(u32, At)>>,
     blown: watch::Sender<bool>,
+    /// Preparations of disks wait here.
+    pub(super) preparing: Gate,
+    /// Answers about domains wait here, and grow old.
+    pub(super) surveying: Gate,
 }
 
 impl Default for Fuse {
     fn default() -> Self {
-        Self { left: Mutex::new(None), blown: watch::Sender::new(false) }
+        Self {
+            left: Mutex::new(None),
+            blown: watch::Sender::new(false),
+            preparing: Gate::default(),
+            surveying: Gate::default(),
+        }
+    }
+}
+
+/// Lets calls through, or holds them until it is opened.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    closed: watch::Sender<bool>,
+    held: watch::Sender<bool>,
+}
+
+impl Gate {
+    pub(super) fn close(&self) {
+        self.held.send_replace(false);
+        self.closed.send_replace(true);
+    }
+
+    pub(super) fn open(&self) {
+        self.closed.send_replace(false);
+    }
+
+    /// Completes when a call is held.
+    pub(super) async fn holds_a_call(&self) {
+        let _ = self.held.subscribe().wait_for(|held| *held).await;
+    }
+
+    async fn pass(&self) {
+        if *self.closed.borrow() {
+            self.held.send_replace(true);
+            let _ = self.closed.subscribe().wait_for(|closed| !closed).await;
+        }
     }
 }
 
@@ -98,7 +137,9 @@ impl Hypervisor for Hypervisors {
     }
 
     fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
-        self.0.domains()
+        let domains = self.0.domains();
+        tokio::runtime::Handle::current().block_on(self.1.surveying.pass());
+        domains
     }
 
     fn start(&self, spec: &DomainSpec) -> Result<(), HypervisorError> {
@@ -128,6 +169,7 @@ impl Disks for DisksOf {
         images: &dyn ImageSource,
         progress: Progress<'_>,
     ) -> Result<PreparedDisks, DiskError> {
+        self.1.preparing.pass().await;
         self.1.pass(self.0.prepare(request, images, progress)).await
     }
 

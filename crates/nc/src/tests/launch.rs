@@ -111,6 +111,37 @@ async fn one_hanging_launch_does_not_hold_up_others_and_can_be_called_off() {
     assert_eq!(world.net.node(), plan_of(&[TWO]));
 }
 
+#[tokio::test]
+async fn an_answer_older_than_a_launch_does_not_end_what_was_launched() {
+    let mut world = World::new();
+    world.settle().await;
+    world.fuse.preparing.close();
+    world.tell(vec![instance(ONE)]).await;
+    world.nc().pass().await;
+    world.fuse.preparing.holds_a_call().await;
+
+    world.fuse.surveying.close();
+    let meanwhile = async {
+        world.fuse.surveying.holds_a_call().await;
+        world.fuse.preparing.open();
+        reach(world.nc(), ONE, InstancePhase::Running).await;
+        world.fuse.surveying.open();
+    };
+    tokio::join!(world.nc().pass(), meanwhile);
+    world.settle().await;
+    assert_eq!(world.phase(ONE).await, Some(InstancePhase::Running));
+    assert_eq!(world.starts(ONE), 1);
+}
+
+#[tokio::test]
+async fn the_network_is_repaired_by_the_next_pass() {
+    let mut world = World::new();
+    world.bring_about(vec![instance(ONE)]).await;
+    world.net.reboot();
+    world.nc().pass().await;
+    assert_eq!(world.net.node(), plan_of(&[ONE]));
+}
+
 /// Waits, by long polls, until an instance is in this phase.
 pub(super) async fn reach(nc: &Nc, id: &str, phase: InstancePhase) {
     let id: InstanceId = id.parse().unwrap();

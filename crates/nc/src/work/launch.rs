@@ -6,6 +6,7 @@ use crate::node::Node;
 use disks::{DiskRequest, PreparedDisks};
 use hypervisor::DomainSpec;
 use netplan::tap_name;
+use std::time::Instant;
 use tokio::sync::SemaphorePermit;
 use types::{InstanceId, crash_point};
 
@@ -29,17 +30,19 @@ impl Node {
             () = self.told_otherwise(id) => return Ok(()),
         };
         let Some(disks) = entry.disks.clone() else { return Ok(()) };
-        self.apply_network().await.map_err(Setback::of_network)?;
+        self.fit_network().await.map_err(Setback::of_network)?;
         if !self.state().should_run(id) {
             return Ok(());
         }
         let spec = self.domain_spec(&entry, disks);
         self.note(id, Some("starting its domain".to_owned()));
+        let begun = Instant::now();
         self.ask(move |hypervisor| hypervisor.start(&spec))
             .await
             .map_err(Setback::of_hypervisor("its domain could not be started"))?;
         crash_point("nc.domain-started");
         self.record_started(id).await;
+        tracing::info!(%id, start_ms = begun.elapsed().as_millis(), "its domain runs");
         Ok(())
     }
 

@@ -19,7 +19,7 @@ impl Node {
             .await;
         }
         self.end_its_domain(id).await?;
-        self.apply_network().await.map_err(Setback::Wait)?;
+        self.fit_network().await.map_err(Setback::Wait)?;
         let entry = self.known(id)?;
         let discarded = self.adapters.disks.discard(&entry.desired.user, id).await;
         discarded.map_err(|e| Setback::Wait(format!("its disks could not be removed: {e}")))?;
