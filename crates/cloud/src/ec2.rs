@@ -107,10 +107,11 @@ async fn answer(cloud: &Cloud, request: Request<Body>, request_id: &str) -> Resu
     let (head, body) = request.into_parts();
     let body = read_body(&head, body).await?;
     let parameters = parameters(&head, &body)?;
+    // First the limits, so that a stranger cannot make the signature costly to check.
+    let tree = Tree::from_pairs(&parameters)?;
     let now = cloud.now();
     let user = authenticate(cloud, &head, &parameters, &body, now).await?;
     Span::current().record("user", tracing::field::display(&user.name));
-    let tree = Tree::from_pairs(&parameters)?;
     let entry = actions::find(action_name(&tree)?)?;
     Span::current().record("action", entry.definition.name);
     let ignored = unknown(&tree, entry.definition.parameters);

@@ -36,8 +36,8 @@ impl Error {
 
     /// `InvalidParameterValue` in EC2's words: "Value (x) for parameter p is invalid. Rule."
     pub fn invalid(parameter: impl fmt::Display, value: &str, rule: impl fmt::Display) -> Self {
-        let shown: String = value.chars().take(64).collect();
-        let message = format!("Value ({shown}) for parameter {parameter} is invalid. {rule}");
+        let value = shown(value);
+        let message = format!("Value ({value}) for parameter {parameter} is invalid. {rule}");
         Self::new(Code::InvalidParameterValue, message)
     }
 
@@ -58,6 +58,12 @@ impl Error {
     }
 }
 
+/// What a stranger sent, as a message or the log can carry it: its beginning, on one line.
+pub fn shown(text: &str) -> String {
+    let printable = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().take(64).map(printable).collect()
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code.as_str(), self.message)
@@ -67,5 +73,16 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_echoed_is_short_and_on_one_line() {
+        let error = Error::invalid("MinCount", &format!("1\n{}", "x".repeat(500)), "No.");
+        assert!(!error.message().contains('\n') && error.message().len() < 200, "{error}");
     }
 }

@@ -21,7 +21,7 @@ mod xml;
 
 pub use action::{Action, Definition, Response, Return, Who};
 pub use code::Code;
-pub use error::Error;
+pub use error::{Error, shown};
 pub use filter::{Filter, Filterable, Offered, Pattern, check_filters, passes};
 #[doc(hidden)]
 pub use parameters::base_name;

@@ -1,5 +1,6 @@
 //! The parameters of an action: one table from which the decoder and the documentation come.
 
+use crate::error::shown;
 use crate::{Error, Place, Tree, Value, Version};
 
 /// The most items of one list. Amazon takes 1,000 ids in one Describe call.
@@ -27,7 +28,7 @@ pub struct Param {
     /// list's items are `Name.N`.
     pub query: &'static str,
     /// Its path in a SOAP body within what contains it, `instancesSet/item/instanceId`: one
-    /// `item` for each `N` of the Query name.
+    /// `item` for each `N` of the Query name. Empty when SOAP has no such element.
     pub soap: &'static str,
     /// What it may hold.
     pub kind: Kind,
@@ -90,8 +91,11 @@ impl<T: Value> Field for T {
     const KIND: Kind = T::KIND;
     const REQUIRED: bool = true;
 
+    /// A list of one is taken for its item, as Amazon does: boto asks for the console output of
+    /// `InstanceId.1`.
     fn read(tree: Option<&Tree>, place: &Place<'_>) -> Result<Self, Error> {
-        let value = tree.and_then(Tree::value).filter(|text| !text.is_empty());
+        let value = tree.and_then(|tree| tree.value().or_else(|| tree.only_item()?.value()));
+        let value = value.filter(|text| !text.is_empty());
         T::parse(value.ok_or_else(|| Error::missing(place))?, place)
     }
 }
@@ -149,7 +153,7 @@ pub fn field<F: Field>(tree: &Tree, place: &Place<'_>, query: &str) -> Result<F,
 }
 
 /// The names of the request's parameters that neither every request nor this action has, with
-/// `N` for each item number. They are ignored, as Amazon does.
+/// `N` for each item number and fit for the log. They are ignored, as Amazon does.
 pub fn unknown(tree: &Tree, table: &[Param]) -> Vec<String> {
     let mut known = Vec::new();
     table.iter().for_each(|param| patterns("", param.query, param.kind, &mut known));
@@ -159,7 +163,7 @@ pub fn unknown(tree: &Tree, table: &[Param]) -> Vec<String> {
         let common = OF_EVERY_REQUEST.contains(&name.as_str()) || name.starts_with("X-Amz-");
         !common && !known.contains(name)
     });
-    names
+    names.iter().map(|name| shown(name)).collect()
 }
 
 fn patterns(above: &str, name: &str, kind: Kind, known: &mut Vec<String>) {
@@ -172,7 +176,7 @@ fn patterns(above: &str, name: &str, kind: Kind, known: &mut Vec<String>) {
         Kind::Structure(table) => {
             table.iter().for_each(|param| patterns(&path, param.query, param.kind, known));
         }
-        _ => known.push(path),
+        _ => known.extend([format!("{path}.N"), path]),
     }
 }
 

@@ -77,6 +77,7 @@ fn lists_take_every_numbering_that_clients_use() {
         assert_eq!(shown(&format!("{query}&Count=1")), "[i-0000000A, i-0000000B] -  1", "{query}");
     }
     assert_eq!(shown(&format!("InstanceId={a}&Count=2")), "[i-0000000A] -  2");
+    assert_eq!(shown("Count.1=2"), "[] -  2", "and a single value may be written as a list");
 }
 
 #[test]

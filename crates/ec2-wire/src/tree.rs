@@ -1,5 +1,6 @@
 //! A request's parameters as a tree.
 
+use crate::error::shown;
 use crate::{Code, Error};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -37,8 +38,7 @@ impl Tree {
         let mut root = Self::default();
         for (name, value) in pairs {
             root.insert(name, value).map_err(|why| {
-                let shown: String = name.chars().take(64).collect();
-                let message = format!("the parameter \"{shown}\" {why}");
+                let message = format!("the parameter \"{}\" {why}", shown(name));
                 Error::new(Code::MalformedQueryString, message)
             })?;
         }
@@ -75,6 +75,11 @@ impl Tree {
     /// The items below this place in the order of their numbers.
     pub fn items(&self) -> impl Iterator<Item = (u32, &Self)> {
         self.items.iter().map(|(number, tree)| (*number, tree))
+    }
+
+    /// The item below this place, if there is exactly one.
+    pub fn only_item(&self) -> Option<&Self> {
+        if self.items.len() == 1 { self.items.values().next() } else { None }
     }
 
     /// Whether nothing but empty text is here or below.

@@ -1,5 +1,6 @@
 //! Single values: how the text of one parameter becomes a type that cannot be wrong.
 
+use crate::error::shown;
 use crate::{Code, Error, Kind, Place};
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -118,7 +119,7 @@ macro_rules! id {
 
             fn parse(text: &str, _place: &Place<'_>) -> Result<Self, Error> {
                 text.parse().map_err(|error: MalformedId| {
-                    let (text, form) = (&error.text, error.form);
+                    let (text, form) = (shown(&error.text), error.form);
                     let message = format!("Invalid id: \"{text}\" (expecting \"{form}\")");
                     Error::new($malformed, message)
                 })
@@ -157,8 +158,8 @@ impl Value for Ipv4Net {
             Err(_) => text.parse::<std::net::Ipv4Addr>().ok().map(Self::from),
         };
         net.ok_or_else(|| {
-            let shown: String = text.chars().take(64).collect();
-            Error::new(Code::InvalidParameterValue, format!("CIDR block {shown} is malformed"))
+            let message = format!("CIDR block {} is malformed", shown(text));
+            Error::new(Code::InvalidParameterValue, message)
         })
     }
 }

@@ -1,5 +1,6 @@
 //! API versions: the dates that name EC2's namespaces.
 
+use crate::error::shown;
 use crate::{Code, Error};
 use std::fmt;
 
@@ -30,8 +31,8 @@ impl Version {
     /// `NoSuchVersion` for text of another form.
     pub fn parse(text: &str) -> Result<Self, Error> {
         Self::from_date(text).ok_or_else(|| {
-            let shown: String = text.chars().take(32).collect();
-            let message = format!("the Version \"{shown}\" is not a date of the form YYYY-MM-DD");
+            let text = shown(text);
+            let message = format!("the Version \"{text}\" is not a date of the form YYYY-MM-DD");
             Error::new(Code::NoSuchVersion, message)
         })
     }

@@ -16,7 +16,7 @@ use super::register_image::RegisterImage;
 use super::revoke_security_group_ingress::RevokeSecurityGroupIngress;
 use super::run_instances::RunInstances;
 use super::terminate_instances::TerminateInstances;
-use ec2_wire::{Code, Error};
+use ec2_wire::{Code, Error, shown};
 
 /// Every action that is served, by name.
 pub(super) static ACTIONS: &[Entry] = &[
@@ -43,7 +43,7 @@ pub(super) static ACTIONS: &[Entry] = &[
 /// `InvalidAction`, with the name.
 pub(super) fn find(name: &str) -> Result<&'static Entry, Error> {
     ACTIONS.iter().find(|entry| entry.definition.name == name).ok_or_else(|| {
-        let shown: String = name.chars().take(64).collect();
-        Error::new(Code::InvalidAction, format!("the action {shown} is not served by this cloud"))
+        let message = format!("the action {} is not served by this cloud", shown(name));
+        Error::new(Code::InvalidAction, message)
     })
 }

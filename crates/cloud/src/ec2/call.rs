@@ -30,7 +30,7 @@ impl<'a> Call<'a> {
     }
 
     /// Whose instances the caller sees and may change: their own; everybody's for administrators,
-    /// who clean up for all (Administrator's Guide, "Restarting").
+    /// who clean up after all users (Troubleshooting, "Restarting").
     pub(super) fn scope(&self) -> Option<AccountId> {
         if self.user.admin { None } else { Some(self.user.account) }
     }

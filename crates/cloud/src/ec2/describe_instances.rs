@@ -94,8 +94,10 @@ impl Run for DescribeInstances {
 /// `InvalidInstanceID.NotFound` naming each id that the caller does not see.
 pub(super) async fn visible(
     call: &Call<'_>,
-    ids: Vec<InstanceId>,
+    mut ids: Vec<InstanceId>,
 ) -> Result<Vec<Reservation>, Error> {
+    ids.sort();
+    ids.dedup();
     let filter = InstanceFilter { account: call.scope(), ids, states: Vec::new() };
     let found = call.state().describe_instances(&filter, call.now).await.map_err(refuse)?;
     let has = |id: &&InstanceId| {

@@ -18,18 +18,18 @@ parameters! {
         /// The rules.
         permissions: Vec<Permission> = "IpPermissions.N", "ipPermissions/item";
         /// The protocol of a single rule: tcp, udp, icmp, or -1 for all three.
-        protocol: Option<Text<16>> = "IpProtocol", "ipProtocol";
+        protocol: Option<Text<16>> = "IpProtocol", "";
         /// The first port of a single rule, or the ICMP type.
-        from_port: Option<i32> = "FromPort", "fromPort";
+        from_port: Option<i32> = "FromPort", "";
         /// The last port of a single rule, or the ICMP code.
-        to_port: Option<i32> = "ToPort", "toPort";
+        to_port: Option<i32> = "ToPort", "";
         /// The network that a single rule lets in.
-        cidr: Option<Ipv4Net> = "CidrIp", "cidrIp";
+        cidr: Option<Ipv4Net> = "CidrIp", "";
         /// The group whose members a single rule lets in; without a protocol, for all of them.
-        source_group: Option<GroupName> = "SourceSecurityGroupName", "sourceSecurityGroupName";
+        source_group: Option<GroupName> = "SourceSecurityGroupName", "";
         /// The owner of that group: an account number or a user's name.
         source_owner: Option<Text<64>> =
-            "SourceSecurityGroupOwnerId", "sourceSecurityGroupOwnerId";
+            "SourceSecurityGroupOwnerId", "";
     }
 }
 

@@ -29,7 +29,7 @@ parameters! {
         /// The security groups by name; `default` when none is given. The first has the network.
         groups: Vec<GroupName> = "SecurityGroup.N", "groupSet/item/groupId";
         /// The security groups by id.
-        group_ids: Vec<GroupId> = "SecurityGroupId.N", "groupSet/item/groupId", since (2011, 1, 1);
+        group_ids: Vec<GroupId> = "SecurityGroupId.N", "", since (2011, 1, 1);
         /// Data for the instance, at most 16 KB; a script is run by the images that look for one.
         user_data: Option<Base64<MOST_USER_DATA>> = "UserData", "userData/data";
         /// Whether the instance gets a public address too.

@@ -22,7 +22,9 @@ async fn an_instance_runs_from_launch_to_an_hour_after_its_end() {
     let id = launched.text("instanceId").to_owned();
     world.settle().await;
 
-    let running = world.call(&user, "DescribeInstances", &[("InstanceId.1", &id)]).await.good();
+    let twice = [("InstanceId.1", id.as_str()), ("InstanceId.2", &id)];
+    let running = world.call(&user, "DescribeInstances", &twice).await.good();
+    assert_eq!(running.all("instanceId"), [id.as_str()]);
     assert_eq!((running.text("code"), running.text("name")), ("16", "running"));
     assert_eq!(running.text("instanceType"), "m1.small");
     assert_eq!(running.text("availabilityZone"), "one");

@@ -88,7 +88,7 @@ fn every_parameter_has_one_item_in_its_soap_path_for_each_n() {
                 lists += 1;
                 kind = *item;
             }
-            assert_eq!(items, lists, "{}", param.query);
+            assert!(param.soap.is_empty() || items == lists, "{}", param.query);
             assert!(!param.doc.trim().is_empty(), "{}", param.query);
             if let Kind::Structure(inner) = kind {
                 check(inner);
