@@ -17,7 +17,7 @@ const CONSOLE_WAIT: Duration = Duration::from_secs(10);
 #[async_trait]
 impl ClusterApi for Cc {
     async fn sync(&self, desired: ClusterDesired) -> Result<(), CallError> {
-        let _one_at_a_time = self.deciding.lock().await;
+        let turn = self.turn().await;
         let unchanged = {
             let state = self.state();
             let seen = generation(state.desired.as_ref());
@@ -28,7 +28,7 @@ impl ClusterApi for Cc {
         };
         if !unchanged {
             let copy = desired.clone();
-            let written = self.write(move |files| files.store_desired(&copy)).await;
+            let written = self.write(&turn, move |files| files.store_desired(&copy)).await;
             written.map_err(CallError::Failed)?;
             self.change(|state| state.desired = Some(desired));
         }

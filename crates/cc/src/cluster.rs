@@ -10,7 +10,7 @@ use placement::Room;
 use protocol::{ClusterDesired, ClusterObserved, NodeApi};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, OwnedMutexGuard, watch};
 use types::{Clock, InstanceId, NodeName, Timestamp};
 
 /// Why a cluster controller could not be opened.
@@ -34,7 +34,7 @@ pub struct Cc {
     /// Something may have changed: placing is due.
     pub(crate) poke: Notify,
     /// Decisions are made, and written, one after the other.
-    pub(crate) deciding: tokio::sync::Mutex<()>,
+    deciding: Arc<tokio::sync::Mutex<()>>,
     /// The plan that was applied last. One is applied at a time, so that an older one never
     /// replaces a newer one.
     pub(crate) router: tokio::sync::Mutex<RouterPlan>,
@@ -43,6 +43,10 @@ pub struct Cc {
     pub(crate) passing: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
+
+/// Held by whoever decides, and by the thread that writes what was decided: a caller may hang up
+/// meanwhile.
+pub(crate) type Turn = Arc<OwnedMutexGuard<()>>;
 
 /// A node controller and the way to it.
 pub(crate) struct Node {
@@ -103,7 +107,7 @@ impl Cc {
             files,
             observed: watch::Sender::new(state.observed()),
             poke: Notify::new(),
-            deciding: tokio::sync::Mutex::new(()),
+            deciding: Arc::default(),
             router: tokio::sync::Mutex::default(),
             router_poke: Notify::new(),
             passing: tokio::sync::Mutex::new(()),
@@ -141,6 +145,11 @@ impl Cc {
         self.change(|state| state.problems.insert(about, problems));
     }
 
+    /// Waits for one's turn to decide.
+    pub(crate) async fn turn(&self) -> Turn {
+        Arc::new(Arc::clone(&self.deciding).lock_owned().await)
+    }
+
     /// Decides: changes the placements, on disk before in memory. Nobody else decides meanwhile.
     ///
     /// # Errors
@@ -149,7 +158,7 @@ impl Cc {
         &self,
         decide: impl FnOnce(&mut State, &mut Placements),
     ) -> Result<(), String> {
-        let _one_at_a_time = self.deciding.lock().await;
+        let turn = self.turn().await;
         let (before, after) = {
             let mut state = self.state();
             let before = state.placements.clone();
@@ -161,10 +170,21 @@ impl Cc {
         };
         if (&after.of, after.sequence) != (&before.of, before.sequence) {
             let copy = after.clone();
-            self.write(move |files| files.store_placements(&copy)).await?;
+            self.write(&turn, move |files| files.store_placements(&copy)).await?;
         }
         self.change(|state| state.placements = after);
         Ok(())
+    }
+
+    /// Keeps on disk when each node was seen last; otherwise that is written with decisions.
+    pub(crate) async fn keep_sights(&self) {
+        let turn = self.turn().await;
+        let placements = {
+            let state = self.state();
+            Placements { seen: state.seen(), ..state.placements.clone() }
+        };
+        // Only the times are lost when this fails.
+        let _ = self.write(&turn, move |files| files.store_placements(&placements)).await;
     }
 
     /// Writes the memory on a thread that may block.
@@ -173,10 +193,15 @@ impl Cc {
     /// With what is wrong, for a person; it is also noted as a problem of the cluster.
     pub(crate) async fn write(
         &self,
+        turn: &Turn,
         write: impl FnOnce(&Files) -> Result<(), DurableError> + Send + 'static,
     ) -> Result<(), String> {
-        let files = self.files.clone();
-        let written = match tokio::task::spawn_blocking(move || write(&files)).await {
+        let (files, turn) = (self.files.clone(), Arc::clone(turn));
+        let write = move || {
+            let _turn = turn;
+            write(&files)
+        };
+        let written = match tokio::task::spawn_blocking(write).await {
             Ok(written) => written.map_err(|error| format!("nothing new can be kept: {error}")),
             Err(died) => Err(format!("writing the memory was broken off: {died}")),
         };

@@ -68,16 +68,9 @@ impl Cc {
             }
             std::mem::take(&mut sighting.reachable)
         });
-        if !was_reachable {
-            return;
+        if was_reachable {
+            self.keep_sights().await;
         }
-        let placements = {
-            let state = self.state();
-            Placements { seen: state.seen(), ..state.placements.clone() }
-        };
-        let _one_at_a_time = self.deciding.lock().await;
-        // Only the time of the last sight is lost when this fails.
-        let _ = self.write(move |files| files.store_placements(&placements)).await;
     }
 
     /// Hands a node its part of the desired state, unless it has it. False when that failed.

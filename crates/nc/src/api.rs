@@ -7,7 +7,11 @@ use base64::engine::general_purpose::STANDARD;
 use protocol::{CallError, ConsoleOutput, NodeApi, NodeDesired, NodeObserved, Revision};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::OwnedMutexGuard;
 use types::{InstanceId, Timestamp, UserName, crash_point};
+
+/// Held while a desired state is taken in, and written.
+type Turn = Arc<OwnedMutexGuard<()>>;
 
 /// Nobody waits longer than this for a change.
 const MOST_WAIT: Duration = Duration::from_secs(60);
@@ -16,10 +20,10 @@ const MOST_WAIT: Duration = Duration::from_secs(60);
 impl NodeApi for Nc {
     async fn sync(&self, desired: NodeDesired) -> Result<(), CallError> {
         let node = &self.node;
-        let _one_at_a_time = node.syncing.lock().await;
+        let turn = Arc::new(Arc::clone(&node.syncing).lock_owned().await);
         node.state().admit(&node.settings.name, &desired)?;
         if node.state().desired.as_ref() != Some(&desired) {
-            self.keep(desired).await?;
+            self.keep(desired, Arc::clone(&turn)).await?;
         }
         crash_point("nc.told");
         node.told.send_modify(|count| *count = count.wrapping_add(1));
@@ -42,14 +46,14 @@ impl NodeApi for Nc {
     }
 
     async fn console_output(&self, id: InstanceId) -> Result<ConsoleOutput, CallError> {
-        let user = self.owner(id).ok_or_else(|| CallError::NotFound(id.to_string()))?;
+        let (user, launched) = self.owner(id).ok_or_else(|| CallError::NotFound(id.to_string()))?;
         let journal = Arc::clone(&self.node.journal);
         let read = tokio::task::spawn_blocking(move || journal.console(&user, id)).await;
         let console = read
             .map_err(|died| CallError::Failed(died.to_string()))?
             .map_err(|error| CallError::Failed(format!("the console of {id}: {error}")))?;
         Ok(match console {
-            None => ConsoleOutput { at: Timestamp::from_millis(0), output_base64: String::new() },
+            None => ConsoleOutput { at: launched, output_base64: String::new() },
             Some((at, text)) => {
                 ConsoleOutput { at: in_millis(at), output_base64: STANDARD.encode(text) }
             }
@@ -62,10 +66,15 @@ impl Nc {
     ///
     /// When the disk is full the state is refused, but what it wants removed is removed: nothing
     /// else makes room.
-    async fn keep(&self, desired: NodeDesired) -> Result<(), CallError> {
+    async fn keep(&self, desired: NodeDesired, turn: Turn) -> Result<(), CallError> {
         let node = &self.node;
         let copy = desired.clone();
-        let stored = node.write(move |journal| journal.store_desired(&copy)).await;
+        let stored = node
+            .write(move |journal| {
+                let _turn = turn;
+                journal.store_desired(&copy)
+            })
+            .await;
         node.change(|state| match &stored {
             Ok(()) => {
                 state.desired = Some(desired);
@@ -79,10 +88,12 @@ impl Nc {
         stored.map_err(CallError::Failed)
     }
 
-    fn owner(&self, id: InstanceId) -> Option<UserName> {
+    /// Whose instance it is, and when it was launched.
+    fn owner(&self, id: InstanceId) -> Option<(UserName, Timestamp)> {
         let state = self.node.state();
         let known = state.slots.get(&id).map(|slot| &slot.entry.desired);
-        known.or_else(|| state.desired_instance(id)).map(|instance| instance.user.clone())
+        let instance = known.or_else(|| state.desired_instance(id))?;
+        Some((instance.user.clone(), instance.launch_time))
     }
 }
 

@@ -71,8 +71,9 @@ pub(crate) struct Node {
     pub(crate) at_work: watch::Sender<usize>,
     /// Something may have changed: a pass is due.
     pub(crate) poke: Notify,
-    /// Desired states are taken in one after the other.
-    pub(crate) syncing: tokio::sync::Mutex<()>,
+    /// Desired states are taken in one after the other. Held by the thread that writes one, too,
+    /// for a caller may hang up meanwhile.
+    pub(crate) syncing: Arc<tokio::sync::Mutex<()>>,
     /// The plan that was applied last. One is applied at a time, so that an older one never
     /// replaces a newer one.
     pub(crate) network: tokio::sync::Mutex<NodePlan>,
@@ -104,7 +105,7 @@ impl Nc {
             told: watch::Sender::new(0),
             at_work: watch::Sender::new(0),
             poke: Notify::new(),
-            syncing: tokio::sync::Mutex::new(()),
+            syncing: Arc::default(),
             network: tokio::sync::Mutex::default(),
             survey: Arc::new(Semaphore::new(1)),
             launches: Semaphore::new(settings.concurrent_launches.max(1)),

@@ -1,7 +1,7 @@
 //! From an accepted instance to a domain that runs.
 
 use super::Setback;
-use crate::entry::{DiskPaths, Entry, Phase};
+use crate::entry::{DiskPaths, Entry};
 use crate::node::Node;
 use disks::{DiskRequest, PreparedDisks};
 use hypervisor::DomainSpec;
@@ -24,11 +24,15 @@ impl Node {
     }
 
     async fn try_launch(&self, id: InstanceId) -> Result<(), Setback> {
-        let (_turn, entry) = tokio::select! {
-            ready = self.with_disks(id) => ready?,
+        let (_turn, made) = tokio::select! {
+            made = self.make_disks(id) => made?,
             // The next pass sees to its end.
             () = self.told_otherwise(id) => return Ok(()),
         };
+        if let Some(made) = made {
+            self.record_prepared(id, made).await;
+        }
+        let entry = self.known(id)?;
         let Some(disks) = entry.disks.clone() else { return Ok(()) };
         self.fit_network().await.map_err(Setback::of_network)?;
         if !self.state().should_run(id) {
@@ -46,25 +50,29 @@ impl Node {
         Ok(())
     }
 
-    /// The entry of an instance whose disks are there, and its turn among the launches; makes
-    /// the disks when they are not there.
-    async fn with_disks(&self, id: InstanceId) -> Result<(SemaphorePermit<'_>, Entry), Setback> {
-        self.note(id, Some("waiting for other launches on its node".to_owned()));
-        let turn = self.launches.acquire().await.map_err(|e| Setback::Wait(e.to_string()))?;
+    /// The instance's turn among the launches, and its disks if they had to be made. May be
+    /// dropped at any point, so nothing is recorded here.
+    async fn make_disks(
+        &self,
+        id: InstanceId,
+    ) -> Result<(SemaphorePermit<'_>, Option<PreparedDisks>), Setback> {
+        let turn = self.turn(id).await?;
         let entry = self.known(id)?;
         if entry.disks.is_some() {
-            return Ok((turn, entry));
+            return Ok((turn, None));
         }
         let progress = |doing: String| self.note(id, Some(doing));
         let request = disk_request(&entry);
         let made = self.adapters.disks.prepare(&request, &*self.adapters.images, &progress);
-        let made = made.await.map_err(|error| Setback::of_disks(&error))?;
-        self.record(id, |entry| {
-            entry.disks = Some(made.into());
-            entry.phase = Phase::Prepared;
-        })
-        .await;
-        Ok((turn, self.known(id)?))
+        Ok((turn, Some(made.await.map_err(|error| Setback::of_disks(&error))?)))
+    }
+
+    async fn turn(&self, id: InstanceId) -> Result<SemaphorePermit<'_>, Setback> {
+        if let Ok(turn) = self.launches.try_acquire() {
+            return Ok(turn);
+        }
+        self.note(id, Some("waiting for other launches on its node".to_owned()));
+        self.launches.acquire().await.map_err(|closed| Setback::Wait(closed.to_string()))
     }
 
     /// Completes when the instance should no longer run.

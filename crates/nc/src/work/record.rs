@@ -4,6 +4,7 @@ use crate::entry::{Entry, Phase};
 use crate::journal::Journal;
 use crate::node::Node;
 use crate::state::Concern;
+use disks::PreparedDisks;
 use durable::DurableError;
 use std::sync::Arc;
 use types::InstanceId;
@@ -13,7 +14,8 @@ impl Node {
     ///
     /// When the disk refuses, the change holds in memory, the problem is reported, and the next
     /// pass writes again: a full disk must not keep instances from being removed. A crash before
-    /// that repeats a step, and every step may be repeated.
+    /// that repeats a step, and every step may be repeated. Not to be dropped half done while the
+    /// node controller goes on: the next change could then be overtaken by this one.
     pub(crate) async fn record(&self, id: InstanceId, change: impl FnOnce(&mut Entry)) {
         let Some(mut entry) = self.entry(id) else { return };
         change(&mut entry);
@@ -24,6 +26,14 @@ impl Node {
                 slot.dirty = !stored;
             }
         });
+    }
+
+    pub(super) async fn record_prepared(&self, id: InstanceId, made: PreparedDisks) {
+        self.record(id, |entry| {
+            entry.disks = Some(made.into());
+            entry.phase = Phase::Prepared;
+        })
+        .await;
     }
 
     /// Notes that an instance's domain runs. Reboots that were asked for before it ran count as
