@@ -77,18 +77,15 @@ impl LocalDisks {
         origin: Origin<'_>,
     ) -> Result<PreparedDisks, Fault> {
         let directory = self.directory(&request.user, request.id);
-        files::blocking({
-            let directory = directory.clone();
-            move || files::ensure_dir(&directory).and_then(|()| remove_leftovers(&directory))
-        })
-        .await?;
+        let made = directory.clone();
+        files::blocking(move || files::ensure_dir(&made)).await?;
+        tidy(&directory).await?;
         let kernel = self.boot_file(request.kernel.as_ref(), origin).await?;
         let ramdisk = self.boot_file(request.ramdisk.as_ref(), origin).await?;
         let base = self.cache.base(&request.root, request.disk_gb, origin).await?;
         let root = make_root(&directory, &base, request).await;
         if root.is_err() {
-            let directory = directory.clone();
-            files::blocking(move || remove_leftovers(&directory)).await?;
+            tidy(&directory).await?;
         }
         Ok(PreparedDisks { root: root?, kernel, ramdisk })
     }
@@ -131,10 +128,10 @@ impl Disks for LocalDisks {
 
     async fn discard(&self, user: &UserName, id: InstanceId) -> Result<(), DiskError> {
         let directory = self.directory(user, id);
-        let removed = files::blocking(move || {
-            remove_leftovers(&directory)?;
-            files::remove(&directory.join(ROOT))
-        });
+        let removed = async {
+            tidy(&directory).await?;
+            files::blocking(move || files::remove(&directory.join(ROOT))).await
+        };
         removed.await.map_err(|fault| fault.under(&self.instance_path))
     }
 }
@@ -149,6 +146,7 @@ async fn make_root(directory: &Path, base: &Path, request: &DiskRequest) -> Resu
             Err(fault) => {
                 // A key that metadata offers as well is no reason to refuse the launch.
                 warn!(id = %request.id, cause = %fault, "no key was written into the root disk");
+                tidy(directory).await?;
                 make_overlay(directory, base).await?;
             }
         }
@@ -166,12 +164,14 @@ async fn make_overlay(directory: &Path, base: &Path) -> Result<(), Fault> {
 }
 
 /// Removes what an interrupted preparation may have left in an instance's directory.
-fn remove_leftovers(directory: &Path) -> Result<(), Fault> {
-    fuse::detach(directory);
-    for name in [ROOT_BEING_MADE, fuse::MOUNT_POINT, key::NEW_KEYS] {
-        files::remove(&directory.join(name))?;
-    }
-    Ok(())
+async fn tidy(directory: &Path) -> Result<(), Fault> {
+    let directory = directory.to_owned();
+    files::blocking(move || {
+        fuse::detach(&directory);
+        let names = [ROOT_BEING_MADE, fuse::MOUNT_POINT, key::NEW_KEYS];
+        names.iter().try_for_each(|name| files::remove(&directory.join(name)))
+    })
+    .await
 }
 
 #[cfg(test)]

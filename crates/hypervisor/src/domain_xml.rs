@@ -9,11 +9,11 @@ use types::InstanceId;
 
 /// The user and group under which libvirt runs QEMU, as numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QemuUser {
+pub(crate) struct QemuUser {
     /// The user's number.
-    pub uid: u32,
+    pub(crate) uid: u32,
     /// The group's number.
-    pub gid: u32,
+    pub(crate) gid: u32,
 }
 
 /// Marks a domain as ours in its `<metadata>`; the number grows when its meaning changes.
@@ -38,7 +38,7 @@ type Xml = Writer<Vec<u8>>;
 ///
 /// # Errors
 /// When a path or name cannot be written in XML.
-pub fn domain_xml(
+pub(crate) fn domain_xml(
     spec: &DomainSpec,
     accelerator: Accelerator,
     qemu_user: Option<QemuUser>,

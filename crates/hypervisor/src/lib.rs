@@ -4,7 +4,6 @@ mod domain_xml;
 mod libvirt;
 mod sim;
 
-pub use domain_xml::{QemuUser, domain_xml};
 pub use libvirt::Libvirt;
 pub use sim::SimHypervisor;
 

@@ -7,7 +7,6 @@ use super::fault::{Doing, Fault};
 use super::files;
 use super::tool::{self, Tool};
 use rustix::mount::UnmountFlags;
-use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,12 +16,12 @@ use tokio::process::Child;
 pub(super) const MOUNT_POINT: &str = "root.fuse";
 
 const START_LIMIT: Duration = Duration::from_secs(20);
-const END_LIMIT: Duration = Duration::from_secs(60);
+const FLUSH_LIMIT: Duration = Duration::from_secs(60);
 
 /// An overlay that is shown at [`MOUNT_POINT`] until it is closed.
 pub(super) struct Export {
     daemon: Child,
-    mount_point: PathBuf,
+    directory: PathBuf,
 }
 
 impl Export {
@@ -30,10 +29,10 @@ impl Export {
     pub(super) async fn open(directory: &Path, name: &str, size: u64) -> Result<Self, Fault> {
         let mount_point = directory.join(MOUNT_POINT);
         fs::write(&mount_point, b"").doing(|| format!("making {}", mount_point.display()))?;
-        // Should this process be killed, the daemon takes its mount away and ends as well.
+        // Should this process be killed, the daemon is as well.
         let mut tool = Tool::new("setpriv", START_LIMIT).directory(directory).args([
             "--pdeathsig",
-            "TERM",
+            "KILL",
             "qemu-storage-daemon",
             "--blockdev",
             &format!("driver=file,node-name=file,filename={name},discard=unmap"),
@@ -42,7 +41,7 @@ impl Export {
             "--export",
             &format!("type=fuse,id=root,node-name=disk,mountpoint={MOUNT_POINT},writable=on,allow-other=off"),
         ]);
-        let mut export = Self { daemon: tool.spawn()?, mount_point };
+        let mut export = Self { daemon: tool.spawn()?, directory: directory.to_owned() };
         match tokio::time::timeout(START_LIMIT, export.shown(size)).await {
             Ok(Ok(())) => Ok(export),
             Ok(Err(fault)) => Err(fault),
@@ -55,7 +54,11 @@ impl Export {
 
     /// Waits until the empty file has become the disk.
     async fn shown(&mut self, size: u64) -> Result<(), Fault> {
-        while files::length(&self.mount_point)? != Some(size) {
+        loop {
+            let mount_point = self.mount_point();
+            if files::blocking(move || files::length(&mount_point)).await? == Some(size) {
+                return Ok(());
+            }
             let ended = self.daemon.try_wait().doing(|| "waiting for qemu-storage-daemon")?;
             if let Some(status) = ended {
                 let said = tool::read_some(self.daemon.stderr.take()).await.unwrap_or_default();
@@ -64,37 +67,36 @@ impl Export {
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        Ok(())
     }
 
     /// Ends the export. What was written is in the overlay afterwards, and on the platter.
-    pub(super) async fn close(self) -> Result<(), Fault> {
-        // The daemon itself does not tell when it cannot write the overlay's tables at its end.
-        let disk = self.mount_point.clone();
-        let flush = move || File::options().write(true).open(disk)?.sync_all();
-        let flushed = files::blocking(move || flush().doing(|| "flushing the root disk")).await;
-        let ended = self.end().await;
-        flushed.and(ended)
+    ///
+    /// Once everything is flushed the daemon is killed: asked to end, QEMU 7.2's can wait for a
+    /// further request first, without limit.
+    pub(super) async fn close(mut self) -> Result<(), Fault> {
+        let flushed = match tokio::time::timeout(FLUSH_LIMIT, self.flush()).await {
+            Ok(flushed) => flushed,
+            Err(_) => {
+                let limit = FLUSH_LIMIT.as_secs();
+                Err(Fault::Failed(format!("flushing the root disk took longer than {limit} s")))
+            }
+        };
+        let ended = self.daemon.kill().await.doing(|| "ending qemu-storage-daemon");
+        detach(&self.directory);
+        flushed.and(ended).and_then(|()| files::remove(&self.mount_point()))
     }
 
-    async fn end(mut self) -> Result<(), Fault> {
-        let pid = self.daemon.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        let pid = pid.ok_or_else(|| Fault::Failed("qemu-storage-daemon has ended".to_owned()))?;
-        kill_process(pid, Signal::TERM)
-            .map_err(std::io::Error::from)
-            .doing(|| "ending qemu-storage-daemon")?;
-        let stderr = self.daemon.stderr.take();
-        let end = async { tokio::join!(self.daemon.wait(), tool::read_some(stderr)) };
-        let Ok((status, said)) = tokio::time::timeout(END_LIMIT, end).await else {
-            let limit = END_LIMIT.as_secs();
-            return Err(Fault::Failed(format!("qemu-storage-daemon did not end within {limit} s")));
-        };
-        let status = status.doing(|| "waiting for qemu-storage-daemon")?;
-        if !status.success() {
-            let said = tool::last_words(&said.unwrap_or_default());
-            return Err(Fault::tool(format!("qemu-storage-daemon ({status})"), &said));
-        }
-        files::remove(&self.mount_point)
+    async fn flush(&self) -> Result<(), Fault> {
+        let mount_point = self.mount_point();
+        files::blocking(move || {
+            let disk = File::options().write(true).open(mount_point);
+            disk.and_then(|disk| disk.sync_all()).doing(|| "flushing the root disk")
+        })
+        .await
+    }
+
+    fn mount_point(&self) -> PathBuf {
+        self.directory.join(MOUNT_POINT)
     }
 }
 

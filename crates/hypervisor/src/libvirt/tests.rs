@@ -1,4 +1,4 @@
-//! Against libvirt's own fake hypervisor. Real guests are in the tests of the whole product.
+//! Against libvirt's own fake hypervisor. Real domains are in `tests/`.
 
 use super::*;
 use crate::DomainState;

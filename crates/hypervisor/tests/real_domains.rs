@@ -1,0 +1,119 @@
+//! Real QEMU processes under libvirt's in-process driver (`qemu:///embed`). Needs root, QEMU and
+//! tini; runs in namespaces of its own, so it leaves nothing on the machine.
+
+#![allow(clippy::unwrap_used, reason = "a helper that fails should fail its test")]
+
+use hypervisor::{Accelerator, Domain, DomainSpec, DomainState, Hypervisor, Libvirt};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use types::{Figures, InstanceId, MacAddr};
+
+/// Tells the second run of this program, inside the namespaces, where it may work.
+const INSIDE: &str = "EUCALYPTUS_TEST_DIRECTORY";
+
+/// A bridge; the daemon that writes consoles; no usable /dev/kvm (libvirt would look for its
+/// features at every start); and tini, because libvirt waits until somebody has reaped the QEMU
+/// that it asked for its capabilities.
+const SETUP: &str = r#"
+set -e
+mount -t tmpfs run /run
+mkdir /run/libvirt
+virtlogd --pid-file /run/virtlogd.pid &
+until [ -S /run/libvirt/virtlogd-sock ]; do kill -0 $!; sleep 0.01; done
+if [ -e /dev/kvm ]; then
+    mknod -m 000 "$EUCALYPTUS_TEST_DIRECTORY/no-kvm" c 1 3
+    mount --bind "$EUCALYPTUS_TEST_DIRECTORY/no-kvm" /dev/kvm
+fi
+ip link add eucabr10 type bridge
+ip link set eucabr10 up
+exec tini -- "$0" --exact domains_start_once_reset_and_vanish --nocapture
+"#;
+
+#[test]
+fn domains_start_once_reset_and_vanish() {
+    if let Some(directory) = std::env::var_os(INSIDE) {
+        return Machine::new(directory.into()).live();
+    }
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o711)).unwrap();
+    let mut inside = Command::new("unshare");
+    inside.args(["--mount", "--net", "--pid", "--mount-proc", "--fork", "--kill-child"]);
+    inside.args(["sh", "-c", SETUP]).arg(std::env::current_exe().unwrap());
+    assert!(inside.env(INSIDE, directory.path()).status().unwrap().success());
+}
+
+struct Machine {
+    directory: PathBuf,
+    libvirt: Libvirt,
+}
+
+impl Machine {
+    fn new(directory: PathBuf) -> Self {
+        let uri = format!("qemu:///embed?root={}/libvirt", directory.display());
+        Self { directory, libvirt: Libvirt::new(uri, Accelerator::Qemu) }
+    }
+
+    fn spec(&self) -> DomainSpec {
+        let id: InstanceId = "i-4EA305C1".parse().unwrap();
+        DomainSpec {
+            id,
+            figures: Figures { cores: 1, memory_mb: 64, disk_gb: 1 },
+            root: self.directory.join("root"),
+            kernel: None,
+            ramdisk: None,
+            mac: MacAddr::of_instance(id),
+            bridge: "eucabr10".into(),
+            tap: "tap4EA305C1".into(),
+            console: self.directory.join("console.log"),
+        }
+    }
+
+    fn live(&self) {
+        let (spec, base) = (self.spec(), self.directory.join("base"));
+        fs::write(&base, vec![0; 1 << 20]).unwrap();
+        fs::set_permissions(&base, fs::Permissions::from_mode(0o444)).unwrap();
+        run("qemu-img", &["create", "-q", "-f", "qcow2", "-F", "raw", "-b"], &[&base, &spec.root]);
+
+        self.libvirt.start(&spec).unwrap();
+        self.libvirt.start(&spec).unwrap();
+        let running = Domain { name: "i-4EA305C1".into(), state: DomainState::Running };
+        assert_eq!(self.libvirt.domains().unwrap(), [running]);
+        assert!(run("ip", &["link", "show", "tap4EA305C1"], &[]).contains("master eucabr10"));
+        assert!(spec.console.exists());
+        check_owners(&spec.root, &base);
+
+        self.libvirt.reset(spec.id).unwrap();
+        assert_eq!(self.libvirt.domains().unwrap().len(), 1);
+        self.libvirt.destroy(spec.id).unwrap();
+        self.libvirt.destroy(spec.id).unwrap();
+        assert_eq!(self.libvirt.domains().unwrap(), []);
+        assert!(!run("ip", &["link"], &[]).contains("tap4EA305C1"));
+        check_owners(&spec.root, &base);
+        self.refuse();
+    }
+
+    fn refuse(&self) {
+        let bad = DomainSpec { bridge: "eucabr99".into(), ..self.spec() };
+        let error = self.libvirt.start(&bad).unwrap_err().to_string();
+        assert!(error.ends_with("(the bridge of the instance's network is missing on this node)"));
+        let bad = DomainSpec { kernel: Some("/nowhere/kernel".into()), ..self.spec() };
+        let error = self.libvirt.start(&bad).unwrap_err().to_string();
+        assert!(error.contains("/nowhere/kernel"), "{error}");
+        assert_eq!(self.libvirt.domains().unwrap(), []);
+    }
+}
+
+/// The overlay is QEMU's, what instances share is root's.
+fn check_owners(root: &Path, base: &Path) {
+    let (root, base) = (fs::metadata(root).unwrap(), fs::metadata(base).unwrap());
+    assert_ne!(root.uid(), 0);
+    assert_eq!((root.mode() & 0o7777, base.uid(), base.mode() & 0o7777), (0o600, 0, 0o444));
+}
+
+fn run(program: &str, options: &[&str], paths: &[&Path]) -> String {
+    let output = Command::new(program).args(options).args(paths).output().unwrap();
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
