@@ -1,1 +1,22 @@
-fn main() {}
+//! The `eucalyptus` binary: the three daemons, the commands that start and stop them, and every
+//! tool of the guides under its own name.
+//!
+//! This crate only reads configuration, builds the parts, starts, waits and drains.
+
+mod cli;
+mod component;
+mod daemon;
+mod logfile;
+mod pidfile;
+mod supervise;
+mod tools;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args_os().collect();
+    match tools::named(&args) {
+        Some((name, rest)) => tools::run(&name, rest),
+        None => cli::run(args),
+    }
+}

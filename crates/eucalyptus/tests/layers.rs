@@ -7,7 +7,7 @@ use std::process::Command;
 
 /// The layers, lowest first. A crate that is not named here fails the test: it must be placed.
 const LAYERS: [(&str, &[&str]); 7] = [
-    ("vocabulary", &["types"]),
+    ("vocabulary", &["types", "durable"]),
     ("wire and protocol", &["signature", "ec2-wire", "protocol", "bundle", "conf"]),
     ("pure domain", &["placement", "netplan"]),
     ("adapters", &["state", "hostnet", "hypervisor", "disks", "transport"]),
@@ -38,7 +38,12 @@ fn metadata() -> Value {
 /// The names of a package's dependencies that are crates of this workspace.
 fn ours(package: &Value) -> impl Iterator<Item = &str> {
     let is_ours = |d: &&Value| d["path"].is_string();
-    package["dependencies"].as_array().unwrap().iter().filter(is_ours).filter_map(|d| d["name"].as_str())
+    package["dependencies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(is_ours)
+        .filter_map(|d| d["name"].as_str())
 }
 
 #[test]

@@ -1,0 +1,137 @@
+//! `eucalyptus COMMAND`.
+
+use crate::component::Component;
+use crate::{daemon, supervise, tools};
+use clap::{Parser, Subcommand};
+use conf::{Conf, Layout, Loaded};
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Eucalyptus, a private cloud that speaks EC2 and S3.
+///
+/// The tools of the guides are this program under other names: `eucalyptus euca_conf …` and
+/// `eucalyptus euca-run-instances …` work, and so do links with those names.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    /// The installation's root directory
+    #[arg(long, env = "EUCALYPTUS", default_value = Layout::DEFAULT_ROOT, global = true)]
+    root: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the components that eucalyptus.conf wants on this machine
+    Start,
+    /// Stop them; instances, their networks and metadata go on
+    Stop,
+    /// Stop, then start
+    Restart,
+    /// Say which components run
+    Status,
+    /// Run the cloud controller with Walrus in the foreground
+    Cloud(Run),
+    /// Run the cluster controller in the foreground
+    Cc(Run),
+    /// Run the node controller in the foreground
+    Nc(Run),
+    /// Serve instance metadata (started by the node controller)
+    #[command(hide = true)]
+    Metadata(Metadata),
+    /// Print the names under which this program is a tool, one a line
+    Names,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Metadata {
+    /// Where instances' requests arrive
+    #[arg(long)]
+    pub(crate) listen: SocketAddr,
+    /// Where the node controller asks whether the service runs
+    #[arg(long)]
+    pub(crate) control: PathBuf,
+    /// INSTANCE_PATH
+    #[arg(long)]
+    pub(crate) instance_path: PathBuf,
+    /// The build that started the service
+    #[arg(long)]
+    pub(crate) build: String,
+}
+
+#[derive(clap::Args)]
+struct Run {
+    /// Leave the terminal's session and log to the component's file
+    #[arg(long)]
+    detached: bool,
+}
+
+pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(told) => {
+            // help and version are asked for: they succeed and go to standard output
+            let _ = told.print();
+            return if told.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    cli.execute().unwrap_or_else(|reason| {
+        let _ = writeln!(io::stderr(), "eucalyptus: {reason}");
+        ExitCode::FAILURE
+    })
+}
+
+impl Cli {
+    fn execute(self) -> Result<ExitCode, daemon::Failure> {
+        let mut out = io::stdout().lock();
+        let layout = Layout::new(&self.root);
+        Ok(match self.command {
+            Command::Start => {
+                let conf = load(&layout, &mut out)?;
+                supervise::start(&conf.layout, &wanted(&conf), &mut out)?
+            }
+            Command::Stop => supervise::stop(&layout, &mut out)?,
+            Command::Restart => {
+                let conf = load(&layout, &mut out)?;
+                supervise::stop(&conf.layout, &mut out)?;
+                supervise::start(&conf.layout, &wanted(&conf), &mut out)?
+            }
+            Command::Status => {
+                let conf = load(&layout, &mut out)?;
+                supervise::status(&conf.layout, &wanted(&conf), &mut out)?
+            }
+            Command::Cloud(run) => daemon::run(Component::Cloud, &layout, run.detached)?,
+            Command::Cc(run) => daemon::run(Component::Cc, &layout, run.detached)?,
+            Command::Nc(run) => daemon::run(Component::Nc, &layout, run.detached)?,
+            Command::Metadata(of) => daemon::metadata(of)?,
+            Command::Names => {
+                tools::names().iter().try_for_each(|name| writeln!(out, "{name}"))?;
+                ExitCode::SUCCESS
+            }
+        })
+    }
+}
+
+/// Reads the configuration and makes the installation's directories.
+fn load(layout: &Layout, out: &mut dyn Write) -> Result<Conf, daemon::Failure> {
+    let Loaded { conf, warnings } = conf::load(&layout.conf_file())?;
+    for warning in warnings {
+        writeln!(out, "warning: {warning}")?;
+    }
+    daemon::make_directories(&conf.layout)?;
+    Ok(conf)
+}
+
+/// The components that the configuration wants here.
+fn wanted(conf: &Conf) -> Vec<Component> {
+    let on = |component: &Component| match component {
+        Component::Cloud => conf.start.cloud,
+        Component::Cc => conf.start.cc,
+        Component::Nc => conf.start.nc,
+    };
+    Component::ALL.into_iter().filter(on).collect()
+}

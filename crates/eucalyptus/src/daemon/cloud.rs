@@ -1,0 +1,89 @@
+//! Puts the cloud controller together.
+
+use super::{Failure, Ready, Stop, policy};
+use cloud::{Cloud, Clusters, Settings};
+use conf::Conf;
+use protocol::ClusterApi;
+use state::ClusterConfig;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::sync::Arc;
+use tokio::net::UnixListener;
+use transport::{ClusterClient, Identity, Limits, Listener, Role, image_routes, pki};
+use types::{NodeName, SystemClock};
+
+pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Failure> {
+    let keys = conf.layout.keys();
+    let cluster = Role::Cluster(conf.cluster_name.clone());
+    pki::prepare(&keys, &public_hosts(&conf), &roles(&conf))?;
+    let identity = Identity::load(&keys, &Role::Cloud)?;
+    // the port first: a second cloud controller must not touch the database
+    let address = (Ipv4Addr::UNSPECIFIED, conf.ports.cloud).into();
+    let listener = Listener::bind(address, &identity, Limits::default()).await?;
+
+    let settings = settings(&conf)?;
+    let client = ClusterClient::new(&identity, &cluster, settings.cluster.endpoint.clone())?;
+    let client: Arc<dyn ClusterApi> = Arc::new(client);
+    let clusters = Clusters::from([(conf.cluster_name.clone(), client)]);
+    let cloud = Cloud::open(settings, Arc::new(SystemClock), clusters).await?;
+
+    let admin = axum::serve(admin_socket(&conf)?, cloud.admin_router());
+    let admin = admin.with_graceful_shutdown(stop.clone().wanted());
+    let (public, internal) = (cloud.router(), image_routes(cloud.clone()));
+    let _held = ready()?;
+    let ((), (), admin) = tokio::join!(
+        listener.serve(Some(public), internal, stop.clone().wanted()),
+        cloud.run(stop.receiver()),
+        admin,
+    );
+    Ok(admin?)
+}
+
+/// The components whose keys this cloud controller makes: itself and those of this machine.
+fn roles(conf: &Conf) -> Vec<Role> {
+    let mut roles = vec![Role::Cloud, Role::Cluster(conf.cluster_name.clone())];
+    if conf.start.nc {
+        roles.extend(conf.nodes.iter().find(|node| is_here(node)).cloned().map(Role::Node));
+    }
+    roles
+}
+
+/// Whether a node's name leads to this machine: only then can its address be bound.
+fn is_here(node: &NodeName) -> bool {
+    UdpSocket::bind((node.as_str(), 0)).is_ok()
+}
+
+/// The names and addresses under which users reach the cloud over HTTPS.
+fn public_hosts(conf: &Conf) -> Vec<String> {
+    vec![conf.cloud_host.clone(), "localhost".to_owned(), "127.0.0.1".to_owned()]
+}
+
+fn settings(conf: &Conf) -> Result<Settings, Failure> {
+    let space = conf.address_space.ok_or("VNET_SUBNET is missing; run: euca_conf --setup")?;
+    Ok(Settings {
+        layout: conf.layout.clone(),
+        database_url: conf.database_url.clone(),
+        public_url: format!("http://{}:{}", conf.cloud_host, conf.ports.cloud),
+        image_source: format!("{}:{}", conf.cloud_host, conf.ports.cloud),
+        cluster: ClusterConfig {
+            name: conf.cluster_name.clone(),
+            endpoint: format!("127.0.0.1:{}", conf.ports.cc),
+            subnet: space.subnet,
+            addrs_per_net: space.addrs_per_net,
+            policy: policy(conf.sched_policy),
+        },
+    })
+}
+
+/// The socket of the administrator's tool. Only its owner, root, may connect.
+fn admin_socket(conf: &Conf) -> std::io::Result<UnixListener> {
+    let path = conf.layout.cloud_socket();
+    match std::fs::remove_file(&path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    // the mode is right from the first instant; nothing else makes files at this time
+    let before = rustix::process::umask(rustix::fs::Mode::from(0o177));
+    let socket = UnixListener::bind(path);
+    rustix::process::umask(before);
+    socket
+}

@@ -1,0 +1,15 @@
+//! Real clouds with real instances: the installed binary, a libvirtd and emulated guests in a
+//! network, process and mount namespace of each test's own.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::print_stderr, reason = "a failed test shows the logs")]
+
+mod clients;
+mod crashes;
+mod give_back;
+mod kills;
+mod machine;
+mod outside;
+mod readme;
+mod refusals;
+mod site;

@@ -1,0 +1,292 @@
+//! A whole cloud on one test machine: installed, configured and started as an administrator does
+//! it, with the test images registered through the public APIs.
+
+use crate::machine::{Machine, must, wait_for};
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+/// An installed cloud.
+pub(crate) struct Site {
+    machine: Machine,
+    root: PathBuf,
+}
+
+/// The ids of the registered test images.
+pub(crate) struct Images {
+    pub(crate) emi: String,
+    pub(crate) eki: String,
+    pub(crate) eri: String,
+}
+
+/// A key pair of the cloud and the file with its private half.
+pub(crate) struct Key {
+    pub(crate) name: String,
+    pub(crate) file: PathBuf,
+}
+
+/// An emulated guest needs about five seconds on a quiet machine.
+const BOOT: Duration = Duration::from_secs(180);
+
+impl Site {
+    /// Installs and configures a cloud, without starting it.
+    pub(crate) fn installed() -> Self {
+        let machine = Machine::boot();
+        let root = machine.dir().join("eucalyptus");
+        let site = Self { machine, root };
+        site.install();
+        site
+    }
+
+    /// A cloud that runs.
+    pub(crate) fn started() -> Self {
+        let site = Self::installed();
+        site.start();
+        site.credentials("admin");
+        site
+    }
+
+    fn install(&self) {
+        let sbin = self.root.join("usr/sbin");
+        fs::create_dir_all(&sbin).unwrap();
+        let binary = Path::new(env!("CARGO_BIN_EXE_eucalyptus"));
+        let mut names = Command::new(binary);
+        names.arg("names");
+        let names = must(names);
+        for name in names.lines().chain(["eucalyptus"]) {
+            std::os::unix::fs::symlink(binary, sbin.join(name)).unwrap();
+        }
+        self.must("euca_conf", ["--setup"]);
+        let conf = self.root.join("etc/eucalyptus/eucalyptus.conf");
+        let mut text = fs::read_to_string(&conf).unwrap();
+        text.push_str("\nHYPERVISOR=\"qemu\"\nLOGLEVEL=\"DEBUG\"\n");
+        fs::write(&conf, text).unwrap();
+    }
+
+    pub(crate) fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// One of the binary's own tools, with the installation's environment and no credentials.
+    pub(crate) fn command(&self, name: &str) -> Command {
+        let mut command = self.machine.command("env");
+        command.arg(format!("EUCALYPTUS={}", self.root.display()));
+        command.arg(self.root.join("usr/sbin").join(name));
+        command
+    }
+
+    pub(crate) fn must<A: AsRef<OsStr>>(
+        &self,
+        name: &str,
+        args: impl IntoIterator<Item = A>,
+    ) -> String {
+        let mut command = self.command(name);
+        command.args(args);
+        must(command)
+    }
+
+    /// `eucalyptus start`; prints the logs when it fails.
+    pub(crate) fn start(&self) {
+        let output = self.command("eucalyptus").arg("start").output().unwrap();
+        if !output.status.success() {
+            self.show_logs();
+            panic!("eucalyptus start: {}", String::from_utf8_lossy(&output.stdout));
+        }
+    }
+
+    pub(crate) fn stop(&self) {
+        self.must("eucalyptus", ["stop"]);
+    }
+
+    /// Starts one component that is to abort at a named point.
+    pub(crate) fn start_to_crash_at(&self, component: &str, point: &str) {
+        let mut command = self.machine.command("env");
+        command.arg(format!("EUCALYPTUS_CRASH_AT={point}"));
+        command.arg(format!("EUCALYPTUS={}", self.root.display()));
+        command.arg(self.root.join("usr/sbin/eucalyptus")).args([component, "--detached"]);
+        command.spawn().unwrap();
+    }
+
+    /// The process id of a component, as the machine numbers it.
+    pub(crate) fn pid(&self, component: &str) -> Option<u32> {
+        let file = self.root.join(format!("var/run/eucalyptus/{component}.pid"));
+        fs::read_to_string(file).ok()?.lines().next()?.parse().ok()
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&self, component: &str) {
+        let pid = self.pid(component).unwrap().to_string();
+        self.machine.must("kill", ["-9", &pid]);
+    }
+
+    /// Gets and unpacks a user's credentials.
+    pub(crate) fn credentials(&self, user: &str) -> PathBuf {
+        let dir = self.root.join("credentials").join(user);
+        fs::create_dir_all(&dir).unwrap();
+        let zip = dir.join("credentials.zip");
+        self.must("euca_conf", ["--get-credentials", zip.to_str().unwrap(), "--user", user]);
+        let (zip, to) = (zip.to_str().unwrap(), dir.to_str().unwrap());
+        self.machine.must("unzip", ["-q", "-o", zip, "-d", to]);
+        dir
+    }
+
+    /// A command run as a user of the cloud: with that user's `eucarc` sourced.
+    pub(crate) fn as_user(&self, user: &str, program: &str) -> Command {
+        let eucarc = self.root.join("credentials").join(user).join("eucarc");
+        let mut command = self.machine.command("env");
+        command.arg(format!("EUCALYPTUS={}", self.root.display()));
+        let path = std::env::var("PATH").unwrap();
+        command.arg(format!("PATH={}/usr/sbin:{path}", self.root.display()));
+        command.args(["bash", "-c", ". \"$0\"; exec \"$@\""]).arg(eucarc).arg(program);
+        command
+    }
+
+    /// A tool run as a user of the cloud; it must succeed.
+    pub(crate) fn tool<A: AsRef<OsStr>>(
+        &self,
+        user: &str,
+        name: &str,
+        args: impl IntoIterator<Item = A>,
+    ) -> String {
+        let mut command = self.as_user(user, name);
+        command.args(args);
+        must(command)
+    }
+
+    /// Bundles, uploads and registers the test images as `admin`.
+    pub(crate) fn register_images(&self) -> Images {
+        let from = test_image();
+        let eki = self.register("admin", &from.join("kernel"), &["--kernel", "true"]);
+        let eri = self.register("admin", &from.join("ramdisk"), &["--ramdisk", "true"]);
+        let defaults = ["--kernel", &eki, "--ramdisk", &eri];
+        let emi = self.register("admin", &from.join("root.img"), &defaults);
+        Images { emi, eki, eri }
+    }
+
+    /// Bundles, uploads and registers one file; its id.
+    pub(crate) fn register(&self, user: &str, file: &Path, options: &[&str]) -> String {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let bucket = format!("{user}-{}", name.replace('.', "-"));
+        let to = self.machine.dir().join("bundles").join(&bucket);
+        fs::create_dir_all(&to).unwrap();
+        let (to_text, file_text) = (to.to_str().unwrap(), file.to_str().unwrap());
+        let bundle = ["-i", file_text, "-d", to_text, "-r", "x86_64"];
+        self.tool(user, "euca-bundle-image", bundle.iter().chain(options));
+        let manifest = to.join(format!("{name}.manifest.xml"));
+        self.tool(user, "euca-upload-bundle", ["-b", &bucket, "-m", manifest.to_str().unwrap()]);
+        let said = self.tool(user, "euca-register", [format!("{bucket}/{name}.manifest.xml")]);
+        said.trim().strip_prefix("IMAGE\t").unwrap().to_owned()
+    }
+
+    /// Creates a key pair.
+    pub(crate) fn key(&self, user: &str, name: &str) -> Key {
+        let said = self.tool(user, "euca-add-keypair", [name]);
+        let file = self.machine.dir().join(format!("{user}-{name}.pem"));
+        fs::write(&file, &said[said.find("-----BEGIN").unwrap()..]).unwrap();
+        self.machine.must("chmod", ["600", file.to_str().unwrap()]);
+        Key { name: name.to_owned(), file }
+    }
+
+    /// Launches one instance; its id.
+    pub(crate) fn run_instance(&self, user: &str, emi: &str, key: &Key) -> String {
+        let said = self.tool(user, "euca-run-instances", [emi, "-k", &key.name, "-t", "m1.small"]);
+        let line = said.lines().find(|line| line.starts_with("INSTANCE\t")).unwrap();
+        line.split('\t').nth(1).unwrap().to_owned()
+    }
+
+    /// The fields of an instance's line; none when it is not shown.
+    pub(crate) fn describe(&self, user: &str, id: &str) -> Option<Vec<String>> {
+        let said = self.tool(user, "euca-describe-instances", [] as [&str; 0]);
+        let line = said.lines().find(|line| line.split('\t').nth(1) == Some(id))?;
+        Some(line.split('\t').map(str::to_owned).collect())
+    }
+
+    /// Waits until an instance is in a state; the fields of its line.
+    pub(crate) fn wait_state(&self, user: &str, id: &str, state: &str) -> Vec<String> {
+        wait_for(&format!("{id} {state}"), BOOT, || {
+            let line = self.describe(user, id)?;
+            let now = line[5].clone();
+            let hopeless = now == "terminated" && state != "terminated";
+            assert!(!hopeless, "{id} is terminated: {}", self.reason(user, id));
+            now.starts_with(state).then_some(line)
+        })
+    }
+
+    /// Why an instance is in its state.
+    pub(crate) fn reason(&self, user: &str, id: &str) -> String {
+        let args = ["ec2", "describe-instances", "--instance-ids", id, "--query"];
+        let what = "Reservations[].Instances[].[StateTransitionReason,StateReason.Message]";
+        let mut command = self.as_user(user, &client("aws"));
+        command.args(args).args([what, "--output", "text"]);
+        must(command)
+    }
+
+    /// Runs a command in an instance.
+    pub(crate) fn ssh(&self, key: &Key, ip: &str, command: &str) -> Output {
+        self.ssh_from(self.machine.command("ssh"), key, ip, command)
+    }
+
+    /// Runs a command in an instance with an ssh of the caller's.
+    pub(crate) fn ssh_from(&self, mut ssh: Command, key: &Key, ip: &str, command: &str) -> Output {
+        ssh.args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]);
+        ssh.args(["-o", "ConnectTimeout=5", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-i"]);
+        ssh.arg(&key.file).arg(format!("root@{ip}")).arg(command);
+        ssh.output().unwrap()
+    }
+
+    /// Waits until an instance answers ssh; what the command printed.
+    pub(crate) fn wait_ssh(&self, key: &Key, ip: &str, command: &str) -> String {
+        let look = || {
+            let output = self.ssh(key, ip, command);
+            output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+        };
+        wait_for(&format!("ssh to {ip}"), BOOT, look).trim().to_owned()
+    }
+
+    /// Prints what is needed to see why a test failed.
+    pub(crate) fn show_logs(&self) {
+        let mut files = vec![self.machine.dir().join("machine.log")];
+        let logs = fs::read_dir(self.root.join("var/log/eucalyptus"));
+        files.extend(logs.into_iter().flatten().flatten().map(|entry| entry.path()));
+        let consoles = self.root.join("var/eucalyptus/instances/*/*/console.log");
+        let found = Command::new("sh").args(["-c", &format!("ls {}", consoles.display())]).output();
+        let found = found.map(|o| String::from_utf8_lossy(&o.stdout).into_owned());
+        files.extend(found.unwrap_or_default().lines().map(PathBuf::from));
+        for file in files {
+            let text = fs::read(&file).unwrap_or_default();
+            let tail = &text[text.len().saturating_sub(6000)..];
+            eprintln!("==== {}\n{}", file.display(), String::from_utf8_lossy(tail));
+        }
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.show_logs();
+        }
+    }
+}
+
+/// Where `scripts/test-image` has put the images.
+pub(crate) fn test_image() -> PathBuf {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../build/test-image");
+    assert!(
+        dir.join("root.img").exists(),
+        "no test image; run: scripts/test-image build/test-image"
+    );
+    dir.canonicalize().unwrap()
+}
+
+/// A program of the clients' Python environment, made by `scripts/test-clients`.
+pub(crate) fn client(program: &str) -> String {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../build/clients/bin");
+    assert!(dir.join(program).exists(), "no {program}; run: scripts/test-clients build/clients");
+    dir.canonicalize().unwrap().join(program).to_str().unwrap().to_owned()
+}
