@@ -20,7 +20,7 @@ mod sweep;
 pub(crate) use blob::{Blobs, PendingBlob};
 pub(crate) use change::{Change, NewObject, Precondition, Refusal};
 pub(crate) use listing::{Entry, ListQuery, Listing};
-pub(crate) use read::{Found, Source};
+pub(crate) use read::Source;
 pub(crate) use record::Acl;
 pub(crate) use record::{Bucket, Content, Id, Ids, Object};
 

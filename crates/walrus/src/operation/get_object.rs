@@ -6,7 +6,7 @@ use crate::fault::{
     Fault, INVALID_RANGE, INVALID_REQUEST, NO_SUCH_KEY, NOT_MODIFIED, PRECONDITION_FAILED,
 };
 use crate::request::Request;
-use crate::store::{Found, Object, Source};
+use crate::store::{Object, Source};
 use crate::walrus::Walrus;
 use http::header::{
     ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED,
@@ -27,28 +27,23 @@ const OVERRIDES: [(&str, &str); 6] = [
 
 pub(super) async fn run(walrus: &Walrus, request: &Request, name: String, key: String) -> Answer {
     let missing = no_such_bucket(&name);
-    let wanted = key.clone();
-    let head_only = request.method == Method::HEAD;
-    let found = walrus
-        .store
-        .read(move |store| {
-            if !head_only {
-                return store.open(&name, &wanted);
-            }
+    let (wanted, head_only) = (key.clone(), request.method == Method::HEAD);
+    let read = walrus.store.read(move |store| {
+        if head_only {
             let found = store.find(&name, &wanted)?;
-            let with_source = |object| (object, Source::Bytes(bytes::Bytes::new()));
-            Ok(found
-                .map(|Found { bucket, object }| Found { bucket, object: object.map(with_source) }))
-        })
-        .await?
-        .ok_or(missing)?;
+            return Ok(found.map(|found| found.map(|object| (object, None))));
+        }
+        let found = store.open(&name, &wanted)?;
+        Ok(found.map(|found| found.map(|(object, source)| (object, Some(source)))))
+    });
+    let found = read.await?.ok_or(missing)?;
     request.must_own(&found.bucket)?;
     let (object, source) = found.object.ok_or_else(|| Fault::from(NO_SUCH_KEY).with("Key", key))?;
     check_conditions(request, &object)?;
     let range = range(request, &object)?;
     let mut response = empty();
     describe(&mut response, request, &object, range.as_ref())?;
-    if !head_only {
+    if let Some(source) = source {
         *response.body_mut() = part(source, range.unwrap_or(0..object.size));
     }
     Ok(response)

@@ -15,6 +15,13 @@ pub(crate) struct Found<T> {
     pub(crate) object: Option<T>,
 }
 
+impl<T> Found<T> {
+    /// The same with something else in the object's place.
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Found<U> {
+        Found { bucket: self.bucket, object: self.object.map(change) }
+    }
+}
+
 /// The bytes of an object, safe from deletes and overwrites that come later.
 #[derive(Debug)]
 pub(crate) enum Source {

@@ -6,6 +6,7 @@
 use super::record::{BLOBS, GARBAGE, Id};
 use super::{Error, Shared};
 use redb::{ReadableDatabase, ReadableTable};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 
@@ -14,6 +15,8 @@ use std::thread::{self, JoinHandle};
 pub(super) struct Sweeper {
     freed: Option<mpsc::Sender<Vec<Id>>>,
     thread: Option<JoinHandle<()>>,
+    /// Ends the search for orphans early.
+    stopping: Arc<AtomicBool>,
     /// Unlinked, and not yet taken out of the garbage table.
     unlinked: Arc<Mutex<Vec<Id>>>,
 }
@@ -23,15 +26,17 @@ impl Sweeper {
         let (freed, blobs) = mpsc::channel();
         let unlinked = Arc::new(Mutex::new(Vec::new()));
         let done = Arc::clone(&unlinked);
+        let stopping = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&stopping);
         let thread = thread::Builder::new().name("walrus-sweep".to_owned()).spawn(move || {
-            if let Err(error) = sweep(&shared, start, &done) {
+            if let Err(error) = sweep(&shared, start, &done, &stop) {
                 tracing::warn!(%error, "blobs that a crash left were not all unlinked");
             }
             for ids in blobs {
                 unlink(&shared, ids, &done);
             }
         })?;
-        Ok(Self { freed: Some(freed), thread: Some(thread), unlinked })
+        Ok(Self { freed: Some(freed), thread: Some(thread), stopping, unlinked })
     }
 
     /// Has these blobs unlinked in the background.
@@ -51,6 +56,7 @@ impl Sweeper {
 impl Drop for Sweeper {
     fn drop(&mut self) {
         self.freed = None;
+        self.stopping.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             // a panic of the thread has been reported already
             let _ = thread.join();
@@ -69,7 +75,12 @@ fn unlink(shared: &Shared, ids: Vec<Id>, done: &Mutex<Vec<Id>>) {
 
 /// Unlinks what the garbage table names and every blob file from before the start that no
 /// object refers to.
-fn sweep(shared: &Shared, start: Id, done: &Mutex<Vec<Id>>) -> Result<(), Error> {
+fn sweep(
+    shared: &Shared,
+    start: Id,
+    done: &Mutex<Vec<Id>>,
+    stop: &AtomicBool,
+) -> Result<(), Error> {
     let txn = shared.db.begin_read()?;
     let mut garbage = Vec::new();
     for entry in txn.open_table(GARBAGE)?.iter()? {
@@ -78,6 +89,9 @@ fn sweep(shared: &Shared, start: Id, done: &Mutex<Vec<Id>>) -> Result<(), Error>
     unlink(shared, garbage, done);
     let live = txn.open_table(BLOBS)?;
     for part in 0..=255 {
+        if stop.load(Ordering::Acquire) {
+            break;
+        }
         for id in shared.blobs.list(part)? {
             if id < start && live.get(id.0)?.is_none() {
                 tracing::info!(%id, "unlinking a blob that no object refers to");
