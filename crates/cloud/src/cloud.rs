@@ -58,6 +58,7 @@ impl Cloud {
         let state = State::open(&settings.database_url).await?;
         state.seed_vm_types().await?;
         state.configure_cluster(settings.cluster.clone()).await?;
+        state.retire_other_clusters(clusters.keys().cloned().collect()).await?;
         let keys = ImageKeys::prepare(settings.layout.keys(), clock.now()).await?;
         let files = ImageFiles::open(settings.layout.images()).await?;
         let walrus = open_walrus(settings.layout.bukkits(), Arc::clone(&clock)).await?;

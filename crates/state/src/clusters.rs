@@ -60,6 +60,15 @@ impl State {
         self.write(move |db| Box::pin(configure(db, config))).await
     }
 
+    /// Takes no launches any more in clusters other than these: their nodes are forgotten, and
+    /// they too where they never had an instance. Instances that they have are flagged impaired.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn retire_other_clusters(&self, keep: Vec<ClusterName>) -> Result<()> {
+        self.write(move |db| Box::pin(retire_others(db, keep))).await
+    }
+
     /// All clusters by name, with their nodes.
     ///
     /// # Errors
@@ -180,6 +189,26 @@ async fn configure(db: &mut Connection, config: ClusterConfig) -> Result<()> {
     .bind(policy_word(config.policy))
     .execute(db)
     .await?;
+    Ok(())
+}
+
+async fn retire_others(db: &mut Connection, keep: Vec<ClusterName>) -> Result<()> {
+    const STATEMENTS: [&str; 4] = [
+        "DELETE FROM nodes WHERE cluster = $1",
+        "UPDATE clusters SET reachable = 0,
+             problems = '[\"it is not in the configuration any more\"]' WHERE name = $1",
+        "UPDATE instances SET impaired = 1 WHERE cluster = $1 AND state <> 'terminated'",
+        "DELETE FROM clusters WHERE name = $1
+             AND NOT EXISTS (SELECT 1 FROM reservations WHERE cluster = $1)",
+    ];
+    for Cluster { config, .. } in all(db).await? {
+        if keep.contains(&config.name) {
+            continue;
+        }
+        for statement in STATEMENTS {
+            sqlx::query(statement).bind(config.name.as_str()).execute(&mut *db).await?;
+        }
+    }
     Ok(())
 }
 

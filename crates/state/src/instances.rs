@@ -5,7 +5,7 @@ use crate::database::{Connection, Row, Snapshot, State};
 use crate::error::{Error, Result};
 use crate::fields::{Fields, corrupt};
 use protocol::Goal;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
 use types::{
     AccountId, ClusterName, Figures, GroupId, GroupName, ImageId, InstanceId, InstanceState,
@@ -135,9 +135,7 @@ impl State {
                 add(&mut found, instance, row)?;
             }
         }
-        for reservation in found.values_mut() {
-            reservation.groups = groups(&mut snapshot, reservation.id).await?;
-        }
+        add_groups(&mut snapshot, &mut found, filter).await?;
         Ok(found.into_values().collect())
     }
 
@@ -262,6 +260,39 @@ fn add(found: &mut ByLaunch, instance: Instance, row: &Row) -> Result<()> {
     Ok(())
 }
 
+/// Adds their groups to reservations: one query each where ids were asked for, one for all
+/// otherwise.
+async fn add_groups(
+    db: &mut Connection,
+    found: &mut ByLaunch,
+    filter: &InstanceFilter,
+) -> Result<()> {
+    if !filter.ids.is_empty() {
+        for reservation in found.values_mut() {
+            reservation.groups = groups(db, reservation.id).await?;
+        }
+        return Ok(());
+    }
+    let rows = sqlx::query(
+        "SELECT reservation_groups.reservation, group_id, group_name FROM reservation_groups
+         JOIN reservations ON reservations.id = reservation_groups.reservation
+         WHERE reservations.account = $1 OR $1 IS NULL
+         ORDER BY reservation_groups.reservation, position",
+    )
+    .bind(filter.account.map(|account| account.to_string()))
+    .fetch_all(db)
+    .await?;
+    let mut groups: HashMap<ReservationId, Vec<_>> = HashMap::new();
+    for row in &rows {
+        let group = (row.parsed("group_id")?, row.parsed("group_name")?);
+        groups.entry(row.parsed("reservation")?).or_default().push(group);
+    }
+    for reservation in found.values_mut() {
+        reservation.groups = groups.remove(&reservation.id).unwrap_or_default();
+    }
+    Ok(())
+}
+
 async fn groups(
     db: &mut Connection,
     reservation: ReservationId,
@@ -354,9 +385,8 @@ async fn terminate(
     let mut changes = Vec::new();
     for id in ids {
         let (cluster, previous) = visible(db, account, id, now).await?;
-        if previous.is_live() {
+        if previous.is_live() && set_terminating(db, id, now).await? {
             bump(db, &cluster).await?;
-            set_terminating(db, id, now).await?;
         }
         let current = previous.max(InstanceState::ShuttingDown);
         changes.push(StateChange { id, previous, current });
@@ -364,9 +394,10 @@ async fn terminate(
     Ok(changes)
 }
 
-/// Sets the goal, once: the time in the reason is that of the first request.
-async fn set_terminating(db: &mut Connection, id: InstanceId, now: Timestamp) -> Result<()> {
-    sqlx::query(
+/// Sets the goal, once: the time in the reason is that of the first request. Answers whether this
+/// was the first.
+async fn set_terminating(db: &mut Connection, id: InstanceId, now: Timestamp) -> Result<bool> {
+    let changed = sqlx::query(
         "UPDATE instances SET goal = 'terminate', state = 'shutting-down', reason = $1
          WHERE id = $2 AND goal = 'run'",
     )
@@ -374,7 +405,7 @@ async fn set_terminating(db: &mut Connection, id: InstanceId, now: Timestamp) ->
     .bind(id.to_string())
     .execute(db)
     .await?;
-    Ok(())
+    Ok(changed.rows_affected() == 1)
 }
 
 async fn reboot(

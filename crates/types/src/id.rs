@@ -1,6 +1,7 @@
 //! Ids of EC2 resources: a prefix and eight hex digits in upper case (`i-4EA305C1`).
 
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
 
@@ -24,8 +25,24 @@ fn parse_hex(text: &str, prefix: &str, form: &'static str) -> Result<u32, Malfor
     u32::from_str_radix(digits, 16).map_err(|_| malformed())
 }
 
+thread_local! {
+    /// The state of the simulated generator, where this thread has one.
+    static SIMULATED: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// From now on the ids that this thread makes follow from `seed`; with none they are random again.
+/// Only the simulated world calls it, so that what it did can be repeated.
+pub fn simulate_ids(seed: Option<u64>) {
+    SIMULATED.set(seed);
+}
+
 fn random_u32() -> Result<u32, getrandom::Error> {
-    getrandom::u32()
+    let Some(state) = SIMULATED.get() else { return getrandom::u32() };
+    // A step of a linear congruential generator (Knuth's MMIX); its upper half is used.
+    let next =
+        state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    SIMULATED.set(Some(next));
+    Ok((next >> 32) as u32)
 }
 
 macro_rules! id {

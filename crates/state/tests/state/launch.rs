@@ -238,3 +238,33 @@ async fn a_new_vnet_subnet_leaves_active_networks_alone() {
     let instance = world.launch_as(&alice, 1).await.remove(0);
     assert_eq!(instance.ip.to_string(), "172.19.2.74", "not in the subnet that is in use");
 }
+
+#[tokio::test]
+async fn a_cluster_that_left_the_configuration_takes_no_launches() {
+    let world = World::with_cores(4).await;
+    world.state.configure_cluster(cluster("zone2", "172.20.0.0/16", 64)).await.unwrap();
+    world.state.configure_cluster(cluster("zone3", "172.21.0.0/16", 64)).await.unwrap();
+    let instance = world.launch(1).await.remove(0);
+    world.state.retire_other_clusters(vec!["zone2".parse().unwrap()]).await.unwrap();
+    let clusters = world.state.clusters().await.unwrap();
+    let names: Vec<_> = clusters.iter().map(|cluster| cluster.config.name.as_str()).collect();
+    assert_eq!(names, ["zone1", "zone2"], "zone1 has an instance, zone3 never had one");
+    assert!(!clusters[0].reachable);
+    let refused = world.state.run_instances(world.request(&world.admin), NOW).await;
+    assert!(matches!(refused, Err(Error::NoCapacity { available: 0, .. })));
+    let seen = world.see(instance.id, NOW).await.unwrap();
+    assert_eq!((seen.state, seen.impaired), (InstanceState::Pending, true));
+}
+
+#[tokio::test]
+async fn five_hundred_instances_are_launched_by_one_call_and_described_with_their_groups() {
+    let world = World::with(1000, cluster("zone1", "10.0.0.0/8", 1024)).await;
+    assert_eq!(world.launch(500).await.len(), 500);
+    for _ in 0..500 {
+        world.launch(1).await;
+    }
+    let all = world.state.describe_instances(&Default::default(), NOW).await.unwrap();
+    assert_eq!(all.iter().map(|reservation| reservation.instances.len()).sum::<usize>(), 1000);
+    assert_eq!(all.len(), 501);
+    assert!(all.iter().all(|reservation| reservation.groups[0].1.as_str() == "default"));
+}

@@ -20,6 +20,7 @@ async fn terminating_takes_effect_at_once_and_ends_when_the_node_says_so() {
     assert_eq!(world.desired().await.instances[0].goal, Goal::Terminate);
     let again = world.state.terminate_instances(None, vec![instance.id], NOW).await.unwrap()[0];
     assert_eq!(again.previous, InstanceState::ShuttingDown, "repeating it is harmless");
+    assert_eq!(world.generation().await, generation + 1, "repeating it changes nothing");
 
     world.observe(vec![report(instance.id, InstancePhase::Terminated)]).await;
     let seen = world.see(instance.id, NOW).await.unwrap();

@@ -1,0 +1,117 @@
+//! Taking a step.
+
+use super::Driver;
+use super::step::Step;
+use super::user::Patience;
+use crate::check::Rule;
+use crate::wire::{Desired, Order};
+use disks::DiskError;
+use hostnet::HostNetError;
+use protocol::{CallError, ClusterApi, NodeApi};
+use types::InstanceId;
+
+impl Driver {
+    /// Takes a step; says what came of it.
+    pub(super) async fn take(&mut self, step: Step) -> String {
+        match step {
+            Step::Launch { user, count, vm_type, token, patience } => {
+                return self.launch(user, count, &vm_type, token, patience).await;
+            }
+            Step::Repeat(at) => return self.ask_to_launch(at, Patience::Waits).await,
+            Step::Terminate { user, ids, patience } => {
+                return self.terminate(user, &ids, patience).await;
+            }
+            Step::Reboot { user, ids, patience } => return self.reboot(user, &ids, patience).await,
+            Step::Trespass { user, id } => return self.trespass(user, id).await,
+            Step::LateToNode(at) => return self.late_to_node(at).await,
+            Step::LateToCluster => return self.late_to_cluster().await,
+            Step::Pass(part) => self.world.pass(part).await,
+            Step::Round => self.pass_all().await,
+            Step::Kill(part) => self.world.kill(part).await,
+            Step::Doom(part, calls, at) => self.world.doom(part, calls, at),
+            Step::Open(part) => self.world.open(part).await,
+            Step::PowerCut(at) => self.world.power_cut(at).await,
+            Step::Wait(millis) => self.world.clock.advance(millis),
+            Step::Weather(bad_percent) => self.world.set_weather(bad_percent),
+            fault => self.disturb(fault),
+        }
+        String::new()
+    }
+
+    /// Disturbs a machine or a guest.
+    fn disturb(&mut self, step: Step) {
+        let machines = &mut self.world.machines;
+        match step {
+            Step::FailStart(at) => machines[at].hypervisor.fail_next_start("simulated: no memory"),
+            Step::LoseStart(at) => machines[at].hypervisor.lose_next_start_answer(),
+            Step::Hypervisor(at, reachable) => machines[at].set_reachable(reachable),
+            Step::FailDisk(at) => {
+                let error = DiskError::Failed("simulated: the disk is broken".to_owned());
+                machines[at].shelf.disks.fail_next_prepare(error);
+            }
+            Step::Disks(at, quick) => machines[at].shelf.set_quick(quick),
+            Step::Net(at, works) => {
+                let error = HostNetError::Rules("simulated: no rules".to_owned());
+                machines[at].net.fail_with((!works).then_some(error));
+            }
+            Step::Foreign(at, name) => machines[at].add_foreign(&name),
+            Step::PowerOff(id) => self.end_guest(id, true),
+            Step::Halt(id) => self.end_guest(id, false),
+            other => unreachable!("{other:?} is no fault of a machine"),
+        }
+    }
+
+    fn end_guest(&mut self, id: InstanceId, vanishes: bool) {
+        let name = id.to_string();
+        for machine in &self.world.machines {
+            if machine.domains().iter().any(|domain| domain.name == name) {
+                self.ledger.powered_off.insert(id);
+                if vanishes {
+                    machine.hypervisor.power_off(id)
+                } else {
+                    machine.hypervisor.stop(id)
+                }
+            }
+        }
+    }
+
+    async fn pass_all(&mut self) {
+        for part in self.world.parts() {
+            self.world.pass(part).await;
+        }
+    }
+
+    async fn late_to_node(&mut self, at: usize) -> String {
+        let wire = &self.world.machines[at].wire;
+        let (Some(message), Some(nc)) = (wire.old_message(&mut self.rng), wire.target()) else {
+            return String::new();
+        };
+        let (order, newest) = (message.order(), wire.newest());
+        let answer = nc.sync(message).await;
+        self.judge_late(order, newest, answer)
+    }
+
+    async fn late_to_cluster(&mut self) -> String {
+        let wire = &self.world.cc_wire;
+        let (Some(message), Some(cc)) = (wire.old_message(&mut self.rng), wire.target()) else {
+            return String::new();
+        };
+        let (order, newest) = (message.order(), wire.newest());
+        let answer = cc.sync(message).await;
+        self.judge_late(order, newest, answer)
+    }
+
+    fn judge_late(
+        &mut self,
+        order: Order,
+        newest: Option<Order>,
+        answer: Result<(), CallError>,
+    ) -> String {
+        let told = format!("{order:?} after {newest:?}: {answer:?}");
+        let refused = matches!(answer, Err(CallError::Stale { .. }));
+        if Some(order) < newest && !refused {
+            self.break_rule(Rule::OlderRefused, told.clone());
+        }
+        told
+    }
+}

@@ -1,0 +1,219 @@
+//! The steps of a run, and how likely each is.
+
+use super::Driver;
+use super::user::Patience;
+use crate::fuse::At;
+use crate::rng::Rng;
+use crate::world::Part;
+use types::{InstanceId, VmType};
+
+/// The most instances of one launch.
+const MOST_AT_ONCE: usize = 4;
+/// No more instances are launched in one run.
+const MOST_ALTOGETHER: usize = 60;
+
+/// One thing that happens.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// A user launches instances.
+    Launch {
+        user: usize,
+        count: (usize, usize),
+        vm_type: String,
+        token: bool,
+        patience: Patience,
+    },
+    /// A launch with a token is asked for again; its place in the list of launches.
+    Repeat(usize),
+    Terminate {
+        user: usize,
+        ids: Vec<InstanceId>,
+        patience: Patience,
+    },
+    Reboot {
+        user: usize,
+        ids: Vec<InstanceId>,
+        patience: Patience,
+    },
+    /// A user touches what belongs to another one.
+    Trespass {
+        user: usize,
+        id: InstanceId,
+    },
+    Pass(Part),
+    /// Everybody who lives passes once.
+    Round,
+    Kill(Part),
+    /// It dies after so many more calls.
+    Doom(Part, usize, At),
+    Open(Part),
+    /// The next start of a domain fails.
+    FailStart(usize),
+    /// The next start of a domain happens, but its answer is lost.
+    LoseStart(usize),
+    Hypervisor(usize, Reachable),
+    /// The next disk cannot be made.
+    FailDisk(usize),
+    Disks(usize, Quick),
+    /// Networks of this machine can be changed, or not.
+    Net(usize, Works),
+    PowerOff(InstanceId),
+    /// The guest's domain is still known, but does not run.
+    Halt(InstanceId),
+    PowerCut(usize),
+    /// Somebody else starts a domain of this name.
+    Foreign(usize, String),
+    /// Time passes.
+    Wait(u32),
+    /// So many of a hundred messages get lost or repeated.
+    Weather(usize),
+    /// An old message to a node arrives again.
+    LateToNode(usize),
+    /// An old message to the cluster controller arrives again.
+    LateToCluster,
+}
+
+/// Whether a hypervisor can be reached.
+pub(super) type Reachable = bool;
+/// Whether disks are made at once.
+pub(super) type Quick = bool;
+/// Whether something works.
+pub(super) type Works = bool;
+
+impl Step {
+    pub(super) fn draw(driver: &mut Driver) -> Self {
+        match driver.rng.below(100) {
+            0..=11 => Self::launch(driver),
+            12..=14 => Self::repeat(driver),
+            15..=18 => Self::terminate(driver),
+            19..=22 => Self::reboot(driver),
+            23 => Self::trespass(driver),
+            24..=58 => Self::Pass(part(driver)),
+            59..=66 => Self::Round,
+            67..=72 => Self::death(driver),
+            73..=76 => Self::Open(part(driver)),
+            77..=86 => Self::machine_fault(driver),
+            87..=89 => Self::guest_fault(driver),
+            90..=93 => {
+                Self::Wait(*driver.rng.pick(&[500, 2_000, 10_000, 40_000, 600_000, 4_000_000]))
+            }
+            94..=95 => Self::Weather(*driver.rng.pick(&[0, 0, 10, 30, 60])),
+            96..=98 => Self::LateToNode(machine(driver)),
+            _ => Self::LateToCluster,
+        }
+    }
+
+    fn launch(driver: &mut Driver) -> Self {
+        if driver.ledger.instances.len() >= MOST_ALTOGETHER {
+            return Self::Round;
+        }
+        let rng = &mut driver.rng;
+        let min = rng.between(1, MOST_AT_ONCE);
+        let names: Vec<_> = VmType::of_1_4().into_iter().map(|vm_type| vm_type.name).collect();
+        Self::Launch {
+            user: rng.below(driver.world.users.len()),
+            count: (min, min + rng.below(2)),
+            vm_type: if rng.chance(60) { names[0].clone() } else { rng.pick(&names).clone() },
+            token: rng.chance(60),
+            patience: Patience::draw(rng),
+        }
+    }
+
+    fn repeat(driver: &mut Driver) -> Self {
+        let with_token = driver.launches.iter().enumerate().filter(|(_, launch)| launch.token);
+        let places: Vec<usize> = with_token.map(|(at, _)| at).collect();
+        if places.is_empty() { Self::Round } else { Self::Repeat(*driver.rng.pick(&places)) }
+    }
+
+    fn terminate(driver: &mut Driver) -> Self {
+        let user = driver.rng.below(driver.world.users.len());
+        match some_of(driver, user) {
+            ids if ids.is_empty() => Self::Round,
+            ids => Self::Terminate { user, ids, patience: Patience::draw(&mut driver.rng) },
+        }
+    }
+
+    fn reboot(driver: &mut Driver) -> Self {
+        let user = driver.rng.below(driver.world.users.len());
+        match some_of(driver, user) {
+            ids if ids.is_empty() => Self::Round,
+            ids => Self::Reboot { user, ids, patience: Patience::draw(&mut driver.rng) },
+        }
+    }
+
+    fn trespass(driver: &mut Driver) -> Self {
+        let user = driver.rng.below(driver.world.users.len());
+        let owner = (user + 1) % driver.world.users.len();
+        match driver.ledger.of(owner).as_slice() {
+            [] => Self::Round,
+            ids => Self::Trespass { user, id: *driver.rng.pick(ids) },
+        }
+    }
+
+    fn death(driver: &mut Driver) -> Self {
+        let part = part(driver);
+        let rng = &mut driver.rng;
+        if rng.chance(30) {
+            return Self::Kill(part);
+        }
+        Self::Doom(part, rng.below(7), *rng.pick(&[At::Begin, At::End]))
+    }
+
+    fn machine_fault(driver: &mut Driver) -> Self {
+        let at = machine(driver);
+        let rng = &mut driver.rng;
+        match rng.below(20) {
+            0..=2 => Self::FailStart(at),
+            3..=5 => Self::LoseStart(at),
+            6..=7 => Self::Hypervisor(at, false),
+            8..=9 => Self::Hypervisor(at, true),
+            10 => Self::FailDisk(at),
+            11..=12 => Self::Disks(at, false),
+            13..=14 => Self::Disks(at, true),
+            15 => Self::Net(at, false),
+            16..=17 => Self::Net(at, true),
+            18 => Self::PowerCut(at),
+            _ => Self::Foreign(at, foreign_name(rng)),
+        }
+    }
+
+    fn guest_fault(driver: &mut Driver) -> Self {
+        let Driver { ledger, rng, .. } = driver;
+        match ledger.instances.as_slice() {
+            [] => Self::Round,
+            ids if rng.chance(70) => Self::PowerOff(*rng.pick(ids)),
+            ids => Self::Halt(*rng.pick(ids)),
+        }
+    }
+}
+
+fn part(driver: &mut Driver) -> Part {
+    *driver.rng.pick(&driver.world.parts())
+}
+
+fn machine(driver: &mut Driver) -> usize {
+    driver.rng.below(driver.world.machines.len())
+}
+
+/// One to three of a user's instances, the newest most likely.
+fn some_of(driver: &mut Driver, user: usize) -> Vec<InstanceId> {
+    let mut theirs = driver.ledger.of(user);
+    let keep = driver.rng.between(1, 12);
+    theirs.drain(..theirs.len().saturating_sub(keep));
+    let mut some = Vec::new();
+    for _ in 0..driver.rng.between(1, 3) {
+        if !theirs.is_empty() {
+            some.push(theirs.remove(driver.rng.below(theirs.len())));
+        }
+    }
+    some
+}
+
+/// A name that is no instance's, or looks like one's.
+fn foreign_name(rng: &mut Rng) -> String {
+    if rng.chance(50) {
+        "mail-server".to_owned()
+    } else {
+        format!("i-FFFF{:04X}", rng.below(65536))
+    }
+}

@@ -1,0 +1,253 @@
+//! What users do.
+
+use super::Driver;
+use crate::check::Rule;
+use crate::ledger::Asked;
+use crate::public::Answer;
+use crate::rng::Rng;
+use std::pin::pin;
+use std::task::Poll;
+use types::{InstanceId, InstanceState};
+
+/// How long a user waits for an answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Patience {
+    /// Until it comes.
+    Waits,
+    /// The connection breaks when the cloud has worked on it so many times.
+    HangsUp(usize),
+}
+
+impl Patience {
+    pub(super) fn draw(rng: &mut Rng) -> Self {
+        if rng.chance(85) { Self::Waits } else { Self::HangsUp(rng.between(1, 10)) }
+    }
+}
+
+/// A launch that was asked for.
+pub(super) struct Launch {
+    user: usize,
+    pub(super) token: bool,
+    count: (usize, usize),
+    parameters: Vec<(String, String)>,
+    /// The instances that the cloud answered with.
+    made: Option<Vec<InstanceId>>,
+}
+
+/// What came of a call.
+enum Outcome {
+    /// There is no cloud.
+    Nobody,
+    /// Nobody knows whether the cloud did it.
+    HungUp,
+    Answered(Answer),
+}
+
+impl Driver {
+    pub(super) async fn launch(
+        &mut self,
+        user: usize,
+        count: (usize, usize),
+        vm_type: &str,
+        token: bool,
+        patience: Patience,
+    ) -> String {
+        let mut parameters = vec![
+            ("ImageId".to_owned(), self.world.image()),
+            ("MinCount".to_owned(), count.0.to_string()),
+            ("MaxCount".to_owned(), count.1.to_string()),
+            ("InstanceType".to_owned(), vm_type.to_owned()),
+        ];
+        if token {
+            parameters.push(("ClientToken".to_owned(), format!("token-{}", self.launches.len())));
+        }
+        self.launches.push(Launch { user, token, count, parameters, made: None });
+        self.ask_to_launch(self.launches.len() - 1, patience).await
+    }
+
+    /// Asks for a launch, for the first time or again.
+    pub(super) async fn ask_to_launch(&mut self, at: usize, patience: Patience) -> String {
+        let Launch { user, count, parameters, made, .. } = &self.launches[at];
+        let (user, count, made) = (*user, *count, made.clone());
+        let answer = match self.call(user, "RunInstances", parameters, patience).await {
+            Outcome::Answered(answer) => answer,
+            other => return other.told(),
+        };
+        if let Some(code) = answer.refusal() {
+            const EXPECTED: [&str; 2] =
+                ["InsufficientInstanceCapacity", "InsufficientFreeAddressesInSubnet"];
+            if made.is_some() || !EXPECTED.contains(&code) {
+                self.break_rule(Rule::AnsweredAsAsked, format!("RunInstances: {}", answer.body));
+            }
+            return code.to_owned();
+        }
+        let ids = answer.instances();
+        match made {
+            Some(made) if made != ids => {
+                self.break_rule(Rule::TokenKept, format!("first {made:?}, then {ids:?}"));
+            }
+            Some(_) => {}
+            None if (count.0..=count.1).contains(&ids.len()) => {
+                self.ledger.launched(user, &ids);
+                self.launches[at].made = Some(ids.clone());
+            }
+            None => self.break_rule(Rule::AnsweredAsAsked, format!("{count:?} made {ids:?}")),
+        }
+        format!("{ids:?}")
+    }
+
+    pub(super) async fn terminate(
+        &mut self,
+        user: usize,
+        ids: &[InstanceId],
+        patience: Patience,
+    ) -> String {
+        match self.call(user, "TerminateInstances", &numbered(ids), patience).await {
+            Outcome::Answered(answer) if answer.refusal().is_none() => {
+                self.of_each(user, ids, |asked| asked.terminate = true);
+                "done".to_owned()
+            }
+            Outcome::Answered(answer) => self.refused(ids, &answer).await,
+            hung_up => {
+                self.of_each(user, ids, |asked| asked.perhaps_terminate = true);
+                hung_up.told()
+            }
+        }
+    }
+
+    pub(super) async fn reboot(
+        &mut self,
+        user: usize,
+        ids: &[InstanceId],
+        patience: Patience,
+    ) -> String {
+        match self.call(user, "RebootInstances", &numbered(ids), patience).await {
+            Outcome::Answered(answer) if answer.refusal().is_none() => {
+                self.of_each(user, ids, |asked| asked.reboots += 1);
+                self.remember_what_is_rebooted(ids).await;
+                "done".to_owned()
+            }
+            Outcome::Answered(answer) => self.refused(ids, &answer).await,
+            Outcome::HungUp => {
+                self.of_each(user, ids, |asked| asked.perhaps_reboots += 1);
+                Outcome::HungUp.told()
+            }
+            nobody => nobody.told(),
+        }
+    }
+
+    async fn remember_what_is_rebooted(&mut self, ids: &[InstanceId]) {
+        let scene = self.world.look().await;
+        for (id, domain) in scene.hosts.iter().flat_map(crate::scene::Host::ours) {
+            let running = scene.instance(id).is_some_and(|it| it.state == InstanceState::Running);
+            if running && ids.contains(&id) {
+                self.ledger.before_reboot.insert(id, domain.starts_and_resets);
+            }
+        }
+    }
+
+    /// A refusal of something that can be refused because of the state that an instance is in.
+    async fn refused(&mut self, ids: &[InstanceId], answer: &Answer) -> String {
+        let records = self.world.records().await;
+        let is_any = |state: InstanceState| {
+            records.iter().any(|(it, _)| ids.contains(&it.id) && it.state >= state)
+        };
+        let code = answer.refusal().unwrap_or_default().to_owned();
+        let expected = match code.as_str() {
+            "InvalidInstanceID.NotFound" => is_any(InstanceState::Terminated),
+            "IncorrectInstanceState" => is_any(InstanceState::ShuttingDown),
+            _ => false,
+        };
+        if !expected {
+            self.break_rule(Rule::AnsweredAsAsked, answer.body.clone());
+        }
+        code
+    }
+
+    pub(super) async fn trespass(&mut self, user: usize, id: InstanceId) -> String {
+        for action in ["TerminateInstances", "RebootInstances", "DescribeInstances"] {
+            match self.call(user, action, &numbered(&[id]), Patience::Waits).await {
+                Outcome::Answered(answer)
+                    if answer.refusal() == Some("InvalidInstanceID.NotFound") => {}
+                Outcome::Answered(answer) => {
+                    let detail = format!("{action} of user{user}: {}", answer.body);
+                    self.break_rule(Rule::OwnOnly, detail);
+                }
+                other => return other.told(),
+            }
+        }
+        "refused".to_owned()
+    }
+
+    /// A user terminates all that they are shown.
+    pub(super) async fn terminate_all(&mut self, user: usize) {
+        let described = self.call(user, "DescribeInstances", &[], Patience::Waits).await;
+        let Outcome::Answered(answer) = described else { return };
+        let states = answer.states().into_iter();
+        let live: Vec<_> = states.filter(|(_, state)| state.is_live()).map(|(id, _)| id).collect();
+        if !live.is_empty() {
+            let outcome = self.terminate(user, &live, Patience::Waits).await;
+            self.trace.push(format!("user{user} terminates {live:?} {outcome}"));
+        }
+    }
+
+    async fn call(
+        &self,
+        user: usize,
+        action: &str,
+        parameters: &[(String, String)],
+        patience: Patience,
+    ) -> Outcome {
+        let call = self.world.call_as(&self.world.users[user], action, parameters);
+        let answer = match patience {
+            Patience::Waits => Some(call.await),
+            Patience::HangsUp(polls) => until_hung_up(call, polls).await,
+        };
+        match answer {
+            None => {
+                // What the cloud has in hand is done before anybody looks.
+                crate::world::breathe().await;
+                Outcome::HungUp
+            }
+            Some(None) => Outcome::Nobody,
+            Some(Some(answer)) => Outcome::Answered(answer),
+        }
+    }
+
+    /// Notes what a user asked of instances; they may stem from a launch that was never answered.
+    fn of_each(&mut self, by: usize, ids: &[InstanceId], change: impl Fn(&mut Asked)) {
+        for id in ids {
+            change(self.ledger.asked.entry(*id).or_insert(Asked { by, ..Asked::default() }));
+        }
+    }
+}
+
+impl Outcome {
+    fn told(&self) -> String {
+        match self {
+            Self::Nobody => "nobody answers".to_owned(),
+            Self::HungUp => "hung up".to_owned(),
+            Self::Answered(answer) => answer.body.clone(),
+        }
+    }
+}
+
+fn numbered(ids: &[InstanceId]) -> Vec<(String, String)> {
+    let numbers = 1..;
+    numbers.zip(ids).map(|(at, id)| (format!("InstanceId.{at}"), id.to_string())).collect()
+}
+
+/// The result of a future, unless it takes more than so many polls.
+async fn until_hung_up<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
+    let mut future = pin!(future);
+    let mut left = polls;
+    std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending if left == 0 => Poll::Ready(None),
+        Poll::Pending => {
+            left -= 1;
+            Poll::Pending
+        }
+    })
+    .await
+}

@@ -1,0 +1,52 @@
+//! What users asked for and were promised.
+
+use std::collections::{BTreeMap, BTreeSet};
+use types::{InstanceId, InstanceState};
+
+/// What users asked for and were promised, and how far each instance was seen to be.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    /// The instances of every answered RunInstances, in the order of the answers.
+    pub instances: Vec<InstanceId>,
+    /// What was asked of each of them.
+    pub asked: BTreeMap<InstanceId, Asked>,
+    /// The furthest state in which an instance was seen.
+    pub furthest: BTreeMap<InstanceId, InstanceState>,
+    /// Guests that powered themselves off.
+    pub powered_off: BTreeSet<InstanceId>,
+    /// How often a running instance had been started and reset when its last reboot was promised.
+    pub before_reboot: BTreeMap<InstanceId, (u32, u32)>,
+    /// Words with one of which an instance may end that nobody asked to end.
+    pub excuses: Vec<String>,
+}
+
+/// What a user asked of an instance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The user's place in the list of users.
+    pub by: usize,
+    /// Whether the cloud promised to terminate it.
+    pub terminate: bool,
+    /// Whether it was asked to terminate it, and nobody waited for the answer.
+    pub perhaps_terminate: bool,
+    /// How many reboots the cloud promised.
+    pub reboots: u32,
+    /// How many more it was asked for while nobody waited for the answer.
+    pub perhaps_reboots: u32,
+}
+
+impl Ledger {
+    /// Notes the answer of a launch.
+    pub fn launched(&mut self, by: usize, ids: &[InstanceId]) {
+        for id in ids {
+            self.instances.push(*id);
+            self.asked.entry(*id).or_insert(Asked { by, ..Asked::default() });
+        }
+    }
+
+    /// The instances that this user launched.
+    pub fn of(&self, user: usize) -> Vec<InstanceId> {
+        let theirs = |id: &&InstanceId| self.asked.get(id).is_some_and(|asked| asked.by == user);
+        self.instances.iter().filter(theirs).copied().collect()
+    }
+}

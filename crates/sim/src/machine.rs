@@ -1,0 +1,119 @@
+//! A machine that runs instances, and the node controllers that come and go on it.
+
+use crate::adapters::{FusedDisks, FusedHypervisor, FusedNet, Shelf};
+use crate::clock::SimClock;
+use crate::fuse::Fuse;
+use crate::rng::Rng;
+use crate::wire::{Caller, Wire};
+use cloud::Cloud;
+use hostnet::SimNet;
+use hypervisor::{Domain, Hypervisor, SimHypervisor};
+use nc::metadata::Unattended;
+use nc::{Adapters, Limits, Nc, Settings};
+use protocol::NodeDesired;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use types::{Figures, NodeName};
+
+/// The port of the metadata service, which nobody serves here.
+pub(crate) const METADATA_PORT: u16 = 8776;
+
+pub(crate) struct Machine {
+    pub(crate) name: NodeName,
+    pub(crate) capacity: Figures,
+    pub(crate) hypervisor: SimHypervisor,
+    /// Whether the hypervisor can be reached.
+    reachable: bool,
+    pub(crate) shelf: Shelf,
+    pub(crate) net: Arc<SimNet>,
+    /// Domains that somebody else started.
+    pub(crate) foreign: BTreeSet<String>,
+    pub(crate) wire: Arc<Wire<Nc, NodeDesired>>,
+    pub(crate) fuse: Arc<Fuse>,
+    instance_path: PathBuf,
+    concurrent_launches: usize,
+    boots: u32,
+}
+
+impl Machine {
+    pub(crate) fn new(
+        (name, capacity): (NodeName, Figures),
+        net: Arc<SimNet>,
+        instance_path: PathBuf,
+        concurrent_launches: usize,
+        rng: Rng,
+    ) -> Self {
+        Self {
+            name,
+            capacity,
+            hypervisor: SimHypervisor::new(capacity),
+            reachable: true,
+            shelf: Shelf::new(capacity.disk_gb),
+            net,
+            foreign: BTreeSet::new(),
+            wire: Wire::new(rng),
+            fuse: Arc::default(),
+            instance_path,
+            concurrent_launches,
+            boots: 0,
+        }
+    }
+
+    /// Starts a node controller over what the last one left.
+    pub(crate) fn open(&mut self, clock: &Arc<SimClock>, images: &Arc<Wire<Cloud, ()>>) {
+        self.fuse = Arc::default();
+        let fuse = || Arc::clone(&self.fuse);
+        let settings = Settings {
+            name: self.name.clone(),
+            instance_path: self.instance_path.clone(),
+            boot_id: format!("boot-{}", self.boots),
+            limits: Limits::default(),
+            metadata_port: METADATA_PORT,
+            concurrent_launches: self.concurrent_launches,
+        };
+        let adapters = Adapters {
+            hypervisor: Arc::new(FusedHypervisor(self.hypervisor.clone(), fuse())),
+            disks: Arc::new(FusedDisks(self.shelf.clone(), fuse())),
+            net: Arc::new(FusedNet(Arc::clone(&self.net), fuse())),
+            images: Arc::new(Caller { wire: Arc::clone(images), fuse: fuse() }),
+            clock: Arc::<SimClock>::clone(clock),
+            metadata: Arc::new(Unattended),
+        };
+        self.wire.plug(Arc::new(Nc::open(settings, adapters).expect("the journal is readable")));
+    }
+
+    /// Somebody starts a domain that is none of our business.
+    pub(crate) fn add_foreign(&mut self, name: &str) {
+        self.hypervisor.add_foreign(name);
+        self.foreign.insert(name.to_owned());
+    }
+
+    /// The machine loses power and comes back; its node controller must be dead already.
+    pub(crate) fn power_cut(&mut self) {
+        self.hypervisor.power_cut();
+        self.net.reboot();
+        self.foreign.clear();
+        self.boots += 1;
+    }
+
+    pub(crate) fn set_reachable(&mut self, reachable: bool) {
+        self.reachable = reachable;
+        self.hypervisor.set_reachable(reachable);
+    }
+
+    /// The domains, whether or not the hypervisor can be reached by others.
+    pub(crate) fn domains(&self) -> Vec<Domain> {
+        self.hypervisor.set_reachable(true);
+        let domains = self.hypervisor.domains().expect("it can be reached");
+        self.hypervisor.set_reachable(self.reachable);
+        domains
+    }
+
+    /// All that is wrong with its parts is repaired.
+    pub(crate) fn repair(&mut self) {
+        self.set_reachable(true);
+        self.shelf.set_quick(true);
+        self.net.fail_with(None);
+    }
+}

@@ -1,0 +1,105 @@
+//! All that can be seen of a simulated cloud at one moment, as plain data.
+
+use hypervisor::DomainSpec;
+use netplan::{NodePlan, RouterPlan};
+use placement::Availability;
+use protocol::ClusterDesired;
+use state::Instance;
+use std::collections::{BTreeMap, BTreeSet};
+use types::{Figures, GroupId, InstanceId, InstanceState, NodeName, Timestamp, VmType};
+
+/// A simulated cloud at one moment.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// Every instance in the cloud's records, with the group whose network it is in.
+    pub instances: Vec<(Instance, GroupId)>,
+    /// The machines.
+    pub hosts: Vec<Host>,
+    /// What can be seen only when all components live and nothing is in the way.
+    pub quiet: Option<Quiet>,
+}
+
+/// A machine.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Its node's name.
+    pub name: NodeName,
+    /// What it has.
+    pub capacity: Figures,
+    /// The domains that exist.
+    pub domains: Vec<SeenDomain>,
+    /// The disks that exist, with their size in GB.
+    pub disks: BTreeMap<InstanceId, u64>,
+    /// Domains that somebody else started.
+    pub foreign: BTreeSet<String>,
+    /// The node's side of its network.
+    pub plan: NodePlan,
+}
+
+/// A domain.
+#[derive(Debug, Clone)]
+pub struct SeenDomain {
+    /// Its name.
+    pub name: String,
+    /// What it was started with; none for somebody else's.
+    pub spec: Option<DomainSpec>,
+    /// How often it was started, and reset since.
+    pub starts_and_resets: (u32, u32),
+}
+
+/// What can be seen of a cloud at rest.
+#[derive(Debug, Clone)]
+pub struct Quiet {
+    /// The time.
+    pub now: Timestamp,
+    /// The desired state in the cloud's records.
+    pub desired: ClusterDesired,
+    /// What the router holds.
+    pub router: RouterPlan,
+    /// The plan that the router should hold for the given desired state, and the node plans.
+    pub planned: Planned,
+    /// The domains that each node reports as orphans.
+    pub orphans: BTreeMap<NodeName, Vec<String>>,
+    /// The reboots that are reported as done.
+    pub reboots_done: BTreeMap<InstanceId, u32>,
+    /// The VM types and what the cloud shows as free of each.
+    pub shown: Vec<(VmType, Availability)>,
+    /// What each user, in the order of users, is shown of instances.
+    pub described: Vec<Vec<(InstanceId, InstanceState)>>,
+}
+
+/// The network plans that follow from the cloud's records.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// For the router.
+    pub router: RouterPlan,
+    /// For each node, in the order of hosts.
+    pub nodes: Vec<NodePlan>,
+}
+
+impl Scene {
+    /// The instances that are not terminated.
+    pub fn live(&self) -> impl Iterator<Item = &Instance> {
+        self.instances.iter().map(|(instance, _)| instance).filter(|it| it.state.is_live())
+    }
+
+    /// The record of an instance.
+    pub fn instance(&self, id: InstanceId) -> Option<&Instance> {
+        self.instances.iter().map(|(instance, _)| instance).find(|it| it.id == id)
+    }
+
+    /// The machines that have a domain of this instance.
+    pub fn hosts_of(&self, id: InstanceId) -> Vec<&NodeName> {
+        let name = id.to_string();
+        let has = |host: &&Host| host.domains.iter().any(|it| it.name == name);
+        self.hosts.iter().filter(has).map(|host| &host.name).collect()
+    }
+}
+
+impl Host {
+    /// The domains that the cloud started, by instance.
+    pub fn ours(&self) -> impl Iterator<Item = (InstanceId, &SeenDomain)> {
+        let ours = self.domains.iter().filter(|domain| !self.foreign.contains(&domain.name));
+        ours.filter_map(|domain| Some((domain.name.parse().ok()?, domain)))
+    }
+}

@@ -1,0 +1,75 @@
+//! A cloud that nobody disturbs any more.
+
+use super::{Part, SimCloud};
+use protocol::ClusterApi;
+use std::fmt::Write;
+use types::InstanceState;
+
+/// So many rounds are enough for everything to come to rest.
+const MOST_ROUNDS: u32 = 60;
+/// How much time passes in a round: less than an instance may wait for a node.
+const ROUND_MS: u32 = 7_000;
+/// Rest is when so many rounds in a row change nothing.
+const QUIET_ROUNDS: u32 = 2;
+
+impl SimCloud {
+    /// Ends all faults, starts what is dead, and lets everybody pass until nothing changes.
+    ///
+    /// # Errors
+    /// With what still changes after so many rounds that it will never end.
+    pub async fn come_to_rest(&mut self) -> Result<(), String> {
+        self.spare_all();
+        self.bury_the_dead().await;
+        self.set_weather(0);
+        self.head.fail_with(None);
+        self.machines.iter_mut().for_each(super::Machine::repair);
+        self.open_all().await;
+        let (mut before, mut quiet) = (String::new(), 0);
+        for _ in 0..MOST_ROUNDS {
+            self.round().await;
+            let now = self.fingerprint().await;
+            quiet = if now == before { quiet + 1 } else { 0 };
+            if quiet >= QUIET_ROUNDS && !self.is_anything_under_way().await {
+                return Ok(());
+            }
+            before = now;
+            self.clock.advance(ROUND_MS);
+        }
+        Err(format!("no rest after {MOST_ROUNDS} rounds: {before}"))
+    }
+
+    /// Everybody passes once, from the cloud down and up again.
+    pub(crate) async fn round(&mut self) {
+        self.open_all().await;
+        self.pass(Part::Cloud).await;
+        self.pass(Part::Cc).await;
+        for at in 0..self.machines.len() {
+            self.pass(Part::Nc(at)).await;
+        }
+        self.pass(Part::Cc).await;
+        self.pass(Part::Cloud).await;
+    }
+
+    async fn is_anything_under_way(&self) -> bool {
+        let under_way =
+            |state| matches!(state, InstanceState::Pending | InstanceState::ShuttingDown);
+        self.records().await.iter().any(|(instance, _)| under_way(instance.state))
+    }
+
+    /// Names the whole state, but for times of last sight.
+    async fn fingerprint(&self) -> String {
+        let mut text = String::new();
+        for (it, _) in self.records().await {
+            let known = (it.id, it.state, &it.node, &it.reason, it.impaired);
+            write!(text, "{known:?} ").expect("a text takes text");
+        }
+        if let Some(cc) = self.cc_wire.target() {
+            let observed = cc.observe(None, 0).await.map(|it| (it.revision, it.generation));
+            write!(text, "{observed:?} ").expect("a text takes text");
+        }
+        for machine in &self.machines {
+            write!(text, "{}: {:?} ", machine.name, machine.domains()).expect("a text takes text");
+        }
+        text
+    }
+}

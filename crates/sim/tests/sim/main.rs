@@ -1,0 +1,6 @@
+//! Simulated clouds: disturbed ones, and large ones.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod many;
+mod seeds;
