@@ -6,6 +6,7 @@ mod devices;
 mod dhcp;
 mod nft;
 mod sysctl;
+mod turn;
 
 use crate::{Applied, HostNet, HostNetError};
 use async_trait::async_trait;
@@ -37,6 +38,7 @@ impl HostNet for LinuxNet {
         let mut pass = Pass::default();
         // Rules before devices: a bridge is never open while its rules are missing.
         pass.note(side.tables.ensure(RouterPlan::TABLES, plan.rules.as_ref()).await?);
+        let _turn = turn::take().await?;
         let devices = Devices::open()?;
         let found = devices.bridges().await?;
         bridges::leave(&devices, &found, &plan.bridges, &mut pass).await;
@@ -54,6 +56,7 @@ impl HostNet for LinuxNet {
         let mut tables = self.node.lock().await;
         let mut pass = Pass::default();
         pass.note(tables.ensure(NodePlan::TABLES, plan.rules.as_ref()).await?);
+        let _turn = turn::take().await?;
         let devices = Devices::open()?;
         let found = devices.bridges().await?;
         bridges::remove_unused(&devices, &found, &plan.bridges, &mut pass).await;

@@ -1,7 +1,7 @@
 //! Applying again: nothing to do, something broken, everything to be removed.
 
 use crate::plans::{DB, Town, WEB, network, node, open, router, tag};
-use crate::world::World;
+use crate::world::{Controller, World};
 use netplan::{NodePlan, RouterPlan};
 use types::Protocol;
 
@@ -127,6 +127,25 @@ fn a_network_that_cannot_be_made_does_not_stop_the_others() {
     world.host.sh("ip link del eucabr10");
     world.controller.router(&plan);
     assert!(world.controller.router(&plan).is_empty());
+}
+
+#[test]
+fn both_sides_may_start_at_once() {
+    let world = World::new();
+    let other = Controller::start(&world.host);
+    let guests: Vec<_> = (0..8).map(|i| world.guest(0x40 + i, tag(11), "10.77.2.66")).collect();
+    let router = router(&[network(10, vec![]), network(11, vec![])], &[&guests[0]]);
+    let node = node(&guests.iter().collect::<Vec<_>>());
+    for _ in 0..10 {
+        std::thread::scope(|scope| {
+            scope.spawn(|| world.controller.router(&router));
+            scope.spawn(|| other.node(&node));
+        });
+        assert_eq!(world.controller.router(&router), [""; 0]);
+        assert_eq!(other.node(&node), [""; 0]);
+        world.host.sh("ip link del eucabr10");
+        world.host.sh("ip link del eucabr11");
+    }
 }
 
 #[test]

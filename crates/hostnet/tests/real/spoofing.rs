@@ -6,14 +6,18 @@ use types::MacAddr;
 
 /// Prints what stands between `<<` and `>>` in every frame that comes in.
 pub(crate) fn sniffer() -> String {
+    sniffer_on("eth0")
+}
+
+fn sniffer_on(device: &str) -> String {
     "import re,socket
-s=socket.socket(socket.AF_PACKET,socket.SOCK_RAW,socket.htons(3)); s.bind(('eth0',0))
+s=socket.socket(socket.AF_PACKET,socket.SOCK_RAW,socket.htons(3)); s.bind(('DEVICE',0))
 print('ready')
 while True:
     frame,where=s.recvfrom(4096)
     mark=re.search(rb'<<(.*?)>>',frame)
     if mark and where[2]!=4: print(mark.group(1).decode())"
-        .to_owned()
+        .replace("DEVICE", device)
 }
 
 /// Sends one datagram.
@@ -75,8 +79,11 @@ fn neighbours_hear_each_other(town: &Town) {
 }
 
 #[test]
-fn nothing_that_an_instance_forges_reaches_its_neighbour() {
-    let town = Town::new();
+fn nothing_that_an_instance_forges_reaches_its_neighbour_or_the_host() {
+    Town::with_and_without_br_netfilter(forge);
+}
+
+fn forge(town: &Town) {
     let forged = [
         ("another mac", "eth(ip(udp()),src=OTHER)"),
         ("another ip", "eth(ip(udp(),src='10.77.2.9'))"),
@@ -100,9 +107,11 @@ fn nothing_that_an_instance_forges_reaches_its_neighbour() {
         ("pppoe", "eth(bytes(6)+mark,kind=0x8864)"),
     ];
     let seen = town.web2.namespace.python(&sniffer());
-    send(&town, &forged);
-    send(&town, &[("the end", "eth(ip(udp()))")]);
+    let seen_by_host = town.world.host.python(&sniffer_on("eucabr10"));
+    send(town, &forged);
+    send(town, &[("the end", "eth(ip(udp()))")]);
     assert_eq!(seen.line(), "the end");
+    assert_eq!(seen_by_host.line(), "the end");
 }
 
 #[test]

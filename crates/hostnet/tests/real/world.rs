@@ -194,7 +194,7 @@ pub(crate) struct Controller {
 }
 
 impl Controller {
-    fn start(host: &Namespace) -> Self {
+    pub(crate) fn start(host: &Namespace) -> Self {
         let (jobs, mut queue) = mpsc::unbounded_channel();
         host.spawn(move || {
             let mut runtime = tokio::runtime::Builder::new_current_thread();
