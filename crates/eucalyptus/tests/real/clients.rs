@@ -60,13 +60,13 @@ fn aws_story(site: &Site, user: &str, emi: &str) -> Told {
 #[test]
 fn two_users_follow_the_readme_with_boto3_and_the_aws_cli() {
     let site = Site::started();
-    let images = site.register_images();
+    let emi = site.register_images();
     site.must("euca_conf", ["--add-user", "alice"]);
     site.credentials("alice");
 
-    let admin = boto3_story(&site, "admin", &images.emi);
+    let admin = boto3_story(&site, "admin", &emi);
     assert!(site.wait_ssh(&admin.key, &admin.ip, "uname -a").starts_with("Linux"));
-    let alice = aws_story(&site, "alice", &images.emi);
+    let alice = aws_story(&site, "alice", &emi);
     assert!(site.wait_ssh(&alice.key, &alice.ip, "uname -a").starts_with("Linux"));
 
     // the key of one user opens nothing of the other

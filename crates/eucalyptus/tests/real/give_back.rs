@@ -65,10 +65,10 @@ fn disks(below: &Path) -> Vec<String> {
 #[test]
 fn termination_gives_everything_back() {
     let site = Site::started();
-    let images = site.register_images();
+    let emi = site.register_images();
     let key = site.key("admin", "mine");
     // the first launch fills the image cache and makes the (then empty) tables
-    let warm = site.run_instance("admin", &images.emi, &key);
+    let warm = site.run_instance("admin", &emi, &key);
     site.wait_state("admin", &warm, "running");
     site.tool("admin", "euca-terminate-instances", [&warm]);
     site.wait_state("admin", &warm, "terminated");
@@ -79,11 +79,11 @@ fn termination_gives_everything_back() {
     });
     let before = Held::now(&site);
 
-    let id = site.run_instance("admin", &images.emi, &key);
+    let id = site.run_instance("admin", &emi, &key);
     let ip = site.wait_state("admin", &id, "running")[4].clone();
     site.wait_ssh(&key, &ip, "true");
     let during = Held::now(&site);
-    assert_eq!(during.domains, [id.clone()]);
+    assert_eq!(during.domains, [id.as_str()]);
     assert!(during.links.iter().any(|link| link.starts_with("tap")), "{during:?}");
     assert!(during.links.iter().any(|link| link.starts_with("eucabr10")), "{during:?}");
     assert!(during.rules.contains(&ip), "{}", during.rules);

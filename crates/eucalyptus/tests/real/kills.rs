@@ -14,10 +14,10 @@ const WATCH_METADATA: &str = "while :; do \
 #[test]
 fn an_instance_outlives_every_daemon() {
     let site = Site::started();
-    let images = site.register_images();
+    let emi = site.register_images();
     let key = site.key("admin", "mine");
     site.tool("admin", "euca-authorize", ["default", "-P", "tcp", "-p", "22", "-s", "0.0.0.0/0"]);
-    let id = site.run_instance("admin", &images.emi, &key);
+    let id = site.run_instance("admin", &emi, &key);
     let ip = site.wait_state("admin", &id, "running")[4].clone();
     let boot_id = site.wait_ssh(&key, &ip, BOOT_ID);
     assert_eq!(site.wait_ssh(&key, &ip, METADATA), id);
@@ -26,6 +26,9 @@ fn an_instance_outlives_every_daemon() {
     ping.args(["-i", "0.2", "-q", &ip]).stdout(std::process::Stdio::piped());
     let ping = ping.spawn().unwrap();
 
+    site.stop();
+    assert_serves(&site, &key, &ip, &id, &boot_id);
+    site.start();
     for dead in [&["cloud"][..], &["cc"], &["nc"], &["cloud", "cc", "nc"]] {
         dead.iter().for_each(|component| site.kill(component));
         assert_serves(&site, &key, &ip, &id, &boot_id);

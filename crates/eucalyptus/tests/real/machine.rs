@@ -3,7 +3,6 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -76,20 +75,6 @@ impl Machine {
         let mut command = self.command(program);
         command.args(args);
         must(command)
-    }
-
-    /// Feeds a script to a program inside (`nft -f -`, `python3 -`); it must succeed.
-    pub(crate) fn feed(&self, program: &str, args: &[&str], script: &str) -> String {
-        let mut command = self.command(program);
-        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-        text_of(&format!("{program} {args:?}"), child.wait_with_output().unwrap())
-    }
-
-    /// The process number under which the machine's network is found (`ip link … netns PID`).
-    pub(crate) fn pid(&self) -> u32 {
-        self.pid
     }
 }
 

@@ -25,7 +25,7 @@ fn typed(site: &Site, user: &str, dir: &str, line: &str) -> String {
 #[test]
 fn the_tour_of_the_readme_works_as_it_stands() {
     let site = Site::started();
-    let images = site.register_images();
+    let emi = site.register_images();
     let home = site.machine().dir().to_str().unwrap().to_owned();
     let (mut id, mut address) = (String::new(), String::new());
     for line in block("euca-run-instances") {
@@ -33,7 +33,7 @@ fn the_tour_of_the_readme_works_as_it_stands() {
             continue; // the credentials lie elsewhere in a test, and are sourced already
         }
         let line = line
-            .replace("emi-XXXXXXXX", &images.emi)
+            .replace("emi-XXXXXXXX", &emi)
             .replace("i-XXXXXXXX", &id)
             .replace("ADDRESS", &address);
         if line.starts_with("ssh ") {
@@ -55,7 +55,7 @@ fn the_tour_of_the_readme_works_as_it_stands() {
     site.wait_state("admin", &id, "terminated");
 
     for line in block("aws ec2 describe-instances") {
-        let line = line.replace("emi-XXXXXXXX", &images.emi);
+        let line = line.replace("emi-XXXXXXXX", &emi);
         typed(&site, "admin", &home, &line);
     }
     for line in block("euca_conf --add-user alice") {

@@ -14,9 +14,9 @@ fn refused(site: &Site, tool: &str, args: &[&str]) -> String {
 #[test]
 fn bad_requests_get_clear_errors() {
     let site = Site::started();
-    let images = site.register_images();
+    let emi = site.register_images();
     site.key("admin", "mine");
-    let emi = images.emi.as_str();
+    let emi = emi.as_str();
     let run = |args: &[&str]| refused(&site, "euca-run-instances", args);
     for (args, code) in [
         (&["emi-00000000"][..], "InvalidAMIID.NotFound"),
@@ -49,30 +49,30 @@ fn a_full_disk_fails_one_launch_with_a_reason_and_nothing_else() {
     mount("size=12g,mode=755");
     site.start();
     site.credentials("admin");
-    let images = site.register_images();
+    let emi = site.register_images();
     let key = site.key("admin", "mine");
 
     // room for the journal of one more instance and for no disk: the filesystem is out of inodes
     let df = site.machine().must("df", ["--output=iused", instances.to_str().unwrap()]);
     let used: u32 = df.lines().nth(1).unwrap().trim().parse().unwrap();
     mount(&format!("remount,nr_inodes={}", used + 5));
-    let id = site.run_instance("admin", &images.emi, &key);
+    let id = site.run_instance("admin", &emi, &key);
     site.wait_state("admin", &id, "terminated");
     let reason = site.reason("admin", &id);
     assert!(reason.contains("no space left") && reason.contains("INSTANCE_PATH"), "{reason}");
 
     mount("remount,nr_inodes=100000");
-    let id = site.run_instance("admin", &images.emi, &key);
+    let id = site.run_instance("admin", &emi, &key);
     site.wait_state("admin", &id, "running");
 }
 
 #[test]
 fn a_launch_waits_for_libvirt_and_says_so() {
     let site = Site::started();
-    let images = site.register_images();
+    let emi = site.register_images();
     let key = site.key("admin", "mine");
     site.machine().must("pkill", ["-x", "libvirtd"]);
-    let id = site.run_instance("admin", &images.emi, &key);
+    let id = site.run_instance("admin", &emi, &key);
     wait_for("the reason that names libvirt", Duration::from_secs(60), || {
         site.reason("admin", &id).contains("libvirt").then_some(())
     });

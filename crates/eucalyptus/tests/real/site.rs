@@ -5,20 +5,13 @@ use crate::machine::{Machine, must, wait_for};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 use std::time::Duration;
 
 /// An installed cloud.
 pub(crate) struct Site {
     machine: Machine,
     root: PathBuf,
-}
-
-/// The ids of the registered test images.
-pub(crate) struct Images {
-    pub(crate) emi: String,
-    pub(crate) eki: String,
-    pub(crate) eri: String,
 }
 
 /// A key pair of the cloud and the file with its private half.
@@ -105,12 +98,12 @@ impl Site {
     }
 
     /// Starts one component that is to abort at a named point.
-    pub(crate) fn start_to_crash_at(&self, component: &str, point: &str) {
+    pub(crate) fn start_to_crash_at(&self, component: &str, point: &str) -> Child {
         let mut command = self.machine.command("env");
         command.arg(format!("EUCALYPTUS_CRASH_AT={point}"));
         command.arg(format!("EUCALYPTUS={}", self.root.display()));
         command.arg(self.root.join("usr/sbin/eucalyptus")).args([component, "--detached"]);
-        command.spawn().unwrap();
+        command.spawn().unwrap()
     }
 
     /// The process id of a component, as the machine numbers it.
@@ -159,14 +152,13 @@ impl Site {
         must(command)
     }
 
-    /// Bundles, uploads and registers the test images as `admin`.
-    pub(crate) fn register_images(&self) -> Images {
+    /// Bundles, uploads and registers the test images as `admin`; the id of the machine image.
+    pub(crate) fn register_images(&self) -> String {
         let from = test_image();
         let eki = self.register("admin", &from.join("kernel"), &["--kernel", "true"]);
         let eri = self.register("admin", &from.join("ramdisk"), &["--ramdisk", "true"]);
         let defaults = ["--kernel", &eki, "--ramdisk", &eri];
-        let emi = self.register("admin", &from.join("root.img"), &defaults);
-        Images { emi, eki, eri }
+        self.register("admin", &from.join("root.img"), &defaults)
     }
 
     /// Bundles, uploads and registers one file; its id.
@@ -229,12 +221,20 @@ impl Site {
 
     /// Runs a command in an instance.
     pub(crate) fn ssh(&self, key: &Key, ip: &str, command: &str) -> Output {
-        self.ssh_from(self.machine.command("ssh"), key, ip, command)
+        self.ssh_from(self.machine.command("timeout"), key, ip, command)
     }
 
-    /// Runs a command in an instance with an ssh of the caller's.
+    /// Runs a command in an instance from where the caller's `timeout` runs: an ssh whose flow is
+    /// cut by a revoked rule would wait forever.
     pub(crate) fn ssh_from(&self, mut ssh: Command, key: &Key, ip: &str, command: &str) -> Output {
-        ssh.args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]);
+        ssh.args([
+            "30",
+            "ssh",
+            "-o",
+            "StrictHostKeyChecking=no",
+            "-o",
+            "UserKnownHostsFile=/dev/null",
+        ]);
         ssh.args(["-o", "ConnectTimeout=5", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-i"]);
         ssh.arg(&key.file).arg(format!("root@{ip}")).arg(command);
         ssh.output().unwrap()
