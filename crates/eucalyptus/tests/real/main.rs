@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::print_stderr, reason = "a failed test shows the logs")]
 
+mod buckets;
 mod clients;
 mod crashes;
 mod give_back;
