@@ -47,9 +47,11 @@ macro_rules! verbs {
 }
 
 verbs! {
+    "add-group" => groups::Add,
     "add-keypair" => keypairs::Add,
     "authorize" => groups::Authorize,
     "bundle-image" => bundle_image::BundleImage,
+    "delete-group" => groups::Delete,
     "delete-keypair" => keypairs::Delete,
     "deregister" => images::Deregister,
     "describe-availability-zones" => zones::Describe,
@@ -58,6 +60,7 @@ verbs! {
     "describe-images" => images::Describe,
     "describe-instances" => instances::Describe,
     "describe-keypairs" => keypairs::Describe,
+    "describe-regions" => zones::DescribeRegions,
     "get-console-output" => console::GetConsoleOutput,
     "reboot-instances" => instances::Reboot,
     "register" => images::Register,

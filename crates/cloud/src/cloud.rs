@@ -78,6 +78,11 @@ impl Cloud {
         self.clock.now()
     }
 
+    /// Where users reach the EC2 API.
+    pub(crate) fn ec2_url(&self) -> String {
+        format!("{}{}", self.settings.public_url, crate::front::EC2)
+    }
+
     /// Says that desired state was changed, so that its cluster is told at once.
     pub fn poke(&self) {
         self.changes.send_modify(|count| *count = count.wrapping_add(1));

@@ -9,7 +9,7 @@ use http::{Request, StatusCode};
 use std::sync::Arc;
 
 /// Where EC2 is (FACTS 3.1).
-const EC2: &str = "/services/Eucalyptus";
+pub(crate) const EC2: &str = "/services/Eucalyptus";
 /// Where S3 is.
 const WALRUS: &str = "/services/Walrus";
 

@@ -172,6 +172,9 @@ pub enum Error {
     /// The name is taken.
     #[error("the security group \"{0}\" already exists")]
     GroupExists(GroupName),
+    /// The name of the group that every account has.
+    #[error("the security group \"{0}\" is reserved: it is made by itself and cannot be deleted")]
+    GroupReserved(GroupName),
     /// Instances or rules refer to the group.
     #[error("the security group \"{group}\" is in use by {user}")]
     GroupInUse {

@@ -4,10 +4,14 @@ use crate::database::{Connection, Row, State};
 use crate::error::{Error, Result};
 use crate::fields::Fields;
 use crate::ingress;
-use crate::launch::{DEFAULT_GROUP, default_group};
+use crate::launch::{DEFAULT_GROUP, default_group, unused_group_id};
+use crate::users::taken;
 use protocol::IngressRule;
 use std::fmt;
 use types::{AccountId, GroupId, GroupName, Timestamp};
+
+/// How many groups an account may have; Amazon's default for a region is 2,500.
+const MOST_GROUPS: i64 = 500;
 
 /// A security group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +63,129 @@ impl State {
         self.write(move |db| Box::pin(default_group(db, account, now))).await?;
         all(&mut *self.snapshot().await?, account).await
     }
+
+    /// Makes a security group without rules.
+    ///
+    /// # Errors
+    /// [`Error::GroupExists`], [`Error::GroupReserved`] for the default group,
+    /// [`Error::LimitReached`].
+    pub async fn create_security_group(
+        &self,
+        account: AccountId,
+        name: GroupName,
+        description: String,
+        now: Timestamp,
+    ) -> Result<GroupId> {
+        self.write(move |db| Box::pin(create(db, account, name, description, now))).await
+    }
+
+    /// Deletes a security group that neither instances nor rules of the account's other groups
+    /// refer to.
+    ///
+    /// # Errors
+    /// [`Error::GroupNotFound`], [`Error::GroupInUse`], [`Error::GroupReserved`] for the default
+    /// group.
+    pub async fn delete_security_group(
+        &self,
+        account: AccountId,
+        group: GroupRef,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.write(move |db| Box::pin(delete(db, account, group, now))).await
+    }
+}
+
+fn not_default(name: &GroupName) -> Result<()> {
+    if name.as_str() == DEFAULT_GROUP {
+        return Err(Error::GroupReserved(name.clone()));
+    }
+    Ok(())
+}
+
+async fn create(
+    db: &mut Connection,
+    account: AccountId,
+    name: GroupName,
+    description: String,
+    now: Timestamp,
+) -> Result<GroupId> {
+    not_default(&name)?;
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM security_groups WHERE account = $1")
+        .bind(account.to_string())
+        .fetch_one(&mut *db)
+        .await?;
+    if count >= MOST_GROUPS {
+        let what = "security groups of an account";
+        return Err(Error::LimitReached { what, most: MOST_GROUPS });
+    }
+    let id = unused_group_id(db).await?;
+    sqlx::query(
+        "INSERT INTO security_groups (id, account, name, description, created_ms)
+         VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(id.to_string())
+    .bind(account.to_string())
+    .bind(name.as_str())
+    .bind(description)
+    .bind(now.millis())
+    .execute(db)
+    .await
+    .map_err(|error| taken(error, Error::GroupExists(name)))?;
+    Ok(id)
+}
+
+async fn delete(
+    db: &mut Connection,
+    account: AccountId,
+    group: GroupRef,
+    now: Timestamp,
+) -> Result<()> {
+    let (id, name) = find(db, account, &group, now).await?;
+    not_default(&name)?;
+    if let Some(user) = user_of(db, account, id, &name).await? {
+        return Err(Error::GroupInUse { group: name, user });
+    }
+    for statement in [
+        "DELETE FROM ingress_rules WHERE group_id = $1",
+        "DELETE FROM security_groups WHERE id = $1",
+    ] {
+        sqlx::query(statement).bind(id.to_string()).execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// An instance in the group, or else another group of the account with a rule that lets it in.
+/// Rules of other accounts do not count: nobody may keep another's group from being deleted.
+async fn user_of(
+    db: &mut Connection,
+    account: AccountId,
+    id: GroupId,
+    name: &GroupName,
+) -> Result<Option<String>> {
+    let instance = sqlx::query(
+        "SELECT instances.id AS id FROM instances
+         JOIN reservation_groups ON reservation_groups.reservation = instances.reservation
+         WHERE group_id = $1 AND state <> 'terminated' ORDER BY instances.id LIMIT 1",
+    )
+    .bind(id.to_string())
+    .fetch_optional(&mut *db)
+    .await?;
+    if let Some(row) = instance {
+        return Ok(Some(format!("the instance {}", row.text("id")?)));
+    }
+    let rule = sqlx::query(
+        "SELECT name FROM security_groups
+         JOIN ingress_rules ON ingress_rules.group_id = security_groups.id
+         WHERE account = $1 AND source_account = $1 AND source_group = $2
+             AND security_groups.id <> $3 ORDER BY name LIMIT 1",
+    )
+    .bind(account.to_string())
+    .bind(name.as_str())
+    .bind(id.to_string())
+    .fetch_optional(db)
+    .await?;
+    let Some(row) = rule else { return Ok(None) };
+    Ok(Some(format!("a rule of the security group \"{}\"", row.text("name")?)))
 }
 
 /// The account's group of this id or name, within a transaction. The default group is made if it

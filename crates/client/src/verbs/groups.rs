@@ -1,4 +1,4 @@
-//! `describe-group`, `authorize`, `revoke`.
+//! `describe-group`, `add-group`, `delete-group`, `authorize`, `revoke`.
 
 use super::Verb;
 use crate::ec2::{Connection, Parameters, call};
@@ -57,6 +57,47 @@ fn print_permission(
         session.print(&[&rule[..], &source].concat())?;
     }
     Ok(())
+}
+
+/// Makes a security group.
+#[derive(Debug, Parser)]
+pub(super) struct Add {
+    /// The name of the new group
+    #[arg(value_name = "GROUP")]
+    name: String,
+    /// What the group is for
+    #[arg(short, long, value_name = "TEXT")]
+    description: String,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Verb for Add {
+    fn run(self, session: &mut Session<'_, '_>) -> Result<(), Error> {
+        let parameters = Parameters::default()
+            .with("GroupName", &self.name)
+            .with("GroupDescription", &self.description);
+        call(session, &self.connection, "CreateSecurityGroup", parameters)?;
+        session.print(&["GROUP", &self.name, &self.description])
+    }
+}
+
+/// Deletes a security group that nothing uses any more.
+#[derive(Debug, Parser)]
+pub(super) struct Delete {
+    /// The group
+    #[arg(value_name = "GROUP")]
+    name: String,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Verb for Delete {
+    fn run(self, session: &mut Session<'_, '_>) -> Result<(), Error> {
+        let parameters = Parameters::default().with("GroupName", &self.name);
+        call(session, &self.connection, "DeleteSecurityGroup", parameters)?;
+        session.print(&["GROUP", &self.name])
+    }
 }
 
 /// Lets traffic in to the instances of a security group.

@@ -1,4 +1,4 @@
-//! `describe-availability-zones`.
+//! `describe-availability-zones`, `describe-regions`.
 
 use super::Verb;
 use crate::ec2::{Connection, Parameters, call};
@@ -26,6 +26,28 @@ impl Verb for Describe {
                 vec!["AVAILABILITYZONE", zone.text("zoneName"), zone.text("zoneState")];
             fields.extend(Some(zone.text("regionName")).filter(|region| !region.is_empty()));
             session.print(&fields)?;
+        }
+        Ok(())
+    }
+}
+
+/// Lists the regions: there is one, with the address of its EC2 API.
+#[derive(Debug, Parser)]
+pub(super) struct DescribeRegions {
+    /// Regions to list (all if none is named)
+    #[arg(value_name = "REGION")]
+    regions: Vec<String>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Verb for DescribeRegions {
+    fn run(self, session: &mut Session<'_, '_>) -> Result<(), Error> {
+        let parameters = Parameters::default().list("RegionName", &self.regions);
+        let reply = call(session, &self.connection, "DescribeRegions", parameters)?;
+        for region in reply.items("regionInfo") {
+            let (name, endpoint) = (region.text("regionName"), region.text("regionEndpoint"));
+            session.print(&["REGION", name, endpoint])?;
         }
         Ok(())
     }

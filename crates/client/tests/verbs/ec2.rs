@@ -255,6 +255,29 @@ fn a_private_key_in_a_file_is_for_its_owner_alone_and_never_overwrites_another()
 }
 
 #[test]
+fn groups_are_made_and_deleted_and_the_region_is_shown() {
+    check(
+        "ec2-add-group web -d pages",
+        &[("Action", "CreateSecurityGroup"), ("GroupName", "web"), ("GroupDescription", "pages")],
+        "<R><return>true</return></R>",
+        "GROUP|web|pages\n",
+    );
+    check(
+        "euca-delete-group web",
+        &[("Action", "DeleteSecurityGroup"), ("GroupName", "web")],
+        "<R><return>true</return></R>",
+        "GROUP|web\n",
+    );
+    check(
+        "euca-describe-regions eucalyptus",
+        &[("Action", "DescribeRegions"), ("RegionName.1", "eucalyptus")],
+        "<R><regionInfo><item><regionName>eucalyptus</regionName><regionEndpoint>http://h/e\
+         </regionEndpoint></item></regionInfo></R>",
+        "REGION|eucalyptus|http://h/e\n",
+    );
+}
+
+#[test]
 fn groups_and_their_rules() {
     for tool in ["euca-describe-group", "euca-describe-groups", "ec2-describe-group"] {
         check(

@@ -3,12 +3,15 @@
 use super::authorize_security_group_ingress::AuthorizeSecurityGroupIngress;
 use super::call::Entry;
 use super::create_key_pair::CreateKeyPair;
+use super::create_security_group::CreateSecurityGroup;
 use super::delete_key_pair::DeleteKeyPair;
+use super::delete_security_group::DeleteSecurityGroup;
 use super::deregister_image::DeregisterImage;
 use super::describe_availability_zones::DescribeAvailabilityZones;
 use super::describe_images::DescribeImages;
 use super::describe_instances::DescribeInstances;
 use super::describe_key_pairs::DescribeKeyPairs;
+use super::describe_regions::DescribeRegions;
 use super::describe_security_groups::DescribeSecurityGroups;
 use super::get_console_output::GetConsoleOutput;
 use super::reboot_instances::RebootInstances;
@@ -22,12 +25,15 @@ use ec2_wire::{Code, Error, shown};
 pub(super) static ACTIONS: &[Entry] = &[
     Entry::of::<AuthorizeSecurityGroupIngress>(),
     Entry::of::<CreateKeyPair>(),
+    Entry::of::<CreateSecurityGroup>(),
     Entry::of::<DeleteKeyPair>(),
+    Entry::of::<DeleteSecurityGroup>(),
     Entry::of::<DeregisterImage>(),
     Entry::of::<DescribeAvailabilityZones>(),
     Entry::of::<DescribeImages>(),
     Entry::of::<DescribeInstances>(),
     Entry::of::<DescribeKeyPairs>(),
+    Entry::of::<DescribeRegions>(),
     Entry::of::<DescribeSecurityGroups>(),
     Entry::of::<GetConsoleOutput>(),
     Entry::of::<RebootInstances>(),

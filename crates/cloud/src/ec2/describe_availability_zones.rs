@@ -13,7 +13,7 @@ use time::macros::format_description;
 use types::Timestamp;
 
 /// The one region of this cloud, as `eucarc` names it to SDKs.
-const REGION: &str = "eucalyptus";
+pub(super) const REGION: &str = "eucalyptus";
 /// The first "zone" of a request that wants to see capacity and nodes.
 const VERBOSE: &str = "verbose";
 

@@ -79,6 +79,13 @@ parameters! {
     }
 }
 
+/// The group that a request names; the id is preferred.
+pub(super) fn named(name: Option<GroupName>, id: Option<GroupId>) -> Result<GroupRef, Error> {
+    id.map(GroupRef::Id)
+        .or(name.map(GroupRef::Name))
+        .ok_or_else(|| Error::missing("GroupName or GroupId"))
+}
+
 /// The group of the caller and the rules that a request names.
 ///
 /// # Errors
@@ -87,11 +94,7 @@ pub(super) async fn change(
     call: &Call<'_>,
     input: Input,
 ) -> Result<(GroupRef, Vec<IngressRule>), Error> {
-    let group = match (&input.group, input.group_id) {
-        (_, Some(id)) => GroupRef::Id(id),
-        (Some(name), None) => GroupRef::Name(name.clone()),
-        (None, None) => return Err(Error::missing("GroupName or GroupId")),
-    };
+    let group = named(input.group.clone(), input.group_id)?;
     let flat = input.protocol.is_some() || input.cidr.is_some() || input.source_group.is_some();
     let permissions = match (flat, input.permissions.is_empty()) {
         (true, true) => vec![single(input)?],

@@ -43,6 +43,7 @@ const fn state_code(error: &Refused) -> Option<Code> {
         Refused::KeyPairExists(_) => Code::InvalidKeyPairDuplicate,
         Refused::GroupNotFound(_) => Code::InvalidGroupNotFound,
         Refused::GroupExists(_) => Code::InvalidGroupDuplicate,
+        Refused::GroupReserved(_) => Code::InvalidGroupReserved,
         Refused::GroupInUse { .. } => Code::InvalidGroupInUse,
         Refused::RuleExists => Code::InvalidPermissionDuplicate,
         Refused::RuleNotFound => Code::InvalidPermissionNotFound,

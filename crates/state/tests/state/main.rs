@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails here fails its test")]
 
 mod database;
+mod groups;
 mod images;
 mod launch;
 mod life;

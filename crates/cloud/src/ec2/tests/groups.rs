@@ -173,3 +173,48 @@ async fn all_traffic_is_the_three_protocols() {
     world.call(&world.admin, REVOKE, &all).await.good();
     assert!(rules(&world, &world.admin).await.is_empty());
 }
+
+#[tokio::test]
+async fn groups_are_made_once_used_and_deleted_when_nothing_refers_to_them() {
+    let world = World::new().await;
+    let (alice, bob) = (world.user("alice").await, world.user("bob").await);
+    let new = [("GroupName", "web"), ("GroupDescription", "pages")];
+    let made = world.call(&alice, "CreateSecurityGroup", &new).await.good();
+    let id = made.text("groupId").to_owned();
+    let twice = world.call(&alice, "CreateSecurityGroup", &new).await;
+    assert_eq!(twice.refusal(), (400, "InvalidGroup.Duplicate"));
+    world.call(&bob, "CreateSecurityGroup", &new).await.good();
+    let shown = world.call(&alice, "DescribeSecurityGroups", &[("GroupId.1", &id)]).await.good();
+    assert_eq!((shown.text("groupName"), shown.text("groupDescription")), ("web", "pages"));
+
+    let theirs = world.call(&bob, "DeleteSecurityGroup", &[("GroupId", &id)]).await;
+    assert_eq!(theirs.refusal(), (400, "InvalidGroup.NotFound"));
+    let number = alice.account.to_string();
+    let source = [
+        ("GroupName", "default"),
+        ("SourceSecurityGroupName", "web"),
+        ("SourceSecurityGroupOwnerId", &*number),
+    ];
+    world.call(&bob, AUTHORIZE, &source).await.good();
+    world.call(&alice, AUTHORIZE, &source).await.good();
+    let used = world.call(&alice, "DeleteSecurityGroup", &[("GroupName", "web")]).await;
+    assert_eq!(used.refusal(), (400, "InvalidGroup.InUse"));
+    assert!(used.body.contains("default"), "{}", used.body);
+    world.call(&alice, REVOKE, &source).await.good();
+    world.call(&alice, "DeleteSecurityGroup", &[("GroupId", &id)]).await.good();
+    let gone = world.call(&alice, "DeleteSecurityGroup", &[("GroupName", "web")]).await;
+    assert_eq!(gone.refusal(), (400, "InvalidGroup.NotFound"));
+    // what let the deleted group in can still be taken away
+    world.call(&bob, REVOKE, &source).await.good();
+}
+
+#[tokio::test]
+async fn the_default_group_is_neither_made_nor_deleted_by_hand() {
+    let world = World::new().await;
+    let user = world.user("alice").await;
+    let new = [("GroupName", "default"), ("GroupDescription", "mine")];
+    for (action, pairs) in [("CreateSecurityGroup", &new[..]), ("DeleteSecurityGroup", &new[..1])] {
+        let refused = world.call(&user, action, pairs).await;
+        assert_eq!(refused.refusal(), (400, "InvalidGroup.Reserved"), "{action}");
+    }
+}

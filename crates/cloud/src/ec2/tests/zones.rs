@@ -1,4 +1,4 @@
-use super::world::World;
+use super::world::{HOST, PATH, World};
 
 const ZONES: &str = "DescribeAvailabilityZones";
 
@@ -48,4 +48,15 @@ async fn verbose_shows_capacity_to_all_and_nodes_to_administrators() {
     world.call(&user, "RunInstances", &three).await.good();
     let after = lines(&user, &[("ZoneName.1", "verbose")]).await;
     assert_eq!(after[2], "|- m1.small\t0005 / 0008   1    128    10");
+}
+
+#[tokio::test]
+async fn the_region_names_where_its_api_is() {
+    let world = World::new().await;
+    let user = world.user("alice").await;
+    let shown = world.call(&user, "DescribeRegions", &[]).await.good();
+    assert_eq!(shown.text("regionName"), "eucalyptus");
+    assert_eq!(shown.text("regionEndpoint"), format!("http://{HOST}{PATH}"));
+    let other = world.call(&user, "DescribeRegions", &[("RegionName.1", "us-east-1")]).await;
+    assert_eq!(other.refusal(), (400, "InvalidParameterValue"));
 }
