@@ -285,6 +285,15 @@ impl SimCloud {
     }
 }
 
+/// The components hold the ways to each other, and these their targets: a circle that must be cut.
+impl Drop for SimCloud {
+    fn drop(&mut self) {
+        self.cloud_wire.unplug();
+        self.cc_wire.unplug();
+        self.machines.iter().for_each(|machine| drop(machine.wire.unplug()));
+    }
+}
+
 /// Lets go of a component. Nobody else may hold it, or it would live on.
 fn bury<T>(part: Option<Arc<T>>) {
     if let Some(part) = part {
