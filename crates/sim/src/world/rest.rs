@@ -50,10 +50,16 @@ impl SimCloud {
         self.pass(Part::Cloud).await;
     }
 
+    /// An instance that runs by the records and has no domain is started again: its host was
+    /// rebooted, and a start that fails is repeated at every pass, which changes nothing else.
     async fn is_anything_under_way(&self) -> bool {
-        let under_way =
-            |state| matches!(state, InstanceState::Pending | InstanceState::ShuttingDown);
-        self.records().await.iter().any(|(instance, _)| under_way(instance.state))
+        let scene = self.look().await;
+        let mut instances = scene.instances.iter().map(|(instance, _)| instance);
+        instances.any(|it| match it.state {
+            InstanceState::Pending | InstanceState::ShuttingDown => true,
+            InstanceState::Running => scene.hosts_of(it.id).is_empty(),
+            _ => false,
+        })
     }
 
     /// Names the whole state, but for times of last sight.
