@@ -46,9 +46,9 @@ const NETWORKS: &str = "
     WHERE networks.cluster = $1 ORDER BY networks.tag";
 
 const RULES: &str = "
-    SELECT group_id, protocol, from_port, to_port, cidr, source_account, source_group
-    FROM ingress_rules WHERE group_id IN (SELECT group_id FROM networks WHERE cluster = $1)
-    ORDER BY group_id, protocol, from_port, to_port, cidr, source_account, source_group";
+    SELECT * FROM group_rules
+    WHERE egress = 0 AND group_id IN (SELECT group_id FROM networks WHERE cluster = $1)
+    ORDER BY group_id, protocol, from_port, to_port, cidr, peer_account, peer_group";
 
 impl State {
     /// All that a cluster should run. `image_source` is the `host:port` at which its nodes fetch
@@ -145,15 +145,12 @@ fn network(row: &Row, rules: &mut HashMap<GroupId, Vec<IngressRule>>) -> Result<
     })
 }
 
-/// A row of `ingress_rules`.
+/// A row of `group_rules`.
 pub(crate) fn rule(row: &Row) -> Result<IngressRule> {
     let protocol =
         Protocol::parse(&row.text("protocol")?).map_err(|problem| corrupt("protocol", problem))?;
     let source = if row.text("cidr")?.is_empty() {
-        RuleSource::Group {
-            account: row.parsed("source_account")?,
-            group: row.parsed("source_group")?,
-        }
+        RuleSource::Group { account: row.parsed("peer_account")?, group: row.parsed("peer_group")? }
     } else {
         RuleSource::Cidr(row.parsed("cidr")?)
     };

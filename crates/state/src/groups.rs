@@ -145,10 +145,9 @@ async fn delete(
     if let Some(user) = user_of(db, account, id, &name).await? {
         return Err(Error::GroupInUse { group: name, user });
     }
-    for statement in [
-        "DELETE FROM ingress_rules WHERE group_id = $1",
-        "DELETE FROM security_groups WHERE id = $1",
-    ] {
+    for statement in
+        ["DELETE FROM group_rules WHERE group_id = $1", "DELETE FROM security_groups WHERE id = $1"]
+    {
         sqlx::query(statement).bind(id.to_string()).execute(&mut *db).await?;
     }
     Ok(())
@@ -175,8 +174,8 @@ async fn user_of(
     }
     let rule = sqlx::query(
         "SELECT name FROM security_groups
-         JOIN ingress_rules ON ingress_rules.group_id = security_groups.id
-         WHERE account = $1 AND source_account = $1 AND source_group = $2
+         JOIN group_rules ON group_rules.group_id = security_groups.id
+         WHERE account = $1 AND peer_account = $1 AND peer_group = $2
              AND security_groups.id <> $3 ORDER BY name LIMIT 1",
     )
     .bind(account.to_string())

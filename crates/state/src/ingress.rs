@@ -9,7 +9,7 @@ use crate::networks::rules_changed;
 use crate::users::taken;
 use protocol::{IngressRule, RuleSource};
 use std::collections::HashMap;
-use types::{AccountId, GroupId, Timestamp};
+use types::{AccountId, GroupId, RuleId, Timestamp};
 
 /// How many rules a group may have. Amazon's default is 60, its highest 1,000.
 const MOST_RULES: i64 = 1000;
@@ -51,9 +51,9 @@ pub(crate) async fn by_group(
     account: AccountId,
 ) -> Result<HashMap<GroupId, Vec<IngressRule>>> {
     let rows = sqlx::query(
-        "SELECT ingress_rules.* FROM ingress_rules
-         JOIN security_groups ON security_groups.id = ingress_rules.group_id
-         WHERE security_groups.account = $1",
+        "SELECT group_rules.* FROM group_rules
+         JOIN security_groups ON security_groups.id = group_rules.group_id
+         WHERE security_groups.account = $1 AND egress = 0",
     )
     .bind(account.to_string())
     .fetch_all(db)
@@ -80,10 +80,11 @@ async fn authorize(
         }
         insert(db, id, &rule).await?;
     }
-    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM ingress_rules WHERE group_id = $1")
-        .bind(id.to_string())
-        .fetch_one(&mut *db)
-        .await?;
+    let count: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM group_rules WHERE group_id = $1 AND egress = 0")
+            .bind(id.to_string())
+            .fetch_one(&mut *db)
+            .await?;
     if count > MOST_RULES {
         return Err(Error::LimitReached { what: "rules of a security group", most: MOST_RULES });
     }
@@ -117,8 +118,9 @@ fn source_columns(source: &RuleSource) -> [String; 3] {
 async fn insert(db: &mut Connection, id: GroupId, rule: &IngressRule) -> Result<()> {
     let [cidr, source_account, source_group] = source_columns(&rule.source);
     sqlx::query(
-        "INSERT INTO ingress_rules (group_id, protocol, from_port, to_port, cidr,
-             source_account, source_group) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO group_rules (group_id, egress, protocol, from_port, to_port, cidr,
+             peer_account, peer_group, id, description)
+         VALUES ($1, 0, $2, $3, $4, $5, $6, $7, $8, '')",
     )
     .bind(id.to_string())
     .bind(rule.protocol.as_str())
@@ -127,6 +129,7 @@ async fn insert(db: &mut Connection, id: GroupId, rule: &IngressRule) -> Result<
     .bind(cidr)
     .bind(source_account)
     .bind(source_group)
+    .bind(RuleId::random()?.to_string())
     .execute(db)
     .await
     .map_err(|error| taken(error, Error::RuleExists))?;
@@ -136,8 +139,8 @@ async fn insert(db: &mut Connection, id: GroupId, rule: &IngressRule) -> Result<
 async fn remove(db: &mut Connection, id: GroupId, rule: &IngressRule) -> Result<()> {
     let [cidr, source_account, source_group] = source_columns(&rule.source);
     let removed = sqlx::query(
-        "DELETE FROM ingress_rules WHERE group_id = $1 AND protocol = $2 AND from_port = $3
-         AND to_port = $4 AND cidr = $5 AND source_account = $6 AND source_group = $7",
+        "DELETE FROM group_rules WHERE group_id = $1 AND egress = 0 AND protocol = $2 AND from_port = $3
+         AND to_port = $4 AND cidr = $5 AND peer_account = $6 AND peer_group = $7",
     )
     .bind(id.to_string())
     .bind(rule.protocol.as_str())

@@ -4,7 +4,7 @@ use crate::database::{Connection, Row, State};
 use crate::error::{Error, Result};
 use crate::fields::Fields;
 use crate::users::taken;
-use types::{AccountId, KeyName, Timestamp};
+use types::{AccountId, KeyName, KeyPairId, Timestamp};
 
 /// How many key pairs an account may have (Amazon's limit).
 const MOST_KEY_PAIRS: i64 = 5000;
@@ -73,14 +73,15 @@ async fn add(db: &mut Connection, account: AccountId, new: KeyPair) -> Result<()
         return Err(Error::LimitReached { what: "key pairs of an account", most: MOST_KEY_PAIRS });
     }
     sqlx::query(
-        "INSERT INTO key_pairs (account, name, fingerprint, public_key, created_ms)
-         VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO key_pairs (account, name, fingerprint, public_key, created_ms, id)
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(account.to_string())
     .bind(new.name.as_str())
     .bind(&new.fingerprint)
     .bind(&new.public_key)
     .bind(new.created.millis())
+    .bind(KeyPairId::random()?.to_string())
     .execute(db)
     .await
     .map_err(|error| taken(error, Error::KeyPairExists(new.name)))?;

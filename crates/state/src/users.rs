@@ -335,9 +335,9 @@ async fn forget(db: &mut Connection, account: AccountId) -> Result<()> {
         "DELETE FROM reservations WHERE account = $1",
         "UPDATE clusters SET generation = generation + 1 WHERE name IN
              (SELECT networks.cluster FROM networks
-              JOIN ingress_rules ON ingress_rules.group_id = networks.group_id
-              WHERE ingress_rules.source_account = $1)",
-        "DELETE FROM ingress_rules WHERE source_account = $1 OR group_id IN
+              JOIN group_rules ON group_rules.group_id = networks.group_id
+              WHERE group_rules.peer_account = $1)",
+        "DELETE FROM group_rules WHERE peer_account = $1 OR group_id IN
              (SELECT id FROM security_groups WHERE account = $1)",
         "DELETE FROM security_groups WHERE account = $1",
         "DELETE FROM launch_permissions WHERE account = $1 OR image IN

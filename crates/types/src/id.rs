@@ -118,6 +118,22 @@ id!(
     /// A security group, `sg-XXXXXXXX`.
     GroupId, "sg-"
 );
+id!(
+    /// A rule of a security group, `sgr-XXXXXXXX`.
+    RuleId, "sgr-"
+);
+id!(
+    /// A key pair, `key-XXXXXXXX`.
+    KeyPairId, "key-"
+);
+id!(
+    /// A public address while it is a user's, `eipalloc-XXXXXXXX`.
+    AllocationId, "eipalloc-"
+);
+id!(
+    /// A public address while it is an instance's, `eipassoc-XXXXXXXX`.
+    AssociationId, "eipassoc-"
+);
 
 /// What a registered image is used as (User's Guide, "Managing Eucalyptus Images").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -16,7 +16,10 @@ mod stamp;
 pub use account::AccountId;
 pub use crash::crash_point;
 pub use figures::{Figures, VmType};
-pub use id::{GroupId, ImageId, ImageKind, InstanceId, MalformedId, ReservationId, simulate_ids};
+pub use id::{
+    AllocationId, AssociationId, GroupId, ImageId, ImageKind, InstanceId, KeyPairId, MalformedId,
+    ReservationId, RuleId, simulate_ids,
+};
 pub use instance_state::InstanceState;
 pub use names::{ClusterName, GroupName, InvalidName, KeyName, NodeName, UserName};
 pub use net::{InvalidNet, MacAddr, NetworkTag, PortRange, Protocol};
