@@ -1,5 +1,6 @@
 //! The tools by name, and what they have in common.
 
+mod addresses;
 mod bundle_image;
 mod console;
 mod groups;
@@ -7,7 +8,9 @@ mod images;
 mod instances;
 mod keypairs;
 mod run_instances;
+mod tags;
 mod upload_bundle;
+mod vpc;
 mod zones;
 
 use crate::error::Error;
@@ -49,21 +52,34 @@ macro_rules! verbs {
 verbs! {
     "add-group" => groups::Add,
     "add-keypair" => keypairs::Add,
+    "allocate-address" => addresses::Allocate,
+    "associate-address" => addresses::Associate,
     "authorize" => groups::Authorize,
     "bundle-image" => bundle_image::BundleImage,
+    "create-tags" => tags::Create,
     "delete-group" => groups::Delete,
     "delete-keypair" => keypairs::Delete,
+    "delete-tags" => tags::Delete,
     "deregister" => images::Deregister,
+    "describe-addresses" => addresses::Describe,
     "describe-availability-zones" => zones::Describe,
     "describe-group" => groups::Describe,
     "describe-groups" => groups::Describe,
     "describe-images" => images::Describe,
     "describe-instances" => instances::Describe,
+    "describe-internet-gateways" => vpc::DescribeInternetGateways,
     "describe-keypairs" => keypairs::Describe,
+    "describe-network-interfaces" => vpc::DescribeNetworkInterfaces,
     "describe-regions" => zones::DescribeRegions,
+    "describe-route-tables" => vpc::DescribeRouteTables,
+    "describe-subnets" => vpc::DescribeSubnets,
+    "describe-tags" => tags::Describe,
+    "describe-vpcs" => vpc::DescribeVpcs,
+    "disassociate-address" => addresses::Disassociate,
     "get-console-output" => console::GetConsoleOutput,
     "reboot-instances" => instances::Reboot,
     "register" => images::Register,
+    "release-address" => addresses::Release,
     "revoke" => groups::Revoke,
     "run-instances" => run_instances::RunInstances,
     "terminate-instances" => instances::Terminate,

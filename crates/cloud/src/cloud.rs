@@ -6,7 +6,8 @@ use crate::keys::ImageKeys;
 use conf::Layout;
 use protocol::{CallError, ClusterApi, ConsoleOutput};
 use state::{ClusterConfig, Instance, State};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub image_source: String,
     /// The cluster of this machine.
     pub cluster: ClusterConfig,
+    /// VNET_PUBLICIPS: the addresses that users may allocate for instances of that cluster.
+    pub public_addresses: BTreeSet<Ipv4Addr>,
 }
 
 /// The cloud controller.
@@ -58,6 +61,8 @@ impl Cloud {
         let state = State::open(&settings.database_url).await?;
         state.seed_vm_types().await?;
         state.configure_cluster(settings.cluster.clone()).await?;
+        let (cluster, pool) = (settings.cluster.name.clone(), settings.public_addresses.clone());
+        state.configure_addresses(cluster, pool).await?;
         state.retire_other_clusters(clusters.keys().cloned().collect()).await?;
         let keys = ImageKeys::prepare(settings.layout.keys(), clock.now()).await?;
         let files = ImageFiles::open(settings.layout.images()).await?;

@@ -4,30 +4,51 @@
 //! [`ec2_wire::Action`]) and what it does (a [`Run`](call::Run)). [`actions`] lists them.
 
 mod actions;
+mod address;
+mod allocate_address;
+mod associate_address;
 mod authenticate;
 mod authorize_security_group_ingress;
 mod call;
 mod create_key_pair;
 mod create_security_group;
+mod create_tags;
 mod delete_key_pair;
 mod delete_security_group;
+mod delete_tags;
 mod deregister_image;
+mod describe_addresses;
 mod describe_availability_zones;
 mod describe_images;
 mod describe_instances;
+mod describe_internet_gateways;
 mod describe_key_pairs;
+mod describe_network_interfaces;
 mod describe_regions;
+mod describe_route_tables;
 mod describe_security_groups;
+mod describe_subnets;
+mod describe_tags;
+mod describe_vpc_attribute;
+mod describe_vpcs;
+mod disassociate_address;
 mod get_console_output;
 mod ingress;
+mod interface;
+mod launch_network;
+mod page;
 mod reboot_instances;
 mod refusal;
 mod register_image;
+mod release_address;
 mod reservation;
 mod revoke_security_group_ingress;
 mod rsa_key;
 mod run_instances;
+mod tag_specification;
+mod taggable;
 mod terminate_instances;
+mod vpc;
 
 #[cfg(test)]
 mod tests;

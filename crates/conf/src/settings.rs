@@ -3,6 +3,8 @@
 use crate::network::{self, AddressSpace, VnetMode};
 use crate::reader::Reader;
 use crate::{ConfError, Document, Layout};
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use types::{ClusterName, NodeName};
 
@@ -44,6 +46,8 @@ pub struct Conf {
     /// VNET_SUBNET, VNET_NETMASK, VNET_ADDRSPERNET and VNET_DNS. Always there on a machine that
     /// runs the cloud or a cluster controller.
     pub address_space: Option<AddressSpace>,
+    /// VNET_PUBLICIPS: the addresses that users may allocate.
+    pub public_addresses: BTreeSet<Ipv4Addr>,
 }
 
 /// Which processes run on this machine; all of them unless the file says otherwise.
@@ -154,9 +158,9 @@ impl Conf {
             vnet_mode: network::mode(&mut reader),
             vnet_interface: network::interface(&mut reader),
             address_space: network::address_space(&mut reader, start.cloud || start.cc),
+            public_addresses: network::public_addresses(&mut reader),
             layout,
         };
-        network::refuse_public_addresses(&mut reader);
         Ok((conf, reader.finish(path)?))
     }
 }

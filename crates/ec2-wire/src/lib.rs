@@ -22,6 +22,8 @@ mod xml;
 pub use action::{Action, Definition, Response, Return, Who};
 pub use code::Code;
 pub use error::{Error, shown};
+#[doc(hidden)]
+pub use filter::TAG_ATTRIBUTES;
 pub use filter::{Filter, Filterable, Offered, Pattern, check_filters, passes};
 #[doc(hidden)]
 pub use parameters::base_name;

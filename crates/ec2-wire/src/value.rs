@@ -7,7 +7,11 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use ipnet::Ipv4Net;
 use std::fmt;
-use types::{AccountId, GroupId, GroupName, ImageId, InstanceId, KeyName, MalformedId, UserName};
+use std::net::Ipv4Addr;
+use types::{
+    AccountId, AllocationId, AssociationId, GatewayId, GroupId, GroupName, ImageId, InstanceId,
+    InterfaceId, KeyName, MalformedId, RouteTableId, SubnetId, TagKey, UserName, VpcId,
+};
 
 /// A type that one parameter's text is parsed into.
 pub trait Value: Sized {
@@ -130,6 +134,13 @@ macro_rules! id {
 id!(InstanceId, "i-XXXXXXXX", Code::InvalidInstanceIdMalformed);
 id!(ImageId, "emi-XXXXXXXX, eki-XXXXXXXX or eri-XXXXXXXX", Code::InvalidAmiIdMalformed);
 id!(GroupId, "sg-XXXXXXXX", Code::InvalidGroupIdMalformed);
+id!(AllocationId, "eipalloc-XXXXXXXX", Code::InvalidAllocationIdMalformed);
+id!(AssociationId, "eipassoc-XXXXXXXX", Code::InvalidAssociationIdMalformed);
+id!(VpcId, "vpc-XXXXXXXX", Code::InvalidVpcIdMalformed);
+id!(SubnetId, "subnet-XXXXXXXX", Code::InvalidSubnetIdMalformed);
+id!(InterfaceId, "eni-XXXXXXXX", Code::InvalidNetworkInterfaceIdMalformed);
+id!(RouteTableId, "rtb-XXXXXXXX", Code::InvalidRouteTableIdMalformed);
+id!(GatewayId, "igw-XXXXXXXX", Code::InvalidInternetGatewayIdMalformed);
 
 macro_rules! form {
     ($type:ty, $form:literal) => {
@@ -146,6 +157,8 @@ macro_rules! form {
 form!(KeyName, "1 to 255 printable ASCII characters");
 form!(GroupName, "1 to 255 printable ASCII characters");
 form!(UserName, "a user's name");
+form!(TagKey, "a key of at most 128 characters that does not begin with aws:");
+form!(Ipv4Addr, "an IPv4 address");
 form!(AccountId, "an account number of 12 digits");
 
 impl Value for Ipv4Net {
@@ -155,7 +168,7 @@ impl Value for Ipv4Net {
     fn parse(text: &str, _place: &Place<'_>) -> Result<Self, Error> {
         let net = match text.parse::<Self>() {
             Ok(net) => Some(net.trunc()),
-            Err(_) => text.parse::<std::net::Ipv4Addr>().ok().map(Self::from),
+            Err(_) => text.parse::<Ipv4Addr>().ok().map(Self::from),
         };
         net.ok_or_else(|| {
             let message = format!("CIDR block {} is malformed", shown(text));

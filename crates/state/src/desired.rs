@@ -22,13 +22,15 @@ const INSTANCES: &str = "
         eki.location AS kernel_location, eki.digest AS kernel_digest,
         eki.size_bytes AS kernel_size,
         eri.location AS ramdisk_location, eri.digest AS ramdisk_digest,
-        eri.size_bytes AS ramdisk_size
+        eri.size_bytes AS ramdisk_size,
+        addresses.ip AS public_ip
     FROM instances
     JOIN users ON users.account = instances.account
     JOIN reservations ON reservations.id = instances.reservation
     JOIN images root ON root.id = instances.image
     LEFT JOIN images eki ON eki.id = instances.kernel
     LEFT JOIN images eri ON eri.id = instances.ramdisk
+    LEFT JOIN addresses ON addresses.instance = instances.id
     WHERE instances.cluster = $1 AND instances.state <> 'terminated'
     ORDER BY instances.admitted, instances.launch_index";
 
@@ -111,7 +113,7 @@ fn instance(row: &Row, groups: &HashMap<String, Vec<GroupName>>) -> Result<Insta
             mac: MacAddr::of_instance(id),
             ip: row.parsed("ip")?,
             tag: tag(row)?,
-            public_ip: None,
+            public_ip: row.maybe("public_ip")?,
         },
     })
 }

@@ -1,5 +1,8 @@
 //! Why a transaction was refused or failed.
 
+use crate::addresses::AddressRef;
+use crate::tags::Taggable;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use types::{ClusterName, GroupName, ImageId, InstanceId, KeyName, UserName};
 
@@ -162,6 +165,42 @@ pub enum Error {
     LimitReached {
         /// What is limited.
         what: &'static str,
+        /// The limit.
+        most: i64,
+    },
+
+    /// The account has as many addresses as it may have.
+    #[error("the limit of {0} addresses is reached; release one, or ask the administrator")]
+    AddressLimit(u32),
+    /// No address of the pool is free.
+    #[error(
+        "no public address is free: all of VNET_PUBLICIPS are in use, or it is not set; release \
+         an address, or ask the administrator for more"
+    )]
+    NoAddress,
+    /// There is no such address, allocation or association, or it is not the caller's.
+    #[error("the address \"{0}\" does not exist")]
+    AddressNotFound(AddressRef),
+    /// The address leads to an instance.
+    #[error("the address \"{0}\" is associated with an instance; disassociate it first")]
+    AddressInUse(Ipv4Addr),
+    /// The address leads to instances of another cluster only.
+    #[error("the address \"{ip}\" is of the availability zone \"{cluster}\", the instance is not")]
+    AddressElsewhere {
+        /// The address.
+        ip: Ipv4Addr,
+        /// Its cluster.
+        cluster: ClusterName,
+    },
+
+    /// There is no such thing, or it is not the caller's to tag.
+    #[error("the id \"{0}\" does not exist")]
+    NotTaggable(Taggable),
+    /// More tags on one thing than it may have.
+    #[error("the limit of {most} tags for \"{id}\" is reached")]
+    TooManyTags {
+        /// The thing.
+        id: String,
         /// The limit.
         most: i64,
     },

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::fields::Fields;
 use crate::ingress;
 use crate::launch::{DEFAULT_GROUP, default_group, unused_group_id};
+use crate::tags;
 use crate::users::taken;
 use protocol::IngressRule;
 use std::fmt;
@@ -150,7 +151,7 @@ async fn delete(
     {
         sqlx::query(statement).bind(id.to_string()).execute(&mut *db).await?;
     }
-    Ok(())
+    tags::forget(db, id).await
 }
 
 /// An instance in the group, or else another group of the account with a rule that lets it in.

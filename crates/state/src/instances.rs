@@ -356,7 +356,7 @@ pub(crate) fn goal(row: &Row) -> Result<Goal> {
 }
 
 /// An instance that is to be changed: its cluster and state.
-async fn visible(
+pub(crate) async fn visible(
     db: &mut Connection,
     account: Option<AccountId>,
     id: InstanceId,

@@ -5,6 +5,7 @@
 //! transaction itself); an answer is given only once the commit is on disk. Reads come from a
 //! small pool and see committed states only. Times are arguments: this crate has no clock.
 
+mod addresses;
 mod admission;
 mod clusters;
 mod database;
@@ -22,9 +23,11 @@ mod networks;
 mod observed;
 mod run;
 mod settings;
+mod tags;
 mod users;
 mod writer;
 
+pub use addresses::{Address, AddressRef, Association, Owner};
 pub use clusters::{Cluster, ClusterConfig, TypeCapacity};
 pub use database::State;
 pub use error::{Error, Result};
@@ -34,4 +37,5 @@ pub use instances::{Instance, InstanceFilter, Reservation, StateChange};
 pub use key_pairs::KeyPair;
 pub use run::{RunOutcome, RunRequest};
 pub use settings::Settings;
+pub use tags::{TagMap, Taggable};
 pub use users::{Certificate, NewUser, User};

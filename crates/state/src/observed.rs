@@ -5,7 +5,7 @@ use crate::database::{Connection, Row, State};
 use crate::error::Result;
 use crate::fields::{Fields, column, json};
 use crate::fold::{Known, fold};
-use crate::{images, instances, networks};
+use crate::{addresses, images, instances, networks, tags};
 use protocol::{ClusterObserved, InstanceObserved, NodeStatus};
 use std::collections::HashMap;
 use types::{ClusterName, InstanceId, NodeName, Timestamp};
@@ -157,6 +157,7 @@ async fn record(
     }
     if ended {
         networks::release_empty(db, &cluster).await?;
+        addresses::leave_terminated(db, &cluster).await?;
         bump(db, &cluster).await?;
     }
     record_cluster(db, &cluster, &observed, now).await
@@ -274,5 +275,6 @@ async fn purge(db: &mut Connection, before: i64) -> Result<()> {
     for statement in EMPTY {
         sqlx::query(statement).execute(&mut *db).await?;
     }
+    tags::forget_purged_instances(db).await?;
     images::purge_unreferenced(db).await
 }

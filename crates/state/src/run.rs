@@ -8,13 +8,13 @@ use crate::groups::GroupRef;
 use crate::images::{Image, launchable_as};
 use crate::instances::{self, Reservation};
 use crate::users::{self, User};
-use crate::{admission, launch, networks, settings};
+use crate::{admission, launch, networks, settings, tags};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::net::Ipv4Addr;
 use types::{
     AccountId, ClusterName, GroupId, GroupName, ImageId, ImageKind, InstanceId, KeyName,
-    NetworkTag, ReservationId, Timestamp, VmType,
+    NetworkTag, ReservationId, Tags, Timestamp, VmType,
 };
 
 /// What RunInstances asks for. Its numbers and lengths have been checked.
@@ -46,6 +46,8 @@ pub struct RunRequest {
     pub groups: Vec<GroupRef>,
     /// User data, decoded.
     pub user_data: Vec<u8>,
+    /// Tags for each instance.
+    pub tags: Tags,
 }
 
 /// What a launch came to.
@@ -92,7 +94,11 @@ async fn run(db: &mut Connection, request: RunRequest, now: Timestamp) -> Result
     clusters::bump(db, &plan.cluster.name).await?;
     let id = insert_reservation(db, &request, &plan, now).await?;
     insert_instances(db, &plan, id, now).await?;
-    Ok(RunOutcome { reservation: instances::reservation(db, id).await?, launched: true })
+    let reservation = instances::reservation(db, id).await?;
+    for instance in &reservation.instances {
+        tags::put(db, request.account, instance.id, &request.tags).await?;
+    }
+    Ok(RunOutcome { reservation, launched: true })
 }
 
 /// The reservation that the request's token has already made.

@@ -10,7 +10,7 @@ use types::Timestamp;
 /// Runs a tool against one answer; checks all parameters that are not about signing, and what is
 /// printed with TABs written as `|`.
 #[track_caller]
-fn check(line: &str, parameters: &[(&str, &str)], answer: &str, printed: &str) {
+pub(crate) fn check(line: &str, parameters: &[(&str, &str)], answer: &str, printed: &str) {
     let outcome = tool(line, &[(200, answer)]);
     assert_eq!((outcome.code, outcome.err.as_str()), (0, ""), "{line}");
     assert_eq!(outcome.out.replace('\t', "|"), printed, "{line}");

@@ -1,21 +1,35 @@
 //! The list of all actions. A new one is a file and a line here.
 
+use super::allocate_address::AllocateAddress;
+use super::associate_address::AssociateAddress;
 use super::authorize_security_group_ingress::AuthorizeSecurityGroupIngress;
 use super::call::Entry;
 use super::create_key_pair::CreateKeyPair;
 use super::create_security_group::CreateSecurityGroup;
+use super::create_tags::CreateTags;
 use super::delete_key_pair::DeleteKeyPair;
 use super::delete_security_group::DeleteSecurityGroup;
+use super::delete_tags::DeleteTags;
 use super::deregister_image::DeregisterImage;
+use super::describe_addresses::DescribeAddresses;
 use super::describe_availability_zones::DescribeAvailabilityZones;
 use super::describe_images::DescribeImages;
 use super::describe_instances::DescribeInstances;
+use super::describe_internet_gateways::DescribeInternetGateways;
 use super::describe_key_pairs::DescribeKeyPairs;
+use super::describe_network_interfaces::DescribeNetworkInterfaces;
 use super::describe_regions::DescribeRegions;
+use super::describe_route_tables::DescribeRouteTables;
 use super::describe_security_groups::DescribeSecurityGroups;
+use super::describe_subnets::DescribeSubnets;
+use super::describe_tags::DescribeTags;
+use super::describe_vpc_attribute::DescribeVpcAttribute;
+use super::describe_vpcs::DescribeVpcs;
+use super::disassociate_address::DisassociateAddress;
 use super::get_console_output::GetConsoleOutput;
 use super::reboot_instances::RebootInstances;
 use super::register_image::RegisterImage;
+use super::release_address::ReleaseAddress;
 use super::revoke_security_group_ingress::RevokeSecurityGroupIngress;
 use super::run_instances::RunInstances;
 use super::terminate_instances::TerminateInstances;
@@ -23,21 +37,35 @@ use ec2_wire::{Code, Error, shown};
 
 /// Every action that is served, by name.
 pub(super) static ACTIONS: &[Entry] = &[
+    Entry::of::<AllocateAddress>(),
+    Entry::of::<AssociateAddress>(),
     Entry::of::<AuthorizeSecurityGroupIngress>(),
     Entry::of::<CreateKeyPair>(),
     Entry::of::<CreateSecurityGroup>(),
+    Entry::of::<CreateTags>(),
     Entry::of::<DeleteKeyPair>(),
     Entry::of::<DeleteSecurityGroup>(),
+    Entry::of::<DeleteTags>(),
     Entry::of::<DeregisterImage>(),
+    Entry::of::<DescribeAddresses>(),
     Entry::of::<DescribeAvailabilityZones>(),
     Entry::of::<DescribeImages>(),
     Entry::of::<DescribeInstances>(),
+    Entry::of::<DescribeInternetGateways>(),
     Entry::of::<DescribeKeyPairs>(),
+    Entry::of::<DescribeNetworkInterfaces>(),
     Entry::of::<DescribeRegions>(),
+    Entry::of::<DescribeRouteTables>(),
     Entry::of::<DescribeSecurityGroups>(),
+    Entry::of::<DescribeSubnets>(),
+    Entry::of::<DescribeTags>(),
+    Entry::of::<DescribeVpcAttribute>(),
+    Entry::of::<DescribeVpcs>(),
+    Entry::of::<DisassociateAddress>(),
     Entry::of::<GetConsoleOutput>(),
     Entry::of::<RebootInstances>(),
     Entry::of::<RegisterImage>(),
+    Entry::of::<ReleaseAddress>(),
     Entry::of::<RevokeSecurityGroupIngress>(),
     Entry::of::<RunInstances>(),
     Entry::of::<TerminateInstances>(),

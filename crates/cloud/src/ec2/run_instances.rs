@@ -1,12 +1,14 @@
 //! RunInstances.
 
 use super::call::{Call, Run};
+use super::launch_network::{NewInterface, network};
 use super::refusal::refuse;
 use super::reservation;
+use super::tag_specification::{self, TagSpecification};
 use ec2_wire::{Action, Base64, Code, Error, Response, Text, Xml, parameters, words};
 use sha2::{Digest, Sha256};
 use state::{GroupRef, Reservation, RunRequest};
-use types::{ClusterName, GroupId, GroupName, ImageId, KeyName, VmType};
+use types::{ClusterName, GroupId, GroupName, ImageId, KeyName, SubnetId, VmType};
 
 /// The most instances of one call.
 const MOST_INSTANCES: u32 = 1000;
@@ -42,6 +44,14 @@ parameters! {
         kernel: Option<ImageId> = "KernelId", "kernelId";
         /// The ramdisk; without it the image's own, else the cloud's default.
         ramdisk: Option<ImageId> = "RamdiskId", "ramdiskId";
+        /// The subnet, in place of the availability zone.
+        subnet: Option<SubnetId> = "SubnetId", "subnetId", since (2011, 7, 15);
+        /// The network interface, which carries subnet and groups in place of the launch itself.
+        interfaces: Vec<NewInterface> =
+            "NetworkInterface.N", "networkInterfaceSet/item", since (2012, 6, 15);
+        /// Tags for the instances. Those for volumes are taken, and there are none.
+        tags: Vec<TagSpecification> =
+            "TagSpecification.N", "tagSpecificationSet/item", since (2016, 11, 15);
         /// Makes the call safe to repeat: with the same token instances are started once.
         token: Option<Text<64>> = "ClientToken", "clientToken", since (2010, 8, 31);
     }
@@ -71,7 +81,7 @@ impl Action for RunInstances {
 impl Run for RunInstances {
     async fn run(call: &Call<'_>, input: Input) -> Result<Output, Error> {
         check_counts(&input)?;
-        let request = request(call, input)?;
+        let request = request(call, input).await?;
         let outcome = call.state().run_instances(request, call.now).await.map_err(refuse)?;
         if outcome.launched {
             types::crash_point("cloud.run.committed");
@@ -97,25 +107,42 @@ fn check_counts(input: &Input) -> Result<(), Error> {
     Ok(())
 }
 
-fn request(call: &Call<'_>, input: Input) -> Result<RunRequest, Error> {
+async fn request(call: &Call<'_>, input: Input) -> Result<RunRequest, Error> {
     let request_digest = digest(&input);
     let by_name = input.groups.into_iter().map(GroupRef::Name);
     let by_id = input.group_ids.into_iter().map(GroupRef::Id);
+    let mut groups: Vec<_> = by_name.chain(by_id).collect();
+    let network = network(call, input.subnet, input.interfaces).await?;
+    if !groups.is_empty() && !network.groups.is_empty() {
+        return Err(contradiction("with NetworkInterface the groups are those of the interface"));
+    }
+    groups.extend(network.groups.into_iter().map(GroupRef::Id));
+    let zone = input.zone.map(|zone| zone_name(zone.as_str())).transpose()?;
+    if let (Some(zone), Some(other)) = (&zone, &network.zone)
+        && zone != other
+    {
+        return Err(contradiction("the subnet is not one of that availability zone"));
+    }
     Ok(RunRequest {
         account: call.user.account,
         client_token: input.token.map(Into::into),
         request_digest,
         min_count: input.min_count,
         max_count: input.max_count,
-        cluster: input.zone.map(|zone| zone_name(zone.as_str())).transpose()?,
+        cluster: zone.or(network.zone),
         image: input.image,
         kernel: input.kernel,
         ramdisk: input.ramdisk,
         vm_type: input.vm_type.map_or_else(|| VmType::DEFAULT.to_owned(), Into::into),
         key: input.key,
-        groups: by_name.chain(by_id).collect(),
+        groups,
+        tags: tag_specification::of("instance", &["volume"], input.tags)?,
         user_data: input.user_data.unwrap_or_default().0,
     })
+}
+
+fn contradiction(message: &str) -> Error {
+    Error::new(Code::InvalidParameterCombination, message)
 }
 
 /// Stands for everything that was asked for: a client token must come with the same again.

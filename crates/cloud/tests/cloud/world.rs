@@ -118,6 +118,7 @@ impl World {
             key: None,
             groups: vec![],
             user_data: vec![],
+            tags: types::Tags::new(),
         }
     }
 
@@ -134,6 +135,7 @@ async fn open(layout: &Layout, public_url: &str, cluster: &Arc<FakeCluster>) -> 
         database_url: format!("sqlite:{}", layout.db().join("eucalyptus.db").display()),
         public_url: public_url.into(),
         image_source: "10.0.0.1:8773".into(),
+        public_addresses: std::collections::BTreeSet::new(),
         cluster: ClusterConfig {
             name: ZONE.parse().unwrap(),
             endpoint: "10.0.0.1:8774".into(),

@@ -71,6 +71,7 @@ fn settings(conf: &Conf) -> Result<Settings, Failure> {
             addrs_per_net: space.addrs_per_net,
             policy: policy(conf.sched_policy),
         },
+        public_addresses: conf.public_addresses.clone(),
     })
 }
 

@@ -128,7 +128,7 @@ async fn the_kernel_is_the_requests_else_the_images_else_the_default() {
     let ask = RunRequest { image: bare.id, ..world.request(&world.admin) };
     let run = async |request| world.state.run_instances(request, NOW).await;
     assert!(matches!(run(ask.clone()).await, Err(Error::KernelMissing)));
-    let settings = Settings { default_kernel: Some(other.id), default_ramdisk: None };
+    let settings = Settings { default_kernel: Some(other.id), ..Settings::default() };
     world.state.set_settings(settings).await.unwrap();
     let kernel = |outcome: state::RunOutcome| outcome.reservation.instances[0].kernel;
     assert_eq!(kernel(run(ask.clone()).await.unwrap()), Some(other.id));

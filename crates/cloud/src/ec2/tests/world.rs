@@ -12,6 +12,7 @@ use protocol::{
 };
 use signature::client::{Credentials, Target, header_v4, query_v2};
 use state::{ClusterConfig, NewImage, User};
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
@@ -19,6 +20,15 @@ use types::{Clock, Figures, ImageId, ImageKind, InstanceId, Timestamp};
 
 pub(super) const HOST: &str = "cloud.example:8773";
 pub(super) const PATH: &str = "/services/Eucalyptus";
+/// VNET_PUBLICIPS.
+const POOL: [[u8; 4]; 6] = [
+    [192, 0, 2, 10],
+    [192, 0, 2, 11],
+    [192, 0, 2, 12],
+    [192, 0, 2, 13],
+    [192, 0, 2, 14],
+    [192, 0, 2, 15],
+];
 /// The version that SDKs ask for.
 pub(super) const NEW: &str = "2016-11-15";
 
@@ -105,6 +115,7 @@ impl World {
             layout,
             public_url: format!("http://{HOST}"),
             image_source: HOST.to_owned(),
+            public_addresses: POOL.map(Ipv4Addr::from).into(),
             cluster: ClusterConfig {
                 name: "one".parse().unwrap(),
                 endpoint: "front-end:8774".to_owned(),
