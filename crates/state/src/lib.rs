@@ -6,6 +6,7 @@
 //! small pool and see committed states only. Times are arguments: this crate has no clock.
 
 mod admission;
+mod attributes;
 mod clusters;
 mod database;
 mod desired;
@@ -22,9 +23,11 @@ mod networks;
 mod observed;
 mod run;
 mod settings;
+mod tokens;
 mod users;
 mod writer;
 
+pub use attributes::InstanceDetails;
 pub use clusters::{Cluster, ClusterConfig, TypeCapacity};
 pub use database::State;
 pub use error::{Error, Result};

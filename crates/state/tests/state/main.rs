@@ -1,10 +1,12 @@
 //! Every transaction on a database in a file, as the cloud uses it.
 #![allow(clippy::unwrap_used, reason = "a helper that fails here fails its test")]
 
+mod attributes;
 mod database;
 mod groups;
 mod images;
 mod launch;
 mod life;
+mod tokens;
 mod users;
 mod world;

@@ -133,6 +133,8 @@ impl World {
             key: None,
             groups: vec![],
             user_data: vec![],
+            protected: false,
+            monitoring: false,
         }
     }
 
