@@ -1,11 +1,13 @@
 //! The tools by name, and what they have in common.
 
+mod attributes;
 mod bundle_image;
 mod console;
 mod groups;
 mod images;
 mod instances;
 mod keypairs;
+mod monitoring;
 mod run_instances;
 mod upload_bundle;
 mod zones;
@@ -58,15 +60,22 @@ verbs! {
     "describe-group" => groups::Describe,
     "describe-groups" => groups::Describe,
     "describe-images" => images::Describe,
+    "describe-instance-attribute" => attributes::Describe,
+    "describe-instance-status" => monitoring::DescribeStatus,
     "describe-instances" => instances::Describe,
     "describe-keypairs" => keypairs::Describe,
     "describe-regions" => zones::DescribeRegions,
     "get-console-output" => console::GetConsoleOutput,
+    "get-password" => console::GetPassword,
+    "modify-instance-attribute" => attributes::Modify,
+    "monitor-instances" => monitoring::Monitor,
     "reboot-instances" => instances::Reboot,
     "register" => images::Register,
+    "reset-instance-attribute" => attributes::Reset,
     "revoke" => groups::Revoke,
     "run-instances" => run_instances::RunInstances,
     "terminate-instances" => instances::Terminate,
+    "unmonitor-instances" => monitoring::Unmonitor,
     "upload-bundle" => upload_bundle::UploadBundle,
 }
 

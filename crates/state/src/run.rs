@@ -3,7 +3,7 @@
 use crate::clusters::{self, Cluster, ClusterConfig};
 use crate::database::{Connection, State};
 use crate::error::{Error, Result};
-use crate::fields::{Fields, column};
+use crate::fields::column;
 use crate::groups::GroupRef;
 use crate::images::{Image, launchable_as};
 use crate::instances::{self, Reservation};

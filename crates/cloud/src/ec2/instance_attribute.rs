@@ -59,7 +59,8 @@ words! {
 pub(super) const NO_STOP_AT_SHUTDOWN: &str = "an instance that shuts down by itself ends: its root \
      disk is of the instance store";
 pub(super) const NO_STOP_PROTECTION: &str = "instances cannot be protected from being stopped";
-pub(super) const NO_VOLUMES: &str = "this cloud has no volumes: an instance's disks are on its node";
+pub(super) const NO_VOLUMES: &str =
+    "this cloud has no volumes: an instance's disks are on its node";
 pub(super) const NO_ENCLAVES: &str = "instances of this cloud cannot have enclaves";
 
 /// A change of an attribute that this cloud can only confirm: it succeeds when the attribute is

@@ -1,11 +1,25 @@
-//! Options of a launch that most clouds do not have: which of them are taken, and why the others
-//! are refused. What is refused is never ignored in silence.
+//! The options of a launch: which numbers and which of Amazon's options are taken, and why the
+//! others are refused. What this cloud cannot give is never ignored in silence.
 
 use super::instance_attribute::{
     NO_ENCLAVES, NO_STOP_AT_SHUTDOWN, NO_STOP_PROTECTION, NO_VOLUMES, ShutdownBehavior,
 };
 use super::run_instances::Input;
 use ec2_wire::{Code, Error, Text, parameters, words};
+
+/// The most instances of one call.
+const MOST_INSTANCES: u32 = 1000;
+
+words! {
+    /// Which addresses an instance gets.
+    #[derive(Debug)]
+    pub(super) enum AddressingType {
+        /// A public one, if the cloud gives them at launch.
+        Public = "public",
+        /// Only a private one.
+        Private = "private",
+    }
+}
 
 words! {
     /// The disks that an instance has by 1.4's names; it always has them where they are.
@@ -69,9 +83,10 @@ parameters! {
 /// Checks the options of a launch.
 ///
 /// # Errors
-/// `UnsupportedOperation` for one that this cloud cannot give, `InvalidParameterValue` for a
-/// token that is not ASCII.
+/// `UnsupportedOperation` for one that this cloud cannot give, `InvalidParameterValue` for bad
+/// numbers and a token that is not ASCII, `InstanceLimitExceeded`.
 pub(super) fn check(input: &Input) -> Result<(), Error> {
+    check_counts(input)?;
     if let Some(token) = input.token.as_ref().filter(|token| !token.as_str().is_ascii()) {
         let rule = "It has at most 64 ASCII characters.";
         return Err(Error::invalid("ClientToken", token.as_str(), rule));
@@ -82,10 +97,7 @@ pub(super) fn check(input: &Input) -> Result<(), Error> {
         (input.stop_protected == Some(true), NO_STOP_PROTECTION),
         (volumes || input.ebs_optimized == Some(true), NO_VOLUMES),
         (input.enclaves == Some(true), NO_ENCLAVES),
-        (
-            input.hibernation == Some(true),
-            "instances of this cloud cannot hibernate",
-        ),
+        (input.hibernation == Some(true), "instances of this cloud cannot hibernate"),
         (
             input.profile_arn.is_some() || input.profile_name.is_some(),
             "this cloud has no instance profiles: give the instance its credentials in other ways",
@@ -105,4 +117,20 @@ pub(super) fn check(input: &Input) -> Result<(), Error> {
         Some((_, why)) => Err(Error::new(Code::UnsupportedOperation, why)),
         None => Ok(()),
     }
+}
+
+fn check_counts(input: &Input) -> Result<(), Error> {
+    let (min, max) = (input.min_count, input.max_count);
+    if min == 0 {
+        return Err(Error::invalid("MinCount", "0", "It must be 1 or more."));
+    }
+    if min > max {
+        let rule = format!("It must not be more than MaxCount ({max}).");
+        return Err(Error::invalid("MinCount", &min.to_string(), rule));
+    }
+    if max > MOST_INSTANCES {
+        let message = format!("one request starts at most {MOST_INSTANCES} instances, not {max}");
+        return Err(Error::new(Code::InstanceLimitExceeded, message));
+    }
+    Ok(())
 }

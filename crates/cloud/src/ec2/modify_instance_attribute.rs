@@ -5,9 +5,7 @@ use super::describe_instances::one;
 use super::instance_attribute::{Fixed, InstanceAttribute, ShutdownBehavior};
 use super::refusal::refuse;
 use super::run_instances::MOST_USER_DATA;
-use ec2_wire::{
-    Action, Base64, Code, Error, Place, Return, Text, Value, Version, parameters,
-};
+use ec2_wire::{Action, Base64, Code, Error, Place, Return, Text, Value, Version, parameters};
 use types::{GroupId, ImageId, InstanceId};
 
 pub(super) struct ModifyInstanceAttribute;
