@@ -1,5 +1,6 @@
 //! The options of a launch: which numbers and which of Amazon's options are taken, and why the
-//! others are refused. What this cloud cannot give is never ignored in silence.
+//! others are refused. What this cloud cannot give is refused and not ignored, but for the few that
+//! say so.
 
 use super::instance_attribute::{
     NO_ENCLAVES, NO_STOP_AT_SHUTDOWN, NO_STOP_PROTECTION, NO_VOLUMES, ShutdownBehavior,
@@ -22,16 +23,17 @@ words! {
 }
 
 words! {
-    /// The disks that an instance has by 1.4's names; it always has them where they are.
+    /// Disks by 1.4's names. Tools of its time map them at each launch, so they are taken, without
+    /// effect: an instance has its root disk.
     #[derive(Debug)]
     pub(super) enum VirtualName {
         /// The root disk.
         Ami = "ami",
         /// The root disk as a device.
         Root = "root",
-        /// The disk for swapping.
+        /// A disk for swapping.
         Swap = "swap",
-        /// The empty disk.
+        /// An empty disk.
         Ephemeral = "ephemeral0",
     }
 }
@@ -46,12 +48,12 @@ words! {
 }
 
 parameters! {
-    /// Where a disk is wanted.
+    /// A disk that is wanted.
     #[derive(Debug)]
     pub(super) struct BlockDevice {
-        /// The device; disks are where they are on every instance.
+        /// The device; without effect.
         _device: Option<Text<64>> = "DeviceName", "deviceName";
-        /// The disk.
+        /// The disk; without effect.
         _virtual_name: Option<VirtualName> = "VirtualName", "virtualName";
         /// Leaves the device out of what the image maps; images map none.
         _no_device: Option<Text<64>> = "NoDevice", "noDevice", since (2009, 10, 31);

@@ -46,8 +46,8 @@ parameters! {
         pub(super) token: Option<Text<64>> = "ClientToken", "clientToken", since (2010, 8, 31);
         /// Text that is taken and ignored, as it was by Eucalyptus 1.4.
         _additional_info: Option<Text<1024>> = "AdditionalInfo", "additionalInfo";
-        /// Disks by 1.4's names (`ami`, `root`, `swap`, `ephemeral0`), which every instance has
-        /// where they are; volumes are refused.
+        /// Disks by 1.4's names (`ami`, `root`, `swap`, `ephemeral0`) are taken without effect: an
+        /// instance has its root disk. Volumes are refused.
         pub(super) devices: Vec<BlockDevice> = "BlockDeviceMapping.N", "blockDeviceMapping/item";
         /// Whether the instances are noted as to be monitored.
         monitoring: Option<bool> = "Monitoring.Enabled", "monitoring/enabled", since (2009, 4, 4);
