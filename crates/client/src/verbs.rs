@@ -1,12 +1,14 @@
 //! The tools by name, and what they have in common.
 
 mod addresses;
+mod attributes;
 mod bundle_image;
 mod console;
 mod groups;
 mod images;
 mod instances;
 mod keypairs;
+mod monitoring;
 mod run_instances;
 mod tags;
 mod upload_bundle;
@@ -66,6 +68,8 @@ verbs! {
     "describe-group" => groups::Describe,
     "describe-groups" => groups::Describe,
     "describe-images" => images::Describe,
+    "describe-instance-attribute" => attributes::Describe,
+    "describe-instance-status" => monitoring::DescribeStatus,
     "describe-instances" => instances::Describe,
     "describe-internet-gateways" => vpc::DescribeInternetGateways,
     "describe-keypairs" => keypairs::Describe,
@@ -77,12 +81,17 @@ verbs! {
     "describe-vpcs" => vpc::DescribeVpcs,
     "disassociate-address" => addresses::Disassociate,
     "get-console-output" => console::GetConsoleOutput,
+    "get-password" => console::GetPassword,
+    "modify-instance-attribute" => attributes::Modify,
+    "monitor-instances" => monitoring::Monitor,
     "reboot-instances" => instances::Reboot,
     "register" => images::Register,
     "release-address" => addresses::Release,
+    "reset-instance-attribute" => attributes::Reset,
     "revoke" => groups::Revoke,
     "run-instances" => run_instances::RunInstances,
     "terminate-instances" => instances::Terminate,
+    "unmonitor-instances" => monitoring::Unmonitor,
     "upload-bundle" => upload_bundle::UploadBundle,
 }
 

@@ -37,6 +37,7 @@ codes! {
     AddressLimitExceeded, "AddressLimitExceeded", 400;
     AuthFailure, "AuthFailure", 401;
     DryRunOperation, "DryRunOperation", 412;
+    IdempotentInstanceTerminated, "IdempotentInstanceTerminated", 400;
     IdempotentParameterMismatch, "IdempotentParameterMismatch", 400;
     IncompleteSignature, "IncompleteSignature", 400;
     IncorrectInstanceState, "IncorrectInstanceState", 400;

@@ -16,7 +16,8 @@ use std::collections::HashMap;
 use types::{ClusterName, GroupId, GroupName, InstanceId, MacAddr, PortRange, Protocol};
 
 const INSTANCES: &str = "
-    SELECT instances.*, users.name AS user_name, reservations.user_data,
+    SELECT instances.*, users.name AS user_name,
+        COALESCE(instances.user_data, reservations.user_data) AS data,
         root.location AS root_location, root.digest AS root_digest,
         root.size_bytes AS root_size,
         eki.location AS kernel_location, eki.digest AS kernel_digest,
@@ -107,7 +108,7 @@ fn instance(row: &Row, groups: &HashMap<String, Vec<GroupName>>) -> Result<Insta
         ramdisk: reference(row, ["ramdisk", "ramdisk_location", "ramdisk_digest", "ramdisk_size"])?,
         key: key(row)?,
         user_data: BASE64
-            .decode(row.text("user_data")?)
+            .decode(row.text("data")?)
             .map_err(|problem| corrupt("user_data", problem))?,
         nic: Nic {
             mac: MacAddr::of_instance(id),

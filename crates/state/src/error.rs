@@ -140,6 +140,9 @@ pub enum Error {
     /// A client token was used again with other parameters.
     #[error("the client token was used before with different parameters")]
     TokenMismatch,
+    /// A client token was used again and what it launched has ended.
+    #[error("the instances that were launched with this client token have been terminated")]
+    TokenTerminated,
 
     /// There is no such instance, or the caller may not know of it.
     #[error("the instance \"{0}\" does not exist")]
@@ -152,6 +155,22 @@ pub enum Error {
         /// Its state.
         state: &'static str,
     },
+    /// What is to be changed can be changed only while the instance is stopped.
+    #[error("the instance \"{id}\" is {state}; its {attribute} can be changed while it is stopped")]
+    InstanceNotStopped {
+        /// The instance.
+        id: InstanceId,
+        /// Its state.
+        state: &'static str,
+        /// What is to be changed.
+        attribute: &'static str,
+    },
+    /// The instance is protected from being terminated.
+    #[error(
+        "the instance \"{0}\" may not be terminated: set its attribute disableApiTermination to \
+         false first"
+    )]
+    InstanceProtected(InstanceId),
 
     /// There is no such key pair.
     #[error("the key pair \"{0}\" does not exist")]

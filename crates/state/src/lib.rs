@@ -7,6 +7,7 @@
 
 mod addresses;
 mod admission;
+mod attributes;
 mod clusters;
 mod database;
 mod desired;
@@ -24,10 +25,12 @@ mod observed;
 mod run;
 mod settings;
 mod tags;
+mod tokens;
 mod users;
 mod writer;
 
 pub use addresses::{Address, AddressRef, Association, Owner};
+pub use attributes::InstanceDetails;
 pub use clusters::{Cluster, ClusterConfig, TypeCapacity};
 pub use database::State;
 pub use error::{Error, Result};

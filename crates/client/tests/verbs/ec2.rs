@@ -74,7 +74,7 @@ fn run_instances() {
     check(
         "ec2-run-instances emi-0123ABCD -k mykey -n 2-5 -t c1.medium -g default -g web -d hi? \
          -z cluster01 --kernel eki-00000001 --ramdisk eri-00000002 -b ephemeral0=sda2 \
-         --client-token t1",
+         --client-token t1 -m --disable-api-termination",
         &[
             ("Action", "RunInstances"),
             ("ImageId", "emi-0123ABCD"),
@@ -91,6 +91,8 @@ fn run_instances() {
             ("BlockDeviceMapping.1.VirtualName", "ephemeral0"),
             ("BlockDeviceMapping.1.DeviceName", "sda2"),
             ("ClientToken", "t1"),
+            ("Monitoring.Enabled", "true"),
+            ("DisableApiTermination", "true"),
         ],
         &answer,
         &printed,

@@ -14,6 +14,8 @@ use super::deregister_image::DeregisterImage;
 use super::describe_addresses::DescribeAddresses;
 use super::describe_availability_zones::DescribeAvailabilityZones;
 use super::describe_images::DescribeImages;
+use super::describe_instance_attribute::DescribeInstanceAttribute;
+use super::describe_instance_status::DescribeInstanceStatus;
 use super::describe_instances::DescribeInstances;
 use super::describe_internet_gateways::DescribeInternetGateways;
 use super::describe_key_pairs::DescribeKeyPairs;
@@ -27,12 +29,17 @@ use super::describe_vpc_attribute::DescribeVpcAttribute;
 use super::describe_vpcs::DescribeVpcs;
 use super::disassociate_address::DisassociateAddress;
 use super::get_console_output::GetConsoleOutput;
+use super::get_password_data::GetPasswordData;
+use super::modify_instance_attribute::ModifyInstanceAttribute;
+use super::monitor_instances::MonitorInstances;
 use super::reboot_instances::RebootInstances;
 use super::register_image::RegisterImage;
 use super::release_address::ReleaseAddress;
+use super::reset_instance_attribute::ResetInstanceAttribute;
 use super::revoke_security_group_ingress::RevokeSecurityGroupIngress;
 use super::run_instances::RunInstances;
 use super::terminate_instances::TerminateInstances;
+use super::unmonitor_instances::UnmonitorInstances;
 use ec2_wire::{Code, Error, shown};
 
 /// Every action that is served, by name.
@@ -50,6 +57,8 @@ pub(super) static ACTIONS: &[Entry] = &[
     Entry::of::<DescribeAddresses>(),
     Entry::of::<DescribeAvailabilityZones>(),
     Entry::of::<DescribeImages>(),
+    Entry::of::<DescribeInstanceAttribute>(),
+    Entry::of::<DescribeInstanceStatus>(),
     Entry::of::<DescribeInstances>(),
     Entry::of::<DescribeInternetGateways>(),
     Entry::of::<DescribeKeyPairs>(),
@@ -63,12 +72,17 @@ pub(super) static ACTIONS: &[Entry] = &[
     Entry::of::<DescribeVpcs>(),
     Entry::of::<DisassociateAddress>(),
     Entry::of::<GetConsoleOutput>(),
+    Entry::of::<GetPasswordData>(),
+    Entry::of::<ModifyInstanceAttribute>(),
+    Entry::of::<MonitorInstances>(),
     Entry::of::<RebootInstances>(),
     Entry::of::<RegisterImage>(),
     Entry::of::<ReleaseAddress>(),
+    Entry::of::<ResetInstanceAttribute>(),
     Entry::of::<RevokeSecurityGroupIngress>(),
     Entry::of::<RunInstances>(),
     Entry::of::<TerminateInstances>(),
+    Entry::of::<UnmonitorInstances>(),
 ];
 
 /// The action of this name.

@@ -37,8 +37,11 @@ const fn state_code(error: &Refused) -> Option<Code> {
         }
         Refused::AddressesExhausted { .. } => Code::InsufficientFreeAddressesInSubnet,
         Refused::TokenMismatch => Code::IdempotentParameterMismatch,
+        Refused::TokenTerminated => Code::IdempotentInstanceTerminated,
         Refused::InstanceNotFound(_) => Code::InvalidInstanceIdNotFound,
         Refused::InstanceNotRunning { .. } => Code::IncorrectInstanceState,
+        Refused::InstanceNotStopped { .. } => Code::IncorrectInstanceState,
+        Refused::InstanceProtected(_) => Code::OperationNotPermitted,
         Refused::KeyPairNotFound(_) => Code::InvalidKeyPairNotFound,
         Refused::KeyPairExists(_) => Code::InvalidKeyPairDuplicate,
         Refused::GroupNotFound(_) => Code::InvalidGroupNotFound,

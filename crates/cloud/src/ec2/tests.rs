@@ -2,6 +2,7 @@
 //! cluster controller is a stand-in that starts at once what it is told to.
 
 mod addresses;
+mod attributes;
 mod front;
 mod groups;
 mod images;

@@ -119,6 +119,8 @@ impl World {
             groups: vec![],
             user_data: vec![],
             tags: types::Tags::new(),
+            protected: false,
+            monitoring: false,
         }
     }
 

@@ -48,28 +48,6 @@ async fn a_launch_gives_network_addresses_and_ids_and_a_new_generation() {
 }
 
 #[tokio::test]
-async fn a_token_answers_again_what_it_did_before() {
-    let world = World::with_cores(8).await;
-    let request = RunRequest {
-        client_token: Some("token".into()),
-        request_digest: "a".into(),
-        ..world.request(&world.admin)
-    };
-    let first = world.state.run_instances(request.clone(), NOW).await.unwrap();
-    let generation = world.generation().await;
-    let again = world.state.run_instances(request.clone(), NOW).await.unwrap();
-    assert!(!again.launched);
-    assert_eq!(again.reservation, first.reservation);
-    assert_eq!(world.generation().await, generation);
-    let other = RunRequest { request_digest: "b".into(), ..request.clone() };
-    let refused = world.state.run_instances(other, NOW).await;
-    assert!(matches!(refused, Err(Error::TokenMismatch)));
-    let alice = world.user("alice").await;
-    let hers = RunRequest { account: alice.account, ..request };
-    assert!(world.state.run_instances(hers, NOW).await.unwrap().launched, "tokens are per account");
-}
-
-#[tokio::test]
 async fn what_a_launch_names_must_exist_and_be_permitted() {
     let world = World::with_cores(8).await;
     let alice = world.user("alice").await;

@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails here fails its test")]
 
 mod addresses;
+mod attributes;
 mod database;
 mod groups;
 mod images;
 mod launch;
 mod life;
 mod tags;
+mod tokens;
 mod users;
 mod world;

@@ -134,6 +134,8 @@ impl World {
             groups: vec![],
             user_data: vec![],
             tags: Tags::new(),
+            protected: false,
+            monitoring: false,
         }
     }
 

@@ -110,6 +110,45 @@ async fn a_client_token_starts_instances_once() {
     assert_eq!(first.text("instanceId"), second.text("instanceId"));
     assert_eq!(call(&user, "2").await.refusal(), (400, "IdempotentParameterMismatch"));
     assert_ne!(call(&bob, "1").await.good().text("instanceId"), first.text("instanceId"));
+    world.settle().await;
+    let named = [("InstanceId.1", first.text("instanceId"))];
+    world.call(&user, "TerminateInstances", &named).await.good();
+    world.settle().await;
+    assert_eq!(call(&user, "1").await.refusal(), (400, "IdempotentInstanceTerminated"));
+}
+
+#[tokio::test]
+async fn an_unknown_group_is_refused_in_the_words_of_the_guides() {
+    let world = World::new().await;
+    let refused = run(&world, &world.admin, &[ONE[0], ONE[1], ("SecurityGroup.1", "web")]).await;
+    let message = refused.text("Message");
+    let words = "Failed to find any specified networks? You sent: web";
+    assert!(message.starts_with(words), "{message}");
+}
+
+#[tokio::test]
+async fn administrators_act_on_every_instance_that_they_name() {
+    let world = World::new().await;
+    let (alice, bob) = (world.user("alice").await, world.user("bob").await);
+    let mut ids = Vec::new();
+    for user in [&alice, &bob, &world.admin] {
+        ids.push(run(&world, user, &ONE).await.good().text("instanceId").to_owned());
+    }
+    let two = [("InstanceId.1", ids[0].as_str()), ("InstanceId.2", ids[1].as_str())];
+    let shown = world.call(&world.admin, "DescribeInstances", &two).await.good();
+    assert_eq!(shown.all("instanceId").len(), 2, "those that are named, and no other");
+    world.call(&world.admin, "RebootInstances", &two).await.good();
+    let zone = "one".parse().unwrap();
+    let desired = world.cloud.state().cluster_desired(&zone, "").await.unwrap();
+    let rebooted = desired.instances.iter().filter(|instance| instance.reboots == 1);
+    assert_eq!(rebooted.count(), 2);
+    for user in [&world.admin, &alice] {
+        let unknown = [two[0], ("InstanceId.2", "i-00000000")];
+        let refused = world.call(user, "TerminateInstances", &unknown).await;
+        assert_eq!(refused.refusal(), (400, "InvalidInstanceID.NotFound"));
+    }
+    let ended = world.call(&world.admin, "TerminateInstances", &two).await.good();
+    assert_eq!(ended.all("instanceId").len(), 2);
 }
 
 #[tokio::test]
