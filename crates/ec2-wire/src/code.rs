@@ -32,8 +32,11 @@ macro_rules! codes {
 // Codes and statuses are those of Amazon's "Error codes for the Amazon EC2 API". One differs:
 // Amazon answers InsufficientInstanceCapacity and InsufficientAddressCapacity with 500, which
 // makes every SDK repeat the request for up to a minute; here capacity is known for certain, so
-// they are answers (400) and not faults.
+// they are answers (400) and not faults. AccessDenied, InternalFailure, InvalidClientTokenId,
+// NoSuchEntity, ServiceUnavailable, SignatureDoesNotMatch and ValidationError are words of STS and
+// IAM only.
 codes! {
+    AccessDenied, "AccessDenied", 403;
     AddressLimitExceeded, "AddressLimitExceeded", 400;
     AuthFailure, "AuthFailure", 401;
     DryRunOperation, "DryRunOperation", 412;
@@ -46,11 +49,13 @@ codes! {
     InsufficientFreeAddressesInSubnet, "InsufficientFreeAddressesInSubnet", 400;
     InsufficientInstanceCapacity, "InsufficientInstanceCapacity", 400;
     InternalError, "InternalError", 500;
+    InternalFailure, "InternalFailure", 500;
     InvalidAction, "InvalidAction", 400;
     InvalidAmiAttributeItemValue, "InvalidAMIAttributeItemValue", 400;
     InvalidAmiIdMalformed, "InvalidAMIID.Malformed", 400;
     InvalidAmiIdNotFound, "InvalidAMIID.NotFound", 400;
     InvalidAmiIdUnavailable, "InvalidAMIID.Unavailable", 400;
+    InvalidClientTokenId, "InvalidClientTokenId", 403;
     InvalidGroupDuplicate, "InvalidGroup.Duplicate", 400;
     InvalidGroupInUse, "InvalidGroup.InUse", 400;
     InvalidGroupNotFound, "InvalidGroup.NotFound", 400;
@@ -58,6 +63,7 @@ codes! {
     InvalidGroupIdMalformed, "InvalidGroupId.Malformed", 400;
     InvalidInstanceIdMalformed, "InvalidInstanceID.Malformed", 400;
     InvalidInstanceIdNotFound, "InvalidInstanceID.NotFound", 400;
+    InvalidInstanceType, "InvalidInstanceType", 400;
     InvalidKeyPairDuplicate, "InvalidKeyPair.Duplicate", 400;
     InvalidKeyPairNotFound, "InvalidKeyPair.NotFound", 400;
     InvalidManifest, "InvalidManifest", 400;
@@ -72,16 +78,19 @@ codes! {
     MissingAction, "MissingAction", 400;
     MissingAuthenticationToken, "MissingAuthenticationToken", 403;
     MissingParameter, "MissingParameter", 400;
+    NoSuchEntity, "NoSuchEntity", 404;
     NoSuchVersion, "NoSuchVersion", 400;
     OperationNotPermitted, "OperationNotPermitted", 400;
     RequestEntityTooLarge, "RequestEntityTooLarge", 413;
     RequestExpired, "RequestExpired", 400;
     ResourceLimitExceeded, "ResourceLimitExceeded", 400;
     RulesPerSecurityGroupLimitExceeded, "RulesPerSecurityGroupLimitExceeded", 400;
+    ServiceUnavailable, "ServiceUnavailable", 503;
     SignatureDoesNotMatch, "SignatureDoesNotMatch", 403;
     Unavailable, "Unavailable", 503;
     UnauthorizedOperation, "UnauthorizedOperation", 403;
     UnsupportedOperation, "UnsupportedOperation", 400;
+    ValidationError, "ValidationError", 400;
 }
 
 #[cfg(test)]
