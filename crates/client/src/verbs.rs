@@ -1,5 +1,6 @@
 //! The tools by name, and what they have in common.
 
+mod account;
 mod bundle_image;
 mod console;
 mod groups;
@@ -54,10 +55,12 @@ verbs! {
     "delete-group" => groups::Delete,
     "delete-keypair" => keypairs::Delete,
     "deregister" => images::Deregister,
+    "describe-account-attributes" => account::DescribeAttributes,
     "describe-availability-zones" => zones::Describe,
     "describe-group" => groups::Describe,
     "describe-groups" => groups::Describe,
     "describe-images" => images::Describe,
+    "describe-instance-types" => account::DescribeTypes,
     "describe-instances" => instances::Describe,
     "describe-keypairs" => keypairs::Describe,
     "describe-regions" => zones::DescribeRegions,

@@ -189,6 +189,14 @@ macro_rules! words {
         $(#[$meta])*
         $vis enum $name { $($(#[$doc])* $variant),* }
 
+        impl $name {
+            /// EC2's word for it.
+            #[allow(dead_code, reason = "some are only read")]
+            $vis const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
+
         impl $crate::Value for $name {
             const KIND: $crate::Kind = $crate::Kind::Words(&[$($word),*]);
 

@@ -223,8 +223,7 @@ mod tests {
 
     #[test]
     fn the_answer_is_in_the_namespace_that_was_asked_for() {
-        let answer =
-            |version| response_document::<RebootInstances>(version, "r1", &Return(true));
+        let answer = |version| response_document::<RebootInstances>(version, "r1", &Return(true));
         assert_eq!(
             answer(Version::new(2016, 11, 15)),
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<RebootInstancesResponse \
@@ -245,7 +244,8 @@ mod tests {
 
     #[test]
     fn sts_and_iam_have_documents_of_their_own() {
-        let answer = response_document::<DeleteUser>(Version::new(2016, 11, 15), "r1", &Return(true));
+        let answer =
+            response_document::<DeleteUser>(Version::new(2016, 11, 15), "r1", &Return(true));
         assert_eq!(
             answer,
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<DeleteUserResponse \

@@ -5,8 +5,8 @@ use crate::encode::find;
 use crate::instant::parse_iso;
 use crate::mac::{Hash, hmac, same_base64, sha256_hex};
 use crate::v2::query_string_to_sign;
-use crate::{v1, v4};
 use crate::{Error, Head, Place};
+use crate::{v1, v4};
 use types::Timestamp;
 
 /// A Query request as received.

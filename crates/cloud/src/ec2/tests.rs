@@ -3,9 +3,11 @@
 
 mod front;
 mod groups;
+mod identity;
 mod images;
 mod instances;
 mod key_pairs;
 mod matrix;
+mod types;
 mod world;
 mod zones;
