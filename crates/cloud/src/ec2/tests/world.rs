@@ -126,7 +126,7 @@ impl World {
         let cloud = cloud.await.unwrap();
         let admin = cloud.state().user_by_name("admin").await.unwrap().unwrap();
         cloud.pass().await.unwrap();
-        Self { cloud, clock, admin, dir: dir }
+        Self { cloud, clock, admin, dir }
     }
 
     /// The bytes of the database, which differ once anything is written.
