@@ -1,5 +1,6 @@
 //! The tools by name, and what they have in common.
 
+mod account;
 mod addresses;
 mod attributes;
 mod bundle_image;
@@ -63,6 +64,7 @@ verbs! {
     "delete-keypair" => keypairs::Delete,
     "delete-tags" => tags::Delete,
     "deregister" => images::Deregister,
+    "describe-account-attributes" => account::DescribeAttributes,
     "describe-addresses" => addresses::Describe,
     "describe-availability-zones" => zones::Describe,
     "describe-group" => groups::Describe,
@@ -70,6 +72,7 @@ verbs! {
     "describe-images" => images::Describe,
     "describe-instance-attribute" => attributes::Describe,
     "describe-instance-status" => monitoring::DescribeStatus,
+    "describe-instance-types" => account::DescribeTypes,
     "describe-instances" => instances::Describe,
     "describe-internet-gateways" => vpc::DescribeInternetGateways,
     "describe-keypairs" => keypairs::Describe,

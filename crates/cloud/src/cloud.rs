@@ -1,6 +1,7 @@
 //! The cloud controller as a whole: what it is made of, and its first start.
 
 use crate::error::Result;
+use crate::ignored::Ignored;
 use crate::images::ImageFiles;
 use crate::keys::ImageKeys;
 use conf::Layout;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub public_url: String,
     /// `HOST:PORT` at which nodes fetch images.
     pub image_source: String,
+    /// Whether EC2 takes signature version 1, which can be forged (EC2_SIGNATURE_V1).
+    pub signature_v1: bool,
     /// The cluster of this machine.
     pub cluster: ClusterConfig,
     /// VNET_PUBLICIPS: the addresses that users may allocate for instances of that cluster.
@@ -43,6 +46,7 @@ pub struct Cloud {
     pub(crate) clusters: Clusters,
     pub(crate) keys: ImageKeys,
     pub(crate) files: ImageFiles,
+    pub(crate) ignored: Ignored,
     /// Counts what was changed, so that the loops see that something was.
     pub(crate) changes: watch::Sender<u64>,
 }
@@ -67,8 +71,9 @@ impl Cloud {
         let keys = ImageKeys::prepare(settings.layout.keys(), clock.now()).await?;
         let files = ImageFiles::open(settings.layout.images()).await?;
         let walrus = open_walrus(settings.layout.bukkits(), Arc::clone(&clock)).await?;
-        let changes = watch::Sender::new(0);
-        let cloud = Self { state, walrus, clock, settings, clusters, keys, files, changes };
+        let (ignored, changes) = (Ignored::default(), watch::Sender::new(0));
+        let cloud =
+            Self { state, walrus, clock, settings, clusters, keys, files, ignored, changes };
         cloud.ensure_administrator().await?;
         Ok(Arc::new(cloud))
     }

@@ -25,6 +25,8 @@ pub struct Conf {
     pub ports: Ports,
     /// DATABASE_URL: an `sqlite:` URL.
     pub database_url: String,
+    /// EC2_SIGNATURE_V1: whether EC2 takes signature version 1, which can be forged.
+    pub ec2_signature_v1: bool,
     /// CLUSTER_NAME: the availability zone of this cluster controller.
     pub cluster_name: ClusterName,
     /// SCHEDPOLICY.
@@ -148,6 +150,7 @@ impl Conf {
             cloud_host: cloud_host(&mut reader),
             ports: ports(&mut reader),
             database_url: database_url(&mut reader, &layout),
+            ec2_signature_v1: reader.or("EC2_SIGNATURE_V1", false, "Y or N", yes_or_no),
             cluster_name: cluster_name(&mut reader),
             sched_policy: sched_policy(&mut reader),
             nodes: nodes(&mut reader, start),

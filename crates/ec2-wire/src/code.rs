@@ -32,8 +32,11 @@ macro_rules! codes {
 // Codes and statuses are those of Amazon's "Error codes for the Amazon EC2 API". One differs:
 // Amazon answers InsufficientInstanceCapacity and InsufficientAddressCapacity with 500, which
 // makes every SDK repeat the request for up to a minute; here capacity is known for certain, so
-// they are answers (400) and not faults.
+// they are answers (400) and not faults. AccessDenied, InternalFailure, InvalidClientTokenId,
+// NoSuchEntity, ServiceUnavailable, SignatureDoesNotMatch and ValidationError are words of STS and
+// IAM only.
 codes! {
+    AccessDenied, "AccessDenied", 403;
     AddressLimitExceeded, "AddressLimitExceeded", 400;
     AuthFailure, "AuthFailure", 401;
     DryRunOperation, "DryRunOperation", 412;
@@ -47,6 +50,7 @@ codes! {
     InsufficientFreeAddressesInSubnet, "InsufficientFreeAddressesInSubnet", 400;
     InsufficientInstanceCapacity, "InsufficientInstanceCapacity", 400;
     InternalError, "InternalError", 500;
+    InternalFailure, "InternalFailure", 500;
     InvalidAction, "InvalidAction", 400;
     InvalidAddressNotFound, "InvalidAddress.NotFound", 400;
     InvalidAllocationIdMalformed, "InvalidAllocationID.Malformed", 400;
@@ -57,6 +61,7 @@ codes! {
     InvalidAmiIdUnavailable, "InvalidAMIID.Unavailable", 400;
     InvalidAssociationIdMalformed, "InvalidAssociationID.Malformed", 400;
     InvalidAssociationIdNotFound, "InvalidAssociationID.NotFound", 400;
+    InvalidClientTokenId, "InvalidClientTokenId", 403;
     InvalidGroupDuplicate, "InvalidGroup.Duplicate", 400;
     InvalidGroupIdMalformed, "InvalidGroupId.Malformed", 400;
     InvalidGroupInUse, "InvalidGroup.InUse", 400;
@@ -65,6 +70,7 @@ codes! {
     InvalidId, "InvalidID", 400;
     InvalidInstanceIdMalformed, "InvalidInstanceID.Malformed", 400;
     InvalidInstanceIdNotFound, "InvalidInstanceID.NotFound", 400;
+    InvalidInstanceType, "InvalidInstanceType", 400;
     InvalidInternetGatewayIdMalformed, "InvalidInternetGatewayID.Malformed", 400;
     InvalidInternetGatewayIdNotFound, "InvalidInternetGatewayID.NotFound", 400;
     InvalidIpAddressInUse, "InvalidIPAddress.InUse", 400;
@@ -92,6 +98,7 @@ codes! {
     MissingAction, "MissingAction", 400;
     MissingAuthenticationToken, "MissingAuthenticationToken", 403;
     MissingParameter, "MissingParameter", 400;
+    NoSuchEntity, "NoSuchEntity", 404;
     NoSuchVersion, "NoSuchVersion", 400;
     OperationNotPermitted, "OperationNotPermitted", 400;
     RequestEntityTooLarge, "RequestEntityTooLarge", 413;
@@ -99,11 +106,13 @@ codes! {
     ResourceAlreadyAssociated, "Resource.AlreadyAssociated", 400;
     ResourceLimitExceeded, "ResourceLimitExceeded", 400;
     RulesPerSecurityGroupLimitExceeded, "RulesPerSecurityGroupLimitExceeded", 400;
+    ServiceUnavailable, "ServiceUnavailable", 503;
     SignatureDoesNotMatch, "SignatureDoesNotMatch", 403;
     TagLimitExceeded, "TagLimitExceeded", 400;
     UnauthorizedOperation, "UnauthorizedOperation", 403;
     Unavailable, "Unavailable", 503;
     UnsupportedOperation, "UnsupportedOperation", 400;
+    ValidationError, "ValidationError", 400;
 }
 
 #[cfg(test)]

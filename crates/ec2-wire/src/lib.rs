@@ -14,6 +14,7 @@ mod code;
 mod error;
 mod filter;
 mod parameters;
+mod service;
 mod tree;
 mod value;
 mod version;
@@ -28,6 +29,7 @@ pub use filter::{Filter, Filterable, Offered, Pattern, check_filters, passes};
 #[doc(hidden)]
 pub use parameters::base_name;
 pub use parameters::{Field, Kind, OneOrMore, Param, Parameters, field, unknown};
+pub use service::Service;
 pub use tree::{Place, Tree};
 pub use value::{Base64, Text, Value};
 pub use version::Version;

@@ -64,7 +64,7 @@ impl<const MOST: usize> Value for Text<MOST> {
 }
 
 /// Bytes that are sent in base64, at most `MOST` of them. Line breaks and missing `=` are taken,
-/// as old clients send them.
+/// as old clients send them, and a blank for the `+` that a client forgot to encode.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Base64<const MOST: usize>(pub Vec<u8>);
 
@@ -77,7 +77,7 @@ impl<const MOST: usize> Value for Base64<MOST> {
     const KIND: Kind = Kind::Base64(MOST);
 
     fn parse(text: &str, place: &Place<'_>) -> Result<Self, Error> {
-        let line = text.replace(|c: char| c.is_ascii_whitespace(), "");
+        let line = text.trim().replace(' ', "+").replace(|c: char| c.is_ascii_whitespace(), "");
         let bytes = FORGIVING
             .decode(line)
             .map_err(|_| Error::invalid(place, text, "It must be encoded in base64."))?;
@@ -201,6 +201,14 @@ macro_rules! words {
     ) => {
         $(#[$meta])*
         $vis enum $name { $($(#[$doc])* $variant),* }
+
+        impl $name {
+            /// EC2's word for it.
+            #[allow(dead_code, reason = "some are only read")]
+            $vis const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
 
         impl $crate::Value for $name {
             const KIND: $crate::Kind = $crate::Kind::Words(&[$($word),*]);

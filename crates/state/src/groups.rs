@@ -12,7 +12,7 @@ use std::fmt;
 use types::{AccountId, GroupId, GroupName, Timestamp};
 
 /// How many groups an account may have; Amazon's default for a region is 2,500.
-const MOST_GROUPS: i64 = 500;
+pub const MOST_GROUPS: i64 = 500;
 
 /// A security group.
 #[derive(Debug, Clone, PartialEq, Eq)]

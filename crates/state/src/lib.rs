@@ -34,7 +34,7 @@ pub use attributes::InstanceDetails;
 pub use clusters::{Cluster, ClusterConfig, TypeCapacity};
 pub use database::State;
 pub use error::{Error, Result};
-pub use groups::{GroupRef, SecurityGroup};
+pub use groups::{GroupRef, MOST_GROUPS, SecurityGroup};
 pub use images::{Image, NewImage};
 pub use instances::{Instance, InstanceFilter, Reservation, StateChange};
 pub use key_pairs::KeyPair;

@@ -393,3 +393,26 @@ fn https_is_trusted_through_the_authority_in_aws_ca_bundle() {
     assert_eq!(code, 1);
     assert!(err.contains("authority.pem: it holds no certificate"), "{err}");
 }
+
+#[test]
+fn the_account_and_the_instance_types() {
+    check(
+        "euca-describe-account-attributes max-elastic-ips supported-platforms",
+        &[
+            ("Action", "DescribeAccountAttributes"),
+            ("AttributeName.1", "max-elastic-ips"),
+            ("AttributeName.2", "supported-platforms"),
+        ],
+        "<R><accountAttributeSet><item><attributeName>max-elastic-ips</attributeName>\
+         <attributeValueSet><item><attributeValue>5</attributeValue></item></attributeValueSet>\
+         </item></accountAttributeSet></R>",
+        "ACCOUNTATTRIBUTE|max-elastic-ips\nVALUE|5\n",
+    );
+    check(
+        "ec2-describe-instance-types m1.small",
+        &[("Action", "DescribeInstanceTypes"), ("InstanceType.1", "m1.small")],
+        "<R><instanceTypeDetails><item><name>m1.small</name><cpu>1</cpu><disk>10</disk>\
+         <memory>128</memory></item></instanceTypeDetails></R>",
+        "INSTANCETYPE|m1.small|1|128|10\n",
+    );
+}

@@ -12,6 +12,8 @@ parameters! {
     pub(super) struct Input {
         /// The instance.
         id: InstanceId = "InstanceId", "instanceId";
+        /// Whether to answer with what is newest. It is what is always answered.
+        _latest: Option<bool> = "Latest", "", since (2016, 11, 15);
     }
 }
 

@@ -138,6 +138,7 @@ async fn open(layout: &Layout, public_url: &str, cluster: &Arc<FakeCluster>) -> 
         public_url: public_url.into(),
         image_source: "10.0.0.1:8773".into(),
         public_addresses: std::collections::BTreeSet::new(),
+        signature_v1: false,
         cluster: ClusterConfig {
             name: ZONE.parse().unwrap(),
             endpoint: "10.0.0.1:8774".into(),

@@ -16,6 +16,7 @@ fn a_file_that_sets_only_what_must_be_set_works_on_one_machine() {
     assert_eq!(conf.start, Components { cloud: true, cc: true, nc: true });
     let ports = Ports { cloud: 8773, cloud_ssl: 8443, cc: 8774, nc: 8775, metadata: 8776 };
     assert_eq!(conf.ports, ports);
+    assert!(!conf.ec2_signature_v1, "it is asked for by name");
     assert_eq!(conf.nodes, ["localhost".parse().unwrap()]);
     assert_eq!(conf.cluster_name.as_str(), "cluster");
     assert_eq!(conf.instance_path, Path::new("/opt/eucalyptus/var/eucalyptus/instances"));

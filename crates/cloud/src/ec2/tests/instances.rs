@@ -256,3 +256,19 @@ async fn old_versions_get_the_shape_of_their_time() {
     let ended = world.call_in("2008-12-01", &user, "TerminateInstances", &named).await;
     assert!(ended.good().body.contains("<shutdownState>"));
 }
+
+#[tokio::test]
+async fn the_latest_console_output_is_that_of_ones_own_instance() {
+    let world = World::new().await;
+    let (alice, bob) = (world.user("alice").await, world.user("bob").await);
+    let image = world.image().await.to_string();
+    let one = [("ImageId", image.as_str()), ("MinCount", "1"), ("MaxCount", "1")];
+    let id = world.call(&alice, "RunInstances", &one).await.good().text("instanceId").to_owned();
+    world.settle().await;
+    let latest = [("InstanceId", id.as_str()), ("Latest", "true")];
+    let shown = world.call(&alice, "GetConsoleOutput", &latest).await.good();
+    assert_eq!(shown.text("output"), "aGVsbG8K");
+    assert!(world.cloud.ignored.shown().parameters.is_empty());
+    let other = world.call(&bob, "GetConsoleOutput", &latest).await;
+    assert_eq!(other.refusal(), (400, "InvalidInstanceID.NotFound"));
+}
