@@ -51,6 +51,8 @@ codes! {
     InvalidAmiIdMalformed, "InvalidAMIID.Malformed", 400;
     InvalidAmiIdNotFound, "InvalidAMIID.NotFound", 400;
     InvalidAmiIdUnavailable, "InvalidAMIID.Unavailable", 400;
+    InvalidAmiNameDuplicate, "InvalidAMIName.Duplicate", 400;
+    InvalidAmiNameMalformed, "InvalidAMIName.Malformed", 400;
     InvalidGroupDuplicate, "InvalidGroup.Duplicate", 400;
     InvalidGroupInUse, "InvalidGroup.InUse", 400;
     InvalidGroupNotFound, "InvalidGroup.NotFound", 400;
@@ -58,6 +60,7 @@ codes! {
     InvalidGroupIdMalformed, "InvalidGroupId.Malformed", 400;
     InvalidInstanceIdMalformed, "InvalidInstanceID.Malformed", 400;
     InvalidInstanceIdNotFound, "InvalidInstanceID.NotFound", 400;
+    InvalidKeyFormat, "InvalidKey.Format", 400;
     InvalidKeyPairDuplicate, "InvalidKeyPair.Duplicate", 400;
     InvalidKeyPairNotFound, "InvalidKeyPair.NotFound", 400;
     InvalidManifest, "InvalidManifest", 400;

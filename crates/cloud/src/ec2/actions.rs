@@ -2,20 +2,25 @@
 
 use super::authorize_security_group_ingress::AuthorizeSecurityGroupIngress;
 use super::call::Entry;
+use super::confirm_product_instance::ConfirmProductInstance;
 use super::create_key_pair::CreateKeyPair;
 use super::create_security_group::CreateSecurityGroup;
 use super::delete_key_pair::DeleteKeyPair;
 use super::delete_security_group::DeleteSecurityGroup;
 use super::deregister_image::DeregisterImage;
 use super::describe_availability_zones::DescribeAvailabilityZones;
+use super::describe_image_attribute::DescribeImageAttribute;
 use super::describe_images::DescribeImages;
 use super::describe_instances::DescribeInstances;
 use super::describe_key_pairs::DescribeKeyPairs;
 use super::describe_regions::DescribeRegions;
 use super::describe_security_groups::DescribeSecurityGroups;
 use super::get_console_output::GetConsoleOutput;
+use super::import_key_pair::ImportKeyPair;
+use super::modify_image_attribute::ModifyImageAttribute;
 use super::reboot_instances::RebootInstances;
 use super::register_image::RegisterImage;
+use super::reset_image_attribute::ResetImageAttribute;
 use super::revoke_security_group_ingress::RevokeSecurityGroupIngress;
 use super::run_instances::RunInstances;
 use super::terminate_instances::TerminateInstances;
@@ -24,20 +29,25 @@ use ec2_wire::{Code, Error, shown};
 /// Every action that is served, by name.
 pub(super) static ACTIONS: &[Entry] = &[
     Entry::of::<AuthorizeSecurityGroupIngress>(),
+    Entry::of::<ConfirmProductInstance>(),
     Entry::of::<CreateKeyPair>(),
     Entry::of::<CreateSecurityGroup>(),
     Entry::of::<DeleteKeyPair>(),
     Entry::of::<DeleteSecurityGroup>(),
     Entry::of::<DeregisterImage>(),
     Entry::of::<DescribeAvailabilityZones>(),
+    Entry::of::<DescribeImageAttribute>(),
     Entry::of::<DescribeImages>(),
     Entry::of::<DescribeInstances>(),
     Entry::of::<DescribeKeyPairs>(),
     Entry::of::<DescribeRegions>(),
     Entry::of::<DescribeSecurityGroups>(),
     Entry::of::<GetConsoleOutput>(),
+    Entry::of::<ImportKeyPair>(),
+    Entry::of::<ModifyImageAttribute>(),
     Entry::of::<RebootInstances>(),
     Entry::of::<RegisterImage>(),
+    Entry::of::<ResetImageAttribute>(),
     Entry::of::<RevokeSecurityGroupIngress>(),
     Entry::of::<RunInstances>(),
     Entry::of::<TerminateInstances>(),
