@@ -3,6 +3,7 @@
 mod bundle_image;
 mod console;
 mod groups;
+mod image_attributes;
 mod images;
 mod instances;
 mod keypairs;
@@ -28,14 +29,15 @@ trait Verb: Parser {
 type Run = fn(&'static str, Vec<OsString>, &Environment, &mut Streams<'_>) -> u8;
 
 macro_rules! verbs {
-    ($($verb:literal => $options:ty,)*) => {
-        /// The names of all tools.
-        pub const VERBS: &[&str] = &[$(concat!("euca-", $verb), concat!("ec2-", $verb),)*];
+    ($($verb:literal $(| $alias:literal)* => $options:ty,)*) => {
+        /// The names of all tools, Amazon's short names among them.
+        pub const VERBS: &[&str] =
+            &[$(concat!("euca-", $verb), concat!("ec2-", $verb), $($alias,)*)*];
 
         /// The tool of a name: the name as a constant, and the function that runs it.
         fn find(name: &str) -> Option<(&'static str, Run)> {
             $(
-                for known in [concat!("euca-", $verb), concat!("ec2-", $verb)] {
+                for known in [concat!("euca-", $verb), concat!("ec2-", $verb), $($alias),*] {
                     if name == known {
                         return Some((known, start::<$options>));
                     }
@@ -47,26 +49,31 @@ macro_rules! verbs {
 }
 
 verbs! {
-    "add-group" => groups::Add,
-    "add-keypair" => keypairs::Add,
-    "authorize" => groups::Authorize,
+    "add-group" | "ec2addgrp" => groups::Add,
+    "add-keypair" | "ec2addkey" => keypairs::Add,
+    "authorize" | "ec2auth" => groups::Authorize,
     "bundle-image" => bundle_image::BundleImage,
-    "delete-group" => groups::Delete,
-    "delete-keypair" => keypairs::Delete,
-    "deregister" => images::Deregister,
-    "describe-availability-zones" => zones::Describe,
-    "describe-group" => groups::Describe,
+    "confirm-product-instance" | "ec2cpi" => image_attributes::ConfirmProductInstance,
+    "delete-group" | "ec2delgrp" => groups::Delete,
+    "delete-keypair" | "ec2delkey" => keypairs::Delete,
+    "deregister" | "ec2dereg" => images::Deregister,
+    "describe-availability-zones" | "ec2daz" => zones::Describe,
+    "describe-group" | "ec2dgrp" => groups::Describe,
     "describe-groups" => groups::Describe,
-    "describe-images" => images::Describe,
-    "describe-instances" => instances::Describe,
-    "describe-keypairs" => keypairs::Describe,
-    "describe-regions" => zones::DescribeRegions,
-    "get-console-output" => console::GetConsoleOutput,
-    "reboot-instances" => instances::Reboot,
-    "register" => images::Register,
-    "revoke" => groups::Revoke,
-    "run-instances" => run_instances::RunInstances,
-    "terminate-instances" => instances::Terminate,
+    "describe-image-attribute" | "ec2datt" | "ec2dimatt" => image_attributes::Describe,
+    "describe-images" | "ec2dim" => images::Describe,
+    "describe-instances" | "ec2din" => instances::Describe,
+    "describe-keypairs" | "ec2dkey" => keypairs::Describe,
+    "describe-regions" | "ec2dre" => zones::DescribeRegions,
+    "get-console-output" | "ec2gcons" => console::GetConsoleOutput,
+    "import-keypair" | "ec2ikey" => keypairs::Import,
+    "modify-image-attribute" | "ec2matt" | "ec2mimatt" => image_attributes::Modify,
+    "reboot-instances" | "ec2reboot" => instances::Reboot,
+    "register" | "ec2reg" => images::Register,
+    "reset-image-attribute" | "ec2ratt" | "ec2rimatt" => image_attributes::Reset,
+    "revoke" | "ec2revoke" => groups::Revoke,
+    "run-instances" | "ec2run" => run_instances::RunInstances,
+    "terminate-instances" | "ec2kill" => instances::Terminate,
     "upload-bundle" => upload_bundle::UploadBundle,
 }
 
@@ -133,6 +140,9 @@ mod tests {
     #[test]
     fn every_tool_has_both_names_and_sound_options() {
         assert!(VERBS.contains(&"euca-run-instances") && VERBS.contains(&"ec2-run-instances"));
+        assert!(["ec2run", "ec2din", "ec2kill", "ec2matt"].iter().all(|name| VERBS.contains(name)));
+        let different: std::collections::BTreeSet<_> = VERBS.iter().collect();
+        assert_eq!(different.len(), VERBS.len());
         for name in VERBS {
             let (mut out, mut err) = (Vec::new(), Vec::new());
             let mut streams = Streams { out: &mut out, err: &mut err, watched: false };

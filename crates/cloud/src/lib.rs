@@ -18,3 +18,4 @@ mod users;
 
 pub use cloud::{Cloud, Clusters, Settings};
 pub use error::{Error, Result};
+pub use images::Registration;

@@ -5,6 +5,7 @@ mod args;
 mod check;
 mod edit;
 mod error;
+mod images;
 mod socket;
 mod users;
 

@@ -26,12 +26,12 @@ impl State {
         read(&mut *self.snapshot().await?).await
     }
 
-    /// Stores the settings.
+    /// Makes an image the default kernel or ramdisk, or unsets that default.
     ///
     /// # Errors
     /// [`Error::ImageKindWrong`], [`Error::ImageNotFound`] for what is not registered.
-    pub async fn set_settings(&self, settings: Settings) -> Result<()> {
-        self.write(move |db| Box::pin(store(db, settings))).await
+    pub async fn set_default_image(&self, kind: ImageKind, image: Option<ImageId>) -> Result<()> {
+        self.write(move |db| Box::pin(store(db, kind, image))).await
     }
 
     /// The VM types in their order.
@@ -104,21 +104,20 @@ pub(crate) async fn unset_image(db: &mut Connection, id: ImageId) -> Result<()> 
     Ok(())
 }
 
-async fn store(db: &mut Connection, settings: Settings) -> Result<()> {
-    let rows = [
-        (DEFAULT_KERNEL, ImageKind::Kernel, settings.default_kernel),
-        (DEFAULT_RAMDISK, ImageKind::Ramdisk, settings.default_ramdisk),
-    ];
-    for (name, kind, id) in rows {
-        sqlx::query("DELETE FROM settings WHERE name = $1").bind(name).execute(&mut *db).await?;
-        let Some(id) = id else { continue };
-        check_registered(db, kind, id).await?;
-        sqlx::query("INSERT INTO settings (name, value) VALUES ($1, $2)")
-            .bind(name)
-            .bind(id.to_string())
-            .execute(&mut *db)
-            .await?;
-    }
+async fn store(db: &mut Connection, kind: ImageKind, image: Option<ImageId>) -> Result<()> {
+    let name = match kind {
+        ImageKind::Kernel => DEFAULT_KERNEL,
+        ImageKind::Ramdisk => DEFAULT_RAMDISK,
+        ImageKind::Machine => return Err(corrupt("name", "machine images have no default")),
+    };
+    sqlx::query("DELETE FROM settings WHERE name = $1").bind(name).execute(&mut *db).await?;
+    let Some(id) = image else { return Ok(()) };
+    check_registered(db, kind, id).await?;
+    sqlx::query("INSERT INTO settings (name, value) VALUES ($1, $2)")
+        .bind(name)
+        .bind(id.to_string())
+        .execute(db)
+        .await?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 mod front;
 mod groups;
+mod image_attributes;
 mod images;
 mod instances;
 mod key_pairs;

@@ -1,7 +1,7 @@
 use crate::world::{NOW, World, cluster, new_image, node, report};
 use futures_util::future::join_all;
 use protocol::{Goal, InstancePhase};
-use state::{Error, GroupRef, RunRequest, Settings};
+use state::{Error, GroupRef, RunRequest};
 use std::collections::BTreeSet;
 use types::{ImageId, ImageKind, InstanceState};
 
@@ -128,8 +128,7 @@ async fn the_kernel_is_the_requests_else_the_images_else_the_default() {
     let ask = RunRequest { image: bare.id, ..world.request(&world.admin) };
     let run = async |request| world.state.run_instances(request, NOW).await;
     assert!(matches!(run(ask.clone()).await, Err(Error::KernelMissing)));
-    let settings = Settings { default_kernel: Some(other.id), default_ramdisk: None };
-    world.state.set_settings(settings).await.unwrap();
+    world.state.set_default_image(ImageKind::Kernel, Some(other.id)).await.unwrap();
     let kernel = |outcome: state::RunOutcome| outcome.reservation.instances[0].kernel;
     assert_eq!(kernel(run(ask.clone()).await.unwrap()), Some(other.id));
     assert_eq!(kernel(run(world.request(&world.admin)).await.unwrap()), Some(world.kernel.id));
