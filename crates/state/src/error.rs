@@ -81,7 +81,7 @@ pub enum Error {
     },
     /// Neither the request, nor the image, nor the settings name a kernel.
     #[error(
-        "unable to determine the required kernel image: name one at launch, register the image \
+        "Unable to determine required kernel image: name one at launch, register the image \
          with one, or set the default kernel"
     )]
     KernelMissing,
