@@ -20,6 +20,8 @@ struct Machine {
     starts: BTreeMap<String, u32>,
     failing_starts: VecDeque<String>,
     lost_starts: u32,
+    /// Whether guests do nothing when they are asked to shut down.
+    deaf: bool,
     unreachable: bool,
 }
 
@@ -46,6 +48,11 @@ impl SimHypervisor {
     /// The next start happens, but its answer is lost: the caller sees [`HypervisorError::Unreachable`].
     pub fn lose_next_start_answer(&self) {
         self.machine().lost_starts += 1;
+    }
+
+    /// From now on guests ignore that they are asked to shut down, or no longer.
+    pub fn set_deaf(&self, deaf: bool) {
+        self.machine().deaf = deaf;
     }
 
     /// From now on every call fails, or no longer.
@@ -138,6 +145,14 @@ impl Hypervisor for SimHypervisor {
         Ok(())
     }
 
+    fn shutdown(&self, id: InstanceId) -> Result<(), HypervisorError> {
+        let mut machine = self.reached()?;
+        if !machine.deaf {
+            machine.domains.remove(&id.to_string());
+        }
+        Ok(())
+    }
+
     fn destroy(&self, id: InstanceId) -> Result<(), HypervisorError> {
         self.reached()?.domains.remove(&id.to_string());
         Ok(())
@@ -211,6 +226,19 @@ mod tests {
         assert_eq!(sim.start(&spec(1)), Err(unreachable()));
         assert_eq!(sim.start(&spec(1)), Ok(()));
         assert_eq!(sim.starts(InstanceId::from_bits(1)), 1, "the lost start had happened");
+    }
+
+    #[test]
+    fn guests_shut_down_when_they_are_asked_unless_they_are_deaf() {
+        let sim = SimHypervisor::new(CAPACITY);
+        sim.start(&spec(1)).unwrap();
+        sim.set_deaf(true);
+        sim.shutdown(InstanceId::from_bits(1)).unwrap();
+        assert_eq!(sim.domains().unwrap().len(), 1);
+        sim.set_deaf(false);
+        sim.shutdown(InstanceId::from_bits(1)).unwrap();
+        assert_eq!(sim.domains().unwrap(), []);
+        sim.shutdown(InstanceId::from_bits(1)).unwrap();
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::users::{self, User};
 use crate::{admission, launch, networks, settings};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use protocol::MetadataOptions;
 use std::net::Ipv4Addr;
 use types::{
     AccountId, ClusterName, GroupId, GroupName, ImageId, ImageKind, InstanceId, KeyName,
@@ -46,6 +47,8 @@ pub struct RunRequest {
     pub groups: Vec<GroupRef>,
     /// User data, decoded.
     pub user_data: Vec<u8>,
+    /// How their metadata requests are answered.
+    pub metadata: MetadataOptions,
 }
 
 /// What a launch came to.
@@ -69,6 +72,7 @@ struct Plan {
     cluster: ClusterConfig,
     tag: NetworkTag,
     addresses: Vec<Ipv4Addr>,
+    metadata: MetadataOptions,
 }
 
 impl State {
@@ -142,6 +146,7 @@ async fn plan(db: &mut Connection, request: &RunRequest, now: Timestamp) -> Resu
         cluster,
         tag: network.tag,
         addresses,
+        metadata: request.metadata,
     })
 }
 
@@ -268,9 +273,10 @@ async fn insert_instances(
         sqlx::query(
             "INSERT INTO instances (id, reservation, launch_index, admitted, account, cluster,
                  image, kernel, ramdisk, vm_type, cores, memory_mb, disk_gb, key_name, public_key,
-                 tag, ip, goal, state, reboots, reboots_done, impaired, launch_ms)
+                 tag, ip, goal, state, reboots, reboots_done, impaired, launch_ms,
+                 metadata_pending, metadata_enabled, metadata_tokens, metadata_hops)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                 'run', 'pending', 0, 0, 0, $18)",
+                 'run', 'pending', 0, 0, 0, $18, 1, $19, $20, $21)",
         )
         .bind(id.to_string())
         .bind(reservation.to_string())
@@ -290,6 +296,9 @@ async fn insert_instances(
         .bind(i64::from(plan.tag.get()))
         .bind(ip.to_string())
         .bind(now.millis())
+        .bind(i64::from(plan.metadata.enabled))
+        .bind(i64::from(plan.metadata.tokens_required))
+        .bind(i64::from(plan.metadata.hops))
         .execute(&mut *db)
         .await?;
     }

@@ -2,7 +2,9 @@
 
 use ipnet::Ipv4Net;
 use placement::Policy;
-use protocol::{ClusterObserved, Digest, InstanceObserved, InstancePhase, NodeStatus};
+use protocol::{
+    ClusterObserved, Digest, InstanceObserved, InstancePhase, MetadataOptions, NodeStatus,
+};
 use state::{
     ClusterConfig, Image, Instance, InstanceFilter, NewImage, NewUser, RunRequest, State, User,
 };
@@ -79,7 +81,7 @@ pub(crate) fn observed(
 
 pub(crate) fn report(id: InstanceId, phase: InstancePhase) -> InstanceObserved {
     let node = Some("node1".parse().unwrap());
-    InstanceObserved { id, node, phase, reason: None, reboots: 0 }
+    InstanceObserved { id, node, phase, reason: None, reboots: 0, turn: 0, metadata: None }
 }
 
 impl World {
@@ -133,6 +135,7 @@ impl World {
             key: None,
             groups: vec![],
             user_data: vec![],
+            metadata: MetadataOptions::default(),
         }
     }
 
