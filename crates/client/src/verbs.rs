@@ -6,6 +6,7 @@ mod groups;
 mod images;
 mod instances;
 mod keypairs;
+mod power;
 mod run_instances;
 mod upload_bundle;
 mod zones;
@@ -66,6 +67,8 @@ verbs! {
     "register" => images::Register,
     "revoke" => groups::Revoke,
     "run-instances" => run_instances::RunInstances,
+    "start-instances" => power::Start,
+    "stop-instances" => power::Stop,
     "terminate-instances" => instances::Terminate,
     "upload-bundle" => upload_bundle::UploadBundle,
 }

@@ -20,6 +20,8 @@ mod describe_regions;
 mod describe_security_groups;
 mod get_console_output;
 mod ingress;
+mod metadata_options;
+mod modify_instance_metadata_options;
 mod reboot_instances;
 mod refusal;
 mod register_image;
@@ -27,6 +29,9 @@ mod reservation;
 mod revoke_security_group_ingress;
 mod rsa_key;
 mod run_instances;
+mod start_instances;
+mod state_changes;
+mod stop_instances;
 mod terminate_instances;
 
 #[cfg(test)]

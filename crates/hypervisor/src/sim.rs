@@ -93,6 +93,11 @@ impl SimHypervisor {
         self.machine().starts.get(&id.to_string()).copied().unwrap_or(0)
     }
 
+    /// The instances that were started since the machine exists.
+    pub fn ever_started(&self) -> Vec<InstanceId> {
+        self.machine().starts.keys().filter_map(|name| name.parse().ok()).collect()
+    }
+
     /// How often the domain that now runs was reset.
     pub fn resets(&self, id: InstanceId) -> u32 {
         self.machine().domains.get(&id.to_string()).map_or(0, |domain| domain.resets)

@@ -14,10 +14,13 @@ use super::describe_key_pairs::DescribeKeyPairs;
 use super::describe_regions::DescribeRegions;
 use super::describe_security_groups::DescribeSecurityGroups;
 use super::get_console_output::GetConsoleOutput;
+use super::modify_instance_metadata_options::ModifyInstanceMetadataOptions;
 use super::reboot_instances::RebootInstances;
 use super::register_image::RegisterImage;
 use super::revoke_security_group_ingress::RevokeSecurityGroupIngress;
 use super::run_instances::RunInstances;
+use super::start_instances::StartInstances;
+use super::stop_instances::StopInstances;
 use super::terminate_instances::TerminateInstances;
 use ec2_wire::{Code, Error, shown};
 
@@ -36,10 +39,13 @@ pub(super) static ACTIONS: &[Entry] = &[
     Entry::of::<DescribeRegions>(),
     Entry::of::<DescribeSecurityGroups>(),
     Entry::of::<GetConsoleOutput>(),
+    Entry::of::<ModifyInstanceMetadataOptions>(),
     Entry::of::<RebootInstances>(),
     Entry::of::<RegisterImage>(),
     Entry::of::<RevokeSecurityGroupIngress>(),
     Entry::of::<RunInstances>(),
+    Entry::of::<StartInstances>(),
+    Entry::of::<StopInstances>(),
     Entry::of::<TerminateInstances>(),
 ];
 

@@ -1,6 +1,7 @@
 //! DescribeInstances.
 
 use super::call::{Call, Run};
+use super::metadata_options;
 use super::refusal::refuse;
 use super::reservation::{self, state_reason_code};
 use ec2_wire::{
@@ -48,6 +49,12 @@ filterable! {
         "key-name" => values.all(&shown.instance.key_name),
         "launch-index" => values.add(shown.instance.launch_index),
         "launch-time" => values.add(shown.instance.launch_time),
+        "metadata-options.http-endpoint" =>
+            values.add(metadata_options::endpoint(shown.instance.metadata)),
+        "metadata-options.http-put-response-hop-limit" =>
+            values.add(shown.instance.metadata.hops),
+        "metadata-options.http-tokens" =>
+            values.add(metadata_options::tokens(shown.instance.metadata)),
         "monitoring-state" => values.add("disabled"),
         "owner-id" => values.add(shown.instance.account),
         "private-dns-name" =>

@@ -1,5 +1,6 @@
 //! Reservations and instances as answers show them.
 
+use super::metadata_options;
 use ec2_wire::Xml;
 use protocol::Goal;
 use state::{Instance, Reservation};
@@ -76,6 +77,11 @@ fn encode_instance(xml: &mut Xml, instance: &Instance, groups: &[(GroupId, Group
         xml.text("virtualizationType", "hvm");
         xml.empty("tagSet");
     }
+    if xml.since(2016, 11, 15) {
+        xml.element("metadataOptions", |xml| {
+            metadata_options::encode(xml, instance.metadata, instance.metadata_pending);
+        });
+    }
 }
 
 /// An instance's state: EC2's number and name.
@@ -97,7 +103,9 @@ fn encode_state_reason(xml: &mut Xml, instance: &Instance) {
 pub(super) fn state_reason_code(instance: &Instance) -> &'static str {
     match (instance.state, instance.goal) {
         (InstanceState::Pending, _) => "pending",
-        (_, Goal::Terminate) => "Client.UserInitiatedShutdown",
+        (InstanceState::Stopping | InstanceState::Stopped, _) | (_, Goal::Terminate) => {
+            "Client.UserInitiatedShutdown"
+        }
         (_, Goal::Run) => "Server.InternalError",
     }
 }

@@ -1,11 +1,13 @@
 //! RunInstances.
 
 use super::call::{Call, Run};
+use super::metadata_options::Options;
 use super::refusal::refuse;
 use super::reservation;
 use ec2_wire::{Action, Base64, Code, Error, Response, Text, Xml, parameters, words};
+use protocol::MetadataOptions;
 use sha2::{Digest, Sha256};
-use state::{GroupRef, Reservation, RunRequest};
+use state::{GroupRef, MetadataChange, Reservation, RunRequest};
 use types::{ClusterName, GroupId, GroupName, ImageId, KeyName, VmType};
 
 /// The most instances of one call.
@@ -44,6 +46,8 @@ parameters! {
         ramdisk: Option<ImageId> = "RamdiskId", "ramdiskId";
         /// Makes the call safe to repeat: with the same token instances are started once.
         token: Option<Text<64>> = "ClientToken", "clientToken", since (2010, 8, 31);
+        /// How their metadata requests are answered.
+        metadata: Option<Options> = "MetadataOptions", "", since (2016, 11, 15);
     }
 }
 
@@ -99,6 +103,8 @@ fn check_counts(input: &Input) -> Result<(), Error> {
 
 fn request(call: &Call<'_>, input: Input) -> Result<RunRequest, Error> {
     let request_digest = digest(&input);
+    let metadata =
+        input.metadata.as_ref().map_or(Ok(MetadataChange::default()), Options::change)?;
     let by_name = input.groups.into_iter().map(GroupRef::Name);
     let by_id = input.group_ids.into_iter().map(GroupRef::Id);
     Ok(RunRequest {
@@ -115,6 +121,7 @@ fn request(call: &Call<'_>, input: Input) -> Result<RunRequest, Error> {
         key: input.key,
         groups: by_name.chain(by_id).collect(),
         user_data: input.user_data.unwrap_or_default().0,
+        metadata: metadata.apply(MetadataOptions::default()),
     })
 }
 

@@ -118,6 +118,7 @@ impl World {
             key: None,
             groups: vec![],
             user_data: vec![],
+            metadata: protocol::MetadataOptions::default(),
         }
     }
 
