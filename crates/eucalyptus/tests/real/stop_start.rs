@@ -36,10 +36,30 @@ impl Guest<'_> {
         self.site.start();
     }
 
+    /// Its node controller dies when it has asked the guest to shut down, and is dead when the
+    /// guest does.
+    fn stop_while_its_node_controller_is_dead(&self) {
+        self.site.kill("nc");
+        let mut doomed = self.site.start_to_crash_at("nc", "nc.shutdown-asked");
+        self.site.tool("admin", "euca-stop-instances", [&self.id]);
+        wait_for("the crash", Duration::from_secs(60), || doomed.try_wait().unwrap());
+        wait_no_domain(self.site);
+        self.site.start();
+        self.wait_stopped();
+    }
+
+    /// Its disks on the node.
+    fn disks(&self) -> String {
+        let instances = self.site.root().join("var/eucalyptus/instances/admin");
+        let find = [instances.to_str().unwrap(), "-name", "root"];
+        self.site.machine().must("find", find)
+    }
+
     fn wait_stopped(&self) {
         let line = self.site.wait_state("admin", &self.id, "stopped");
         assert_eq!(line[4], self.ip, "it keeps its address");
         assert_eq!(domains(self.site), [] as [&str; 0]);
+        assert_eq!(self.disks().lines().count(), 1, "it keeps its disk");
     }
 
     fn wait_running(&self) {
@@ -98,14 +118,11 @@ fn a_stopped_instance_starts_again_from_its_disk() {
     site.tool("admin", "euca-start-instances", [&guest.id]);
     guest.wait_running();
     assert_eq!(guest.says("cat /root/kept"), "precious");
-    site.tool("admin", "euca-stop-instances", ["-f", &guest.id]);
-    guest.wait_stopped();
+    guest.stop_while_its_node_controller_is_dead();
     site.tool("admin", "euca-terminate-instances", [&guest.id]);
     site.wait_state("admin", &guest.id, "terminated");
     wait_no_domain(&site);
-    let instances = site.root().join("var/eucalyptus/instances");
-    let left = site.machine().must("find", [instances.to_str().unwrap(), "-name", "root*"]);
-    assert_eq!(left, "", "its disk is gone");
+    assert_eq!(guest.disks(), "", "its disk is gone");
 }
 
 fn metadata_options(guest: &Guest<'_>) {

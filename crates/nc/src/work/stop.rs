@@ -10,10 +10,10 @@ impl Node {
     /// passes that follow.
     pub(super) async fn ask_to_shut_down(&self, id: InstanceId) -> Result<(), Setback> {
         self.record_halting(id).await?;
-        crash_point("nc.halting");
         self.ask(move |hypervisor| hypervisor.shutdown(id))
             .await
             .map_err(Setback::of_hypervisor("its guest could not be asked to shut down"))?;
+        crash_point("nc.shutdown-asked");
         let now = self.adapters.clock.now();
         if let Some(slot) = self.state().slots.get_mut(&id) {
             slot.asked = Some(now);
