@@ -1,6 +1,6 @@
 //! Desired state: what should be.
 
-use crate::{Generation, ImageRef};
+use crate::{Generation, ImageRef, MetadataOptions};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
@@ -64,6 +64,12 @@ pub struct InstanceDesired {
     pub goal: Goal,
     /// How often its owner has asked for a reboot; the node reboots until it has done as many.
     pub reboots: u32,
+    /// How often its owner has asked for a stop or a start: odd while it should be stopped.
+    #[serde(default)]
+    pub turn: u32,
+    /// Whether its guest is not asked before it is stopped: its domain is ended at once.
+    #[serde(default)]
+    pub forced: bool,
     /// The reservation that it came with.
     pub reservation: ReservationId,
     /// Its place in the reservation, from 0.
@@ -91,8 +97,18 @@ pub struct InstanceDesired {
     /// User data, decoded. At most 16 KB.
     #[serde(default, with = "base64_bytes")]
     pub user_data: Vec<u8>,
+    /// How its metadata requests are answered.
+    #[serde(default)]
+    pub metadata: MetadataOptions,
     /// Its network interface.
     pub nic: Nic,
+}
+
+impl InstanceDesired {
+    /// Whether it should be stopped, which holds only while its goal is to run.
+    pub const fn should_be_stopped(&self) -> bool {
+        !self.turn.is_multiple_of(2)
+    }
 }
 
 /// A key pair's public half.

@@ -8,6 +8,7 @@
 pub mod admin;
 mod desired;
 mod image;
+mod metadata;
 mod observed;
 
 pub use desired::{
@@ -15,6 +16,7 @@ pub use desired::{
     NodeDesired, RuleSource,
 };
 pub use image::{Digest, ImageRef, ImageSource, MalformedDigest};
+pub use metadata::MetadataOptions;
 pub use observed::{
     ClusterObserved, ConsoleOutput, InstanceObserved, InstancePhase, NodeObserved, NodeStatus,
     Revision,

@@ -7,6 +7,7 @@ use crate::fields::{Fields, corrupt};
 use crate::images::reference;
 use crate::instances::{goal, tag};
 use crate::networks::router;
+use crate::power;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use protocol::{
@@ -94,6 +95,8 @@ fn instance(row: &Row, groups: &HashMap<String, Vec<GroupName>>) -> Result<Insta
         id,
         goal: goal(row)?,
         reboots: row.number("reboots")?,
+        turn: row.number("turn")?,
+        forced: row.flag("forced")?,
         reservation: row.parsed("reservation")?,
         launch_index: row.number("launch_index")?,
         launch_time: row.time("launch_ms")?,
@@ -110,6 +113,7 @@ fn instance(row: &Row, groups: &HashMap<String, Vec<GroupName>>) -> Result<Insta
         user_data: BASE64
             .decode(row.text("data")?)
             .map_err(|problem| corrupt("user_data", problem))?,
+        metadata: power::metadata(row)?,
         nic: Nic {
             mac: MacAddr::of_instance(id),
             ip: row.parsed("ip")?,

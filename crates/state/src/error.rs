@@ -164,7 +164,7 @@ pub enum Error {
     /// There is no such instance, or the caller may not know of it.
     #[error("the instance \"{0}\" does not exist")]
     InstanceNotFound(InstanceId),
-    /// The instance is being removed or gone.
+    /// The state of the instance does not allow it.
     #[error("the instance \"{id}\" is {state}")]
     InstanceNotRunning {
         /// The instance.

@@ -167,6 +167,42 @@ fn terminate_and_reboot_instances() {
 }
 
 #[test]
+fn stop_and_start_instances() {
+    let answer = |state: &str, before: &str| {
+        format!(
+            "<R><instancesSet><item><instanceId>i-4EA305C1</instanceId><currentState><code>1\
+             </code><name>{state}</name></currentState><previousState><code>2</code><name>{before}\
+             </name></previousState></item></instancesSet></R>"
+        )
+    };
+    check(
+        "euca-stop-instances i-4EA305C1",
+        &[("Action", "StopInstances"), ("InstanceId.1", "i-4EA305C1")],
+        &answer("stopping", "running"),
+        "INSTANCE|i-4EA305C1|running|stopping\n",
+    );
+    for force in ["-f", "--force"] {
+        check(
+            &format!("ec2-stop-instances {force} i-4EA305C1 i-00000001"),
+            &[
+                ("Action", "StopInstances"),
+                ("InstanceId.1", "i-4EA305C1"),
+                ("InstanceId.2", "i-00000001"),
+                ("Force", "true"),
+            ],
+            &answer("stopping", "stopping"),
+            "INSTANCE|i-4EA305C1|stopping|stopping\n",
+        );
+    }
+    check(
+        "euca-start-instances i-4EA305C1",
+        &[("Action", "StartInstances"), ("InstanceId.1", "i-4EA305C1")],
+        &answer("pending", "stopped"),
+        "INSTANCE|i-4EA305C1|stopped|pending\n",
+    );
+}
+
+#[test]
 fn get_console_output() {
     check(
         "euca-get-console-output i-4EA305C1",

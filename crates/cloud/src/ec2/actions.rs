@@ -40,6 +40,7 @@ use super::get_user::GetUser;
 use super::import_key_pair::ImportKeyPair;
 use super::modify_image_attribute::ModifyImageAttribute;
 use super::modify_instance_attribute::ModifyInstanceAttribute;
+use super::modify_instance_metadata_options::ModifyInstanceMetadataOptions;
 use super::monitor_instances::MonitorInstances;
 use super::reboot_instances::RebootInstances;
 use super::register_image::RegisterImage;
@@ -48,6 +49,8 @@ use super::reset_image_attribute::ResetImageAttribute;
 use super::reset_instance_attribute::ResetInstanceAttribute;
 use super::revoke_security_group_ingress::RevokeSecurityGroupIngress;
 use super::run_instances::RunInstances;
+use super::start_instances::StartInstances;
+use super::stop_instances::StopInstances;
 use super::terminate_instances::TerminateInstances;
 use super::unmonitor_instances::UnmonitorInstances;
 use ec2_wire::{Code, Error, Service, shown};
@@ -93,6 +96,7 @@ pub(super) static ACTIONS: &[Entry] = &[
     Entry::of::<ImportKeyPair>(),
     Entry::of::<ModifyImageAttribute>(),
     Entry::of::<ModifyInstanceAttribute>(),
+    Entry::of::<ModifyInstanceMetadataOptions>(),
     Entry::of::<MonitorInstances>(),
     Entry::of::<RebootInstances>(),
     Entry::of::<RegisterImage>(),
@@ -101,6 +105,8 @@ pub(super) static ACTIONS: &[Entry] = &[
     Entry::of::<ResetInstanceAttribute>(),
     Entry::of::<RevokeSecurityGroupIngress>(),
     Entry::of::<RunInstances>(),
+    Entry::of::<StartInstances>(),
+    Entry::of::<StopInstances>(),
     Entry::of::<TerminateInstances>(),
     Entry::of::<UnmonitorInstances>(),
 ];

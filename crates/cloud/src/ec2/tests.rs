@@ -11,6 +11,7 @@ mod images;
 mod instances;
 mod key_pairs;
 mod matrix;
+mod power;
 mod tags;
 mod types;
 mod vpc;

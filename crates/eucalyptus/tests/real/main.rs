@@ -14,3 +14,4 @@ mod outside;
 mod readme;
 mod refusals;
 mod site;
+mod stop_start;

@@ -8,6 +8,7 @@ mod groups;
 mod images;
 mod launch;
 mod life;
+mod power;
 mod tags;
 mod tokens;
 mod users;
