@@ -5,6 +5,8 @@
 
 mod actions;
 mod authenticate;
+mod authorize;
+mod authorize_security_group_egress;
 mod authorize_security_group_ingress;
 mod call;
 mod create_key_pair;
@@ -17,17 +19,25 @@ mod describe_images;
 mod describe_instances;
 mod describe_key_pairs;
 mod describe_regions;
+mod describe_security_group_rules;
 mod describe_security_groups;
 mod get_console_output;
-mod ingress;
+mod group_rule;
+mod modify_security_group_rules;
+mod permission;
 mod reboot_instances;
 mod refusal;
 mod register_image;
 mod reservation;
+mod revoke;
+mod revoke_security_group_egress;
 mod revoke_security_group_ingress;
 mod rsa_key;
+mod rule_descriptions;
 mod run_instances;
 mod terminate_instances;
+mod update_security_group_rule_descriptions_egress;
+mod update_security_group_rule_descriptions_ingress;
 
 #[cfg(test)]
 mod tests;

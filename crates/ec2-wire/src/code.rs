@@ -66,6 +66,8 @@ codes! {
     InvalidPermissionDuplicate, "InvalidPermission.Duplicate", 400;
     InvalidPermissionMalformed, "InvalidPermission.Malformed", 400;
     InvalidPermissionNotFound, "InvalidPermission.NotFound", 400;
+    InvalidSecurityGroupRuleIdMalformed, "InvalidSecurityGroupRuleId.Malformed", 400;
+    InvalidSecurityGroupRuleIdNotFound, "InvalidSecurityGroupRuleId.NotFound", 400;
     InvalidUserIdMalformed, "InvalidUserID.Malformed", 400;
     InvalidZoneNotFound, "InvalidZone.NotFound", 400;
     MalformedQueryString, "MalformedQueryString", 400;

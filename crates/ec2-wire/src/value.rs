@@ -7,7 +7,9 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use ipnet::Ipv4Net;
 use std::fmt;
-use types::{AccountId, GroupId, GroupName, ImageId, InstanceId, KeyName, MalformedId, UserName};
+use types::{
+    AccountId, GroupId, GroupName, ImageId, InstanceId, KeyName, MalformedId, RuleId, UserName,
+};
 
 /// A type that one parameter's text is parsed into.
 pub trait Value: Sized {
@@ -130,6 +132,7 @@ macro_rules! id {
 id!(InstanceId, "i-XXXXXXXX", Code::InvalidInstanceIdMalformed);
 id!(ImageId, "emi-XXXXXXXX, eki-XXXXXXXX or eri-XXXXXXXX", Code::InvalidAmiIdMalformed);
 id!(GroupId, "sg-XXXXXXXX", Code::InvalidGroupIdMalformed);
+id!(RuleId, "sgr-XXXXXXXX", Code::InvalidSecurityGroupRuleIdMalformed);
 
 macro_rules! form {
     ($type:ty, $form:literal) => {

@@ -11,8 +11,8 @@ mod image;
 mod observed;
 
 pub use desired::{
-    ClusterDesired, Goal, IngressRule, InstanceDesired, InstanceKey, NetworkDesired, Nic,
-    NodeDesired, RuleSource,
+    ClusterDesired, Goal, GroupRule, InstanceDesired, InstanceKey, NetworkDesired, Nic,
+    NodeDesired, Peer,
 };
 pub use image::{Digest, ImageRef, ImageSource, MalformedDigest};
 pub use observed::{

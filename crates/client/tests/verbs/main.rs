@@ -5,6 +5,7 @@
 mod bundles;
 mod ec2;
 mod failures;
+mod groups;
 mod server;
 
 use client::{Environment, Streams};

@@ -47,6 +47,7 @@ const fn state_code(error: &Refused) -> Option<Code> {
         Refused::GroupInUse { .. } => Code::InvalidGroupInUse,
         Refused::RuleExists => Code::InvalidPermissionDuplicate,
         Refused::RuleNotFound => Code::InvalidPermissionNotFound,
+        Refused::RuleIdNotFound(_) => Code::InvalidSecurityGroupRuleIdNotFound,
         Refused::LimitReached { .. } => Code::ResourceLimitExceeded,
         _ => return None,
     })

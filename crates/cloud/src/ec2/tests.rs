@@ -7,5 +7,6 @@ mod images;
 mod instances;
 mod key_pairs;
 mod matrix;
+mod rules;
 mod world;
 mod zones;

@@ -22,6 +22,9 @@ impl Driver {
                 return self.terminate(user, &ids, patience).await;
             }
             Step::Reboot { user, ids, patience } => return self.reboot(user, &ids, patience).await,
+            Step::Egress { user, open, patience } => {
+                return self.egress(user, open, patience).await;
+            }
             Step::Trespass { user, id } => return self.trespass(user, id).await,
             Step::LateToNode(at) => return self.late_to_node(at).await,
             Step::LateToCluster => return self.late_to_cluster().await,

@@ -35,6 +35,12 @@ pub(super) enum Step {
         ids: Vec<InstanceId>,
         patience: Patience,
     },
+    /// A user lets their default group reach everything, or no longer.
+    Egress {
+        user: usize,
+        open: bool,
+        patience: Patience,
+    },
     /// A user touches what belongs to another one.
     Trespass {
         user: usize,
@@ -88,7 +94,8 @@ impl Step {
             15..=18 => Self::terminate(driver),
             19..=22 => Self::reboot(driver),
             23 => Self::trespass(driver),
-            24..=58 => Self::Pass(part(driver)),
+            24..=57 => Self::Pass(part(driver)),
+            58 => Self::egress(driver),
             59..=66 => Self::Round,
             67..=72 => Self::death(driver),
             73..=76 => Self::Open(part(driver)),
@@ -139,6 +146,12 @@ impl Step {
             ids if ids.is_empty() => Self::Round,
             ids => Self::Reboot { user, ids, patience: Patience::draw(&mut driver.rng) },
         }
+    }
+
+    fn egress(driver: &mut Driver) -> Self {
+        let user = driver.rng.below(driver.world.users.len());
+        let open = driver.rng.chance(50);
+        Self::Egress { user, open, patience: Patience::draw(&mut driver.rng) }
     }
 
     fn trespass(driver: &mut Driver) -> Self {

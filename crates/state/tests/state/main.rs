@@ -6,5 +6,6 @@ mod groups;
 mod images;
 mod launch;
 mod life;
+mod rules;
 mod users;
 mod world;
