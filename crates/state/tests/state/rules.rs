@@ -108,10 +108,9 @@ async fn what_names_a_deleted_group_goes_with_it_and_clusters_are_told() {
     let world = World::with_cores(4).await;
     let alice = world.user("alice").await;
     let state = &world.state;
-    let web = |state: &state::State| {
-        state.create_security_group(alice.account, "web".parse().unwrap(), "w".into(), NOW)
-    };
-    let id = web(state).await.unwrap();
+    let web =
+        || state.create_security_group(alice.account, "web".parse().unwrap(), "w".into(), NOW);
+    let id = web().await.unwrap();
     let instance = world.launch(1).await.remove(0).id;
     for direction in DIRECTIONS {
         let rules = vec![new(from_group(alice.account, "web")), new(tcp(1))];
@@ -120,7 +119,7 @@ async fn what_names_a_deleted_group_goes_with_it_and_clusters_are_told() {
     let before = world.generation().await;
     state.delete_security_group(alice.account, GroupRef::Id(id), NOW).await.unwrap();
     assert!(world.generation().await > before);
-    web(state).await.unwrap();
+    web().await.unwrap();
     let network = world.desired().await.networks.remove(0);
     assert_eq!(network.ingress, [tcp(1)]);
     assert_eq!(network.egress, [GroupRule::UNLIMITED, tcp(1)]);
@@ -136,6 +135,6 @@ async fn what_names_a_deleted_group_goes_with_it_and_clusters_are_told() {
         let there = state.authorize(world.admin.account, default(), direction, rules.clone(), NOW);
         there.await.unwrap();
     }
-    state.delete_user(&"alice".parse().unwrap()).await.unwrap();
+    state.delete_user("alice".parse().unwrap()).await.unwrap();
     assert_eq!(said(&world, &world.admin, Direction::Ingress).await, [tcp(1)]);
 }
