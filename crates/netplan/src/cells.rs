@@ -152,24 +152,19 @@ pub(crate) fn matches(cells: &[Cell], side: Side) -> Vec<Vec<Value>> {
     if hold_everything(cells) {
         return vec![Vec::new()];
     }
-    let of = |kinds: &[Protocol]| -> Vec<Cell> {
-        cells.iter().copied().filter(|cell| kinds.contains(&cell.protocol)).collect()
+    let matching = |key: Value, kinds: &[Protocol], element: fn(&Cell) -> Value| {
+        let of_kind = cells.iter().filter(|cell| kinds.contains(&cell.protocol));
+        let elements: Vec<Value> = of_kind.map(element).collect();
+        (!elements.is_empty()).then(|| vec![nft::is(key, nft::any_of(elements))])
     };
-    let (l4proto, port) = (nft::meta("l4proto"), nft::field("th", "dport"));
-    let (kind, code) = (nft::field("icmp", "type"), nft::field("icmp", "code"));
-    let icmp = nft::concat(vec![kind, code, side.address()]);
-    let ports = nft::concat(vec![l4proto, port, side.address()]);
-    let sets: [(Value, Vec<Cell>, fn(&Cell) -> Value); 3] = [
-        (side.address(), of(&[Protocol::All]), |cell| nft::net(cell.peer)),
-        (ports, of(&[Protocol::Tcp, Protocol::Udp]), port_element),
-        (icmp, of(&[Protocol::Icmp]), icmp_element),
+    let ports = [nft::meta("l4proto"), nft::field("th", "dport"), side.address()];
+    let icmp = [nft::field("icmp", "type"), nft::field("icmp", "code"), side.address()];
+    let matches = [
+        matching(side.address(), &[Protocol::All], |cell| nft::net(cell.peer)),
+        matching(nft::concat(ports.to_vec()), &[Protocol::Tcp, Protocol::Udp], port_element),
+        matching(nft::concat(icmp.to_vec()), &[Protocol::Icmp], icmp_element),
     ];
-    let filled = sets.into_iter().filter(|(_, cells, _)| !cells.is_empty());
-    filled
-        .map(|(key, cells, element)| {
-            vec![nft::is(key, nft::any_of(cells.iter().map(element).collect()))]
-        })
-        .collect()
+    matches.into_iter().flatten().collect()
 }
 
 fn port_element(cell: &Cell) -> Value {

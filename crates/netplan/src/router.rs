@@ -342,6 +342,10 @@ mod tests {
             let question = Packet { destination: DNS, port: 53, ..leaving };
             prop_assert!(plan.forwards(&question));
             prop_assert_eq!(plan.forwards(&Packet { port: 54, ..question }), is_free);
+            for from_here in [coming, leaving] {
+                let to_nobody = Packet { destination: [10, 77, 200, 2].into(), ..from_here };
+                prop_assert!(!plan.forwards(&to_nobody));
+            }
             let to_metadata = Packet { destination: [169, 254, 169, 254].into(), ..leaving };
             prop_assert!(!plan.forwards(&to_metadata));
         }

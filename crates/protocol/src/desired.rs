@@ -210,8 +210,10 @@ mod tests {
         let network: NetworkDesired = serde_json::from_str(text).unwrap();
         assert_eq!(network.ingress.len(), 2);
         assert_eq!(network.egress, [GroupRule::UNLIMITED]);
-        let limited = NetworkDesired { egress: vec![], ..network };
-        let again = serde_json::to_string(&limited).unwrap();
-        assert_eq!(serde_json::from_str::<NetworkDesired>(&again).unwrap(), limited);
+        let limited = NetworkDesired { egress: vec![], ..network.clone() };
+        for network in [network, limited] {
+            let again = serde_json::to_string(&network).unwrap();
+            assert_eq!(serde_json::from_str::<NetworkDesired>(&again).unwrap(), network);
+        }
     }
 }

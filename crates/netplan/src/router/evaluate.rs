@@ -38,8 +38,8 @@ impl RouterPlan {
                 |cell: &crate::Cell| cell.holds(packet.protocol, packet.port, packet.source);
             return group.ingress.iter().any(lets_in);
         }
-        let outside = !vnet.contains(&packet.destination) && !packet.destination.is_link_local();
-        packet.from.is_none() || outside
+        let is_nobodys = vnet.contains(&packet.destination);
+        !is_nobodys && (packet.from.is_none() || !packet.destination.is_link_local())
     }
 
     /// Whether the group that the packet comes from lets it out: by a rule, or to ask a DNS server.
