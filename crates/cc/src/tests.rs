@@ -162,6 +162,7 @@ fn network() -> NetworkDesired {
         subnet: "192.168.2.0/26".parse().unwrap(),
         router: "192.168.2.1".parse().unwrap(),
         ingress: Vec::new(),
+        egress: Vec::new(),
     }
 }
 

@@ -12,8 +12,8 @@ mod metadata;
 mod observed;
 
 pub use desired::{
-    ClusterDesired, Goal, IngressRule, InstanceDesired, InstanceKey, NetworkDesired, Nic,
-    NodeDesired, RuleSource,
+    ClusterDesired, Goal, GroupRule, InstanceDesired, InstanceKey, NetworkDesired, Nic,
+    NodeDesired, Peer,
 };
 pub use image::{Digest, ImageRef, ImageSource, MalformedDigest};
 pub use metadata::MetadataOptions;

@@ -12,6 +12,7 @@ mod instances;
 mod key_pairs;
 mod matrix;
 mod power;
+mod rules;
 mod tags;
 mod types;
 mod vpc;

@@ -7,6 +7,7 @@
 mod buckets;
 mod clients;
 mod crashes;
+mod egress;
 mod give_back;
 mod kills;
 mod machine;

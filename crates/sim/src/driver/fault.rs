@@ -25,6 +25,9 @@ impl Driver {
             Step::Power { user, ids, power, patience } => {
                 return self.power(user, &ids, power, patience).await;
             }
+            Step::Egress { user, open, patience } => {
+                return self.egress(user, open, patience).await;
+            }
             Step::Trespass { user, id } => return self.trespass(user, id).await,
             Step::LateToNode(at) => return self.late_to_node(at).await,
             Step::LateToCluster => return self.late_to_cluster().await,

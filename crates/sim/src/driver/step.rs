@@ -41,6 +41,12 @@ pub(super) enum Step {
         power: Power,
         patience: Patience,
     },
+    /// A user lets their default group reach everything, or no longer.
+    Egress {
+        user: usize,
+        open: bool,
+        patience: Patience,
+    },
     /// A user touches what belongs to another one.
     Trespass {
         user: usize,
@@ -100,7 +106,8 @@ impl Step {
             23 => Self::trespass(driver),
             24..=27 => Self::stop(driver),
             28..=31 => Self::start(driver),
-            32..=58 => Self::Pass(part(driver)),
+            32..=57 => Self::Pass(part(driver)),
+            58 => Self::egress(driver),
             59..=66 => Self::Round,
             67..=72 => Self::death(driver),
             73..=76 => Self::Open(part(driver)),
@@ -181,6 +188,12 @@ impl Step {
         }
         let patience = Patience::draw(&mut driver.rng);
         Self::Power { user, ids, power: Power::Start, patience }
+    }
+
+    fn egress(driver: &mut Driver) -> Self {
+        let user = driver.rng.below(driver.world.users.len());
+        let open = driver.rng.chance(50);
+        Self::Egress { user, open, patience: Patience::draw(&mut driver.rng) }
     }
 
     fn trespass(driver: &mut Driver) -> Self {

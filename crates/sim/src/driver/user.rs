@@ -208,6 +208,31 @@ impl Driver {
         code
     }
 
+    /// Adds or removes the rule that lets everything out of the user's default group. What comes of
+    /// it is seen when the router is compared with the records.
+    pub(super) async fn egress(&mut self, user: usize, open: bool, patience: Patience) -> String {
+        let (action, no_change) = if open {
+            ("AuthorizeSecurityGroupEgress", "InvalidPermission.Duplicate")
+        } else {
+            ("RevokeSecurityGroupEgress", "InvalidPermission.NotFound")
+        };
+        let parameters = [("GroupName", "default"), ("IpProtocol", "-1"), ("CidrIp", "0.0.0.0/0")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let answer = match self.call(user, action, &parameters, patience).await {
+            Outcome::Answered(answer) => answer,
+            other => return other.told(),
+        };
+        match answer.refusal() {
+            None => "done".to_owned(),
+            Some(code) => {
+                if code != no_change {
+                    self.break_rule(Rule::AnsweredAsAsked, format!("{action}: {}", answer.body));
+                }
+                code.to_owned()
+            }
+        }
+    }
+
     pub(super) async fn trespass(&mut self, user: usize, id: InstanceId) -> String {
         const ACTIONS: [&str; 5] = [
             "TerminateInstances",

@@ -9,6 +9,7 @@ mod images;
 mod launch;
 mod life;
 mod power;
+mod rules;
 mod tags;
 mod tokens;
 mod users;
