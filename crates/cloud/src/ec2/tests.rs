@@ -3,6 +3,7 @@
 
 mod addresses;
 mod attributes;
+mod compatibility;
 mod front;
 mod groups;
 mod identity;
@@ -14,6 +15,7 @@ mod matrix;
 mod power;
 mod rules;
 mod tags;
+mod tenancy;
 mod types;
 mod vpc;
 mod world;
