@@ -119,7 +119,7 @@ fn tests() -> Vec<Test> {
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(source).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    let of_all = ["compatibility", "matrix", "tenancy", "world"];
+    let of_all = ["compatibility", "filters", "matrix", "tenancy", "world"];
     let stem = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
     files.retain(|path| !of_all.contains(&stem(path).as_str()));
     let read = |path: &PathBuf| tests_of(&stem(path), &std::fs::read_to_string(path).unwrap());
