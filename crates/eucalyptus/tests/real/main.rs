@@ -8,6 +8,7 @@ mod buckets;
 mod clients;
 mod crashes;
 mod give_back;
+mod guide;
 mod kills;
 mod machine;
 mod outside;
