@@ -46,12 +46,13 @@ impl<'a> Reader<'a> {
     /// A new user, with a key pair of their own making in `my.private` and `my.public`.
     pub(crate) fn new(site: &'a Site, user: &str, emi: &str) -> Self {
         site.must("euca_conf", ["--add-user", user]);
+        site.credentials(user);
         Self::known(site, user, emi)
     }
 
-    /// The same for a user whom the cloud knows already.
+    /// The same for a user whose credentials are there already.
     pub(crate) fn known(site: &'a Site, user: &str, emi: &str) -> Self {
-        let dir = site.credentials(user);
+        let dir = site.root().join("credentials").join(user);
         let private = dir.join("my.private");
         let private = private.to_str().unwrap();
         site.machine().must("ssh-keygen", ["-q", "-t", "rsa", "-N", "", "-f", private]);
@@ -92,8 +93,10 @@ impl<'a> Reader<'a> {
     /// line that it printed.
     pub(crate) fn python(&self, heading: &str, story: &str) -> String {
         self.save_as(heading, "python", "connect.py");
-        let said =
-            self.shell(&format!("PYTHONPATH=. python3 {STORIES}/{story}_story.py {} .", self.emi));
+        let said = self.shell(&format!(
+            "PYTHONPATH=. python3 {STORIES}/{story}_story.py {} \"$PWD\"",
+            self.emi
+        ));
         said.lines().last().unwrap_or_default().to_owned()
     }
 
