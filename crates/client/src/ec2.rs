@@ -52,6 +52,19 @@ impl Parameters {
             parameters.with(&format!("{name}.{at}"), value.as_ref())
         })
     }
+
+    /// Filters, each NAME=VALUE.
+    pub(crate) fn filters(self, given: &[String]) -> Result<Self, Error> {
+        (1..).zip(given).try_fold(self, |parameters, (at, filter)| {
+            let (name, value) = filter.split_once('=').ok_or_else(|| Error::Option {
+                option: "--filter",
+                value: filter.clone(),
+                expected: "NAME=VALUE",
+            })?;
+            let name_of = format!("Filter.{at}.Name");
+            Ok(parameters.with(&name_of, name).with(&format!("Filter.{at}.Value.1"), value))
+        })
+    }
 }
 
 /// Asks the cloud for an action and gives the root of its answer.

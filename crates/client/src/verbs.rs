@@ -1,13 +1,19 @@
 //! The tools by name, and what they have in common.
 
+mod account;
+mod addresses;
+mod attributes;
 mod bundle_image;
 mod console;
 mod groups;
 mod images;
 mod instances;
 mod keypairs;
+mod monitoring;
 mod run_instances;
+mod tags;
 mod upload_bundle;
+mod vpc;
 mod zones;
 
 use crate::error::Error;
@@ -49,24 +55,46 @@ macro_rules! verbs {
 verbs! {
     "add-group" => groups::Add,
     "add-keypair" => keypairs::Add,
+    "allocate-address" => addresses::Allocate,
+    "associate-address" => addresses::Associate,
     "authorize" => groups::Authorize,
     "bundle-image" => bundle_image::BundleImage,
+    "create-tags" => tags::Create,
     "delete-group" => groups::Delete,
     "delete-keypair" => keypairs::Delete,
+    "delete-tags" => tags::Delete,
     "deregister" => images::Deregister,
+    "describe-account-attributes" => account::DescribeAttributes,
+    "describe-addresses" => addresses::Describe,
     "describe-availability-zones" => zones::Describe,
     "describe-group" => groups::Describe,
     "describe-groups" => groups::Describe,
     "describe-images" => images::Describe,
+    "describe-instance-attribute" => attributes::Describe,
+    "describe-instance-status" => monitoring::DescribeStatus,
+    "describe-instance-types" => account::DescribeTypes,
     "describe-instances" => instances::Describe,
+    "describe-internet-gateways" => vpc::DescribeInternetGateways,
     "describe-keypairs" => keypairs::Describe,
+    "describe-network-interfaces" => vpc::DescribeNetworkInterfaces,
     "describe-regions" => zones::DescribeRegions,
+    "describe-route-tables" => vpc::DescribeRouteTables,
+    "describe-subnets" => vpc::DescribeSubnets,
+    "describe-tags" => tags::Describe,
+    "describe-vpcs" => vpc::DescribeVpcs,
+    "disassociate-address" => addresses::Disassociate,
     "get-console-output" => console::GetConsoleOutput,
+    "get-password" => console::GetPassword,
+    "modify-instance-attribute" => attributes::Modify,
+    "monitor-instances" => monitoring::Monitor,
     "reboot-instances" => instances::Reboot,
     "register" => images::Register,
+    "release-address" => addresses::Release,
+    "reset-instance-attribute" => attributes::Reset,
     "revoke" => groups::Revoke,
     "run-instances" => run_instances::RunInstances,
     "terminate-instances" => instances::Terminate,
+    "unmonitor-instances" => monitoring::Unmonitor,
     "upload-bundle" => upload_bundle::UploadBundle,
 }
 

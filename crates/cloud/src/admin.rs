@@ -8,7 +8,10 @@ use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use http::{StatusCode, header};
-use protocol::admin::{AccessKeys, ClusterStatus, Failure, NewUser, Status, User};
+use protocol::admin::{
+    AccessKeys, ClusterStatus, Failure, IGNORED_PARAMETERS, IgnoredParameters, NewUser, Status,
+    User,
+};
 use std::sync::Arc;
 use types::UserName;
 
@@ -21,6 +24,7 @@ impl Cloud {
     pub fn admin_router(self: &Arc<Self>) -> Router {
         Router::new()
             .route("/v1/status", get(status))
+            .route(IGNORED_PARAMETERS, get(ignored_parameters))
             .route("/v1/users", get(list).post(create))
             .route("/v1/users/{name}", delete(remove))
             .route("/v1/users/{name}/enable", post(enable))
@@ -89,6 +93,10 @@ async fn status(State(cloud): State<Arc<Cloud>>) -> Answer {
     let clusters = cloud.state.clusters().await?.into_iter().map(shown_cluster).collect();
     let instances = cloud.state.count_instances(cloud.now()).await?;
     Ok(Json(Status { clusters, instances }).into_response())
+}
+
+async fn ignored_parameters(State(cloud): State<Arc<Cloud>>) -> Json<IgnoredParameters> {
+    Json(cloud.ignored.shown())
 }
 
 fn shown_cluster(cluster: state::Cluster) -> ClusterStatus {

@@ -1,12 +1,14 @@
 //! The cloud controller as a whole: what it is made of, and its first start.
 
 use crate::error::Result;
+use crate::ignored::Ignored;
 use crate::images::ImageFiles;
 use crate::keys::ImageKeys;
 use conf::Layout;
 use protocol::{CallError, ClusterApi, ConsoleOutput};
 use state::{ClusterConfig, Instance, State};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -27,8 +29,12 @@ pub struct Settings {
     pub public_url: String,
     /// `HOST:PORT` at which nodes fetch images.
     pub image_source: String,
+    /// Whether EC2 takes signature version 1, which can be forged (EC2_SIGNATURE_V1).
+    pub signature_v1: bool,
     /// The cluster of this machine.
     pub cluster: ClusterConfig,
+    /// VNET_PUBLICIPS: the addresses that users may allocate for instances of that cluster.
+    pub public_addresses: BTreeSet<Ipv4Addr>,
 }
 
 /// The cloud controller.
@@ -40,6 +46,7 @@ pub struct Cloud {
     pub(crate) clusters: Clusters,
     pub(crate) keys: ImageKeys,
     pub(crate) files: ImageFiles,
+    pub(crate) ignored: Ignored,
     /// Counts what was changed, so that the loops see that something was.
     pub(crate) changes: watch::Sender<u64>,
 }
@@ -58,12 +65,15 @@ impl Cloud {
         let state = State::open(&settings.database_url).await?;
         state.seed_vm_types().await?;
         state.configure_cluster(settings.cluster.clone()).await?;
+        let (cluster, pool) = (settings.cluster.name.clone(), settings.public_addresses.clone());
+        state.configure_addresses(cluster, pool).await?;
         state.retire_other_clusters(clusters.keys().cloned().collect()).await?;
         let keys = ImageKeys::prepare(settings.layout.keys(), clock.now()).await?;
         let files = ImageFiles::open(settings.layout.images()).await?;
         let walrus = open_walrus(settings.layout.bukkits(), Arc::clone(&clock)).await?;
-        let changes = watch::Sender::new(0);
-        let cloud = Self { state, walrus, clock, settings, clusters, keys, files, changes };
+        let (ignored, changes) = (Ignored::default(), watch::Sender::new(0));
+        let cloud =
+            Self { state, walrus, clock, settings, clusters, keys, files, ignored, changes };
         cloud.ensure_administrator().await?;
         Ok(Arc::new(cloud))
     }

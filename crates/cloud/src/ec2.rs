@@ -1,43 +1,79 @@
-//! EC2's Query interface, served at `/services/Eucalyptus`.
+//! EC2's Query interface, served at `/services/Eucalyptus`, and what clients ask STS and IAM before
+//! they use it, served at `/services/Tokens` and `/services/Euare` and beside EC2 too.
 //!
 //! Each action is one file below, called after it: what it takes and answers (an
 //! [`ec2_wire::Action`]) and what it does (a [`Run`](call::Run)). [`actions`] lists them.
 
 mod actions;
+mod address;
+mod allocate_address;
+mod associate_address;
 mod authenticate;
 mod authorize_security_group_ingress;
 mod call;
 mod create_key_pair;
 mod create_security_group;
+mod create_tags;
 mod delete_key_pair;
 mod delete_security_group;
+mod delete_tags;
 mod deregister_image;
+mod describe_account_attributes;
+mod describe_addresses;
 mod describe_availability_zones;
 mod describe_images;
+mod describe_instance_attribute;
+mod describe_instance_status;
+mod describe_instance_type_offerings;
+mod describe_instance_types;
 mod describe_instances;
+mod describe_internet_gateways;
 mod describe_key_pairs;
+mod describe_network_interfaces;
 mod describe_regions;
+mod describe_route_tables;
 mod describe_security_groups;
+mod describe_subnets;
+mod describe_tags;
+mod describe_vpc_attribute;
+mod describe_vpcs;
+mod disassociate_address;
+mod get_caller_identity;
 mod get_console_output;
+mod get_password_data;
+mod get_user;
 mod ingress;
+mod instance_attribute;
+mod interface;
+mod launch_network;
+mod launch_options;
+mod modify_instance_attribute;
+mod monitor_instances;
+mod page;
 mod reboot_instances;
 mod refusal;
 mod register_image;
+mod release_address;
 mod reservation;
+mod reset_instance_attribute;
 mod revoke_security_group_ingress;
 mod rsa_key;
 mod run_instances;
+mod tag_specification;
+mod taggable;
 mod terminate_instances;
+mod unmonitor_instances;
+mod vpc;
 
 #[cfg(test)]
 mod tests;
 
-use crate::Cloud;
+use crate::{Cloud, front};
 use authenticate::authenticate;
 use axum::body::Body;
 use bytes::Bytes;
 use call::Call;
-use ec2_wire::{Code, Definition, Error, Tree, Version, error_document, unknown};
+use ec2_wire::{Code, Definition, Error, Service, Tree, Version, error_document, unknown};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
@@ -62,7 +98,11 @@ pub async fn handle(cloud: &Cloud, request: Request<Body>) -> Response<Body> {
                 tracing::info!("answered");
                 (StatusCode::OK, document)
             }
-            Err(error) => (log_refusal(&error), error_document(&error, &request_id)),
+            Err((service, error)) => {
+                log_refusal(&error);
+                let (status, document) = error_document(service, &error, &request_id);
+                (StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), document)
+            }
         }
     }
     .instrument(span)
@@ -78,7 +118,7 @@ fn request_id() -> String {
     format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
 }
 
-fn log_refusal(error: &Error) -> StatusCode {
+fn log_refusal(error: &Error) {
     let mut cause = String::new();
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
@@ -91,7 +131,6 @@ fn log_refusal(error: &Error) -> StatusCode {
     } else {
         tracing::info!(code, "refused: {message}{cause}");
     }
-    StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 fn respond(status: StatusCode, document: String, request_id: &str) -> Response<Body> {
@@ -106,24 +145,71 @@ fn respond(status: StatusCode, document: String, request_id: &str) -> Response<B
     response
 }
 
-async fn answer(cloud: &Cloud, request: Request<Body>, request_id: &str) -> Result<String, Error> {
+/// A request as it was read.
+struct Asked {
+    head: Parts,
+    body: Bytes,
+    parameters: Vec<(String, String)>,
+    tree: Tree,
+}
+
+impl Asked {
+    async fn read(head: Parts, body: Body) -> Result<Self, Error> {
+        let body = read_body(&head, body).await?;
+        let parameters = parameters(&head, &body)?;
+        // First the limits, so that a stranger cannot make the signature costly to check.
+        let tree = Tree::from_pairs(&parameters)?;
+        Ok(Self { head, body, parameters, tree })
+    }
+
+    fn version(&self) -> Result<Version, Error> {
+        let version = self.tree.at("Version").and_then(Tree::value).filter(|text| !text.is_empty());
+        version.map_or(Ok(Version::DEFAULT), Version::parse)
+    }
+
+    /// The service that is meant by a request to this one: Ansible asks STS who it is at the
+    /// address of EC2.
+    fn service(&self, at: Service) -> Service {
+        if at != Service::Ec2 {
+            return at;
+        }
+        let by_name = action_name(&self.tree).ok().and_then(actions::service_of);
+        by_name.unwrap_or_else(|| self.version().map_or(at, Service::of_version))
+    }
+}
+
+/// Answers a request; a refusal comes with the service whose document carries it.
+async fn answer(
+    cloud: &Cloud,
+    request: Request<Body>,
+    request_id: &str,
+) -> Result<String, (Service, Error)> {
     let (head, body) = request.into_parts();
-    let body = read_body(&head, body).await?;
-    let parameters = parameters(&head, &body)?;
-    // First the limits, so that a stranger cannot make the signature costly to check.
-    let tree = Tree::from_pairs(&parameters)?;
+    let at = front::query_service(head.uri.path()).unwrap_or(Service::Ec2);
+    let asked = Asked::read(head, body).await.map_err(|error| (at, error))?;
+    let service = asked.service(at);
+    perform(cloud, service, &asked, request_id).await.map_err(|error| (service, error))
+}
+
+async fn perform(
+    cloud: &Cloud,
+    service: Service,
+    asked: &Asked,
+    request_id: &str,
+) -> Result<String, Error> {
     let now = cloud.now();
-    let user = authenticate(cloud, &head, &parameters, &body, now).await?;
+    let user = authenticate(cloud, &asked.head, &asked.parameters, &asked.body, now).await?;
     Span::current().record("user", tracing::field::display(&user.name));
-    let entry = actions::find(action_name(&tree)?)?;
-    Span::current().record("action", entry.definition.name);
-    let ignored = unknown(&tree, entry.definition.parameters);
+    let entry = actions::find(service, action_name(&asked.tree)?)?;
+    let action = entry.definition.name;
+    Span::current().record("action", action);
+    let ignored = unknown(&asked.tree, entry.definition.parameters);
     if !ignored.is_empty() {
         tracing::info!(count = ignored.len(), "ignored unknown parameters: {}", ignored.join(" "));
+        cloud.ignored.count(action, ignored);
     }
-    let version = tree.at("Version").and_then(Tree::value).filter(|text| !text.is_empty());
-    let version = version.map_or(Ok(Version::DEFAULT), Version::parse)?;
-    entry.call(Call { cloud, user: &user, version, now, request_id }, &tree).await
+    let version = asked.version()?;
+    entry.call(Call { cloud, user: &user, version, now, request_id }, &asked.tree).await
 }
 
 async fn read_body(head: &Parts, body: Body) -> Result<Bytes, Error> {

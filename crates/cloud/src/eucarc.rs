@@ -1,5 +1,6 @@
 //! The file `eucarc`: what a shell sources to work with the cloud (FACTS 2.2).
 
+use crate::front::{IAM, STS};
 use state::User;
 use std::fmt::Write;
 
@@ -75,6 +76,8 @@ impl Eucarc<'_> {
             ("AWS_DEFAULT_REGION", "eucalyptus".to_owned()),
             ("AWS_ENDPOINT_URL_EC2", ec2),
             ("AWS_ENDPOINT_URL_S3", s3),
+            ("AWS_ENDPOINT_URL_STS", quoted(&format!("{}{STS}", self.public_url))),
+            ("AWS_ENDPOINT_URL_IAM", quoted(&format!("{}{IAM}", self.public_url))),
         ];
         if let Some(authority) = self.authority {
             variables.push(("AWS_CA_BUNDLE", in_directory(authority)));
@@ -141,7 +144,8 @@ mod tests {
     fn sourced(shell: &str, from: &Path, file: &Path) -> String {
         let script = r#"set -eu; . "$1"
             printf '%s\n' "$EUCA_KEY_DIR" "$EC2_CERT" "$EC2_SECRET_KEY" "$AWS_SECRET_ACCESS_KEY" \
-                "$AWS_ENDPOINT_URL_EC2" "$AWS_ENDPOINT_URL_S3" "$AWS_CA_BUNDLE" "$EC2_USER_ID"
+                "$AWS_ENDPOINT_URL_EC2" "$AWS_ENDPOINT_URL_S3" "$AWS_CA_BUNDLE" "$EC2_USER_ID" \
+                "$AWS_ENDPOINT_URL_STS" "$AWS_ENDPOINT_URL_IAM"
             alias"#;
         let output = Command::new(shell)
             .args(["-c", script, shell])
@@ -175,6 +179,8 @@ mod tests {
                 assert_eq!(lines[5], "https://10.0.0.1:8773/services/Walrus");
                 assert_eq!(lines[6], format!("{dir_text}/ca-cert.pem"));
                 assert_eq!(lines[7], "000100729354");
+                assert_eq!(lines[8], "https://10.0.0.1:8773/services/Tokens");
+                assert_eq!(lines[9], "https://10.0.0.1:8773/services/Euare");
                 assert!(shown.contains("--user 000100729354 --ec2cert"), "{shown}");
             }
         }

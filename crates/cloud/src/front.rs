@@ -5,17 +5,21 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use ec2_wire::Service;
 use http::{Request, StatusCode};
 use std::sync::Arc;
 
 /// Where EC2 is (FACTS 3.1).
 pub(crate) const EC2: &str = "/services/Eucalyptus";
+/// Where STS and IAM are, as far as SDKs ask them before they use EC2.
+pub(crate) const STS: &str = "/services/Tokens";
+pub(crate) const IAM: &str = "/services/Euare";
 /// Where S3 is.
 const WALRUS: &str = "/services/Walrus";
 
 const ELSEWHERE: &str = "There is nothing here. EC2 is at /services/Eucalyptus and S3 at \
-                         /services/Walrus; instances find their metadata at \
-                         http://169.254.169.254/latest/.\n";
+                         /services/Walrus, STS at /services/Tokens and IAM at /services/Euare; \
+                         instances find their metadata at http://169.254.169.254/latest/.\n";
 
 impl Cloud {
     /// The public services, for a listener that limits what a peer may take.
@@ -26,13 +30,20 @@ impl Cloud {
 
 async fn dispatch(State(cloud): State<Arc<Cloud>>, request: Request<Body>) -> Response {
     let path = request.uri().path();
-    if is_below(path, EC2) {
+    if query_service(path).is_some() {
         ec2::handle(&cloud, request).await
     } else if is_below(path, WALRUS) {
         cloud.walrus.handle(cloud.as_ref(), request).await.map(Body::new)
     } else {
         (StatusCode::NOT_FOUND, ELSEWHERE).into_response()
     }
+}
+
+/// The service at a path that speaks EC2's Query protocol.
+pub(crate) fn query_service(path: &str) -> Option<Service> {
+    [(EC2, Service::Ec2), (STS, Service::Sts), (IAM, Service::Iam)]
+        .into_iter()
+        .find_map(|(at, service)| is_below(path, at).then_some(service))
 }
 
 /// Whether a path is a service's own or below it. Walrus needs the path as it was sent, since that

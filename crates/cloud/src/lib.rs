@@ -11,6 +11,7 @@ pub mod ec2;
 mod error;
 mod eucarc;
 mod front;
+mod ignored;
 mod images;
 mod keys;
 mod reconcile;

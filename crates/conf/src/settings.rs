@@ -3,6 +3,8 @@
 use crate::network::{self, AddressSpace, VnetMode};
 use crate::reader::Reader;
 use crate::{ConfError, Document, Layout};
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use types::{ClusterName, NodeName};
 
@@ -23,6 +25,8 @@ pub struct Conf {
     pub ports: Ports,
     /// DATABASE_URL: an `sqlite:` URL.
     pub database_url: String,
+    /// EC2_SIGNATURE_V1: whether EC2 takes signature version 1, which can be forged.
+    pub ec2_signature_v1: bool,
     /// CLUSTER_NAME: the availability zone of this cluster controller.
     pub cluster_name: ClusterName,
     /// SCHEDPOLICY.
@@ -44,6 +48,8 @@ pub struct Conf {
     /// VNET_SUBNET, VNET_NETMASK, VNET_ADDRSPERNET and VNET_DNS. Always there on a machine that
     /// runs the cloud or a cluster controller.
     pub address_space: Option<AddressSpace>,
+    /// VNET_PUBLICIPS: the addresses that users may allocate.
+    pub public_addresses: BTreeSet<Ipv4Addr>,
 }
 
 /// Which processes run on this machine; all of them unless the file says otherwise.
@@ -144,6 +150,7 @@ impl Conf {
             cloud_host: cloud_host(&mut reader),
             ports: ports(&mut reader),
             database_url: database_url(&mut reader, &layout),
+            ec2_signature_v1: reader.or("EC2_SIGNATURE_V1", false, "Y or N", yes_or_no),
             cluster_name: cluster_name(&mut reader),
             sched_policy: sched_policy(&mut reader),
             nodes: nodes(&mut reader, start),
@@ -154,9 +161,9 @@ impl Conf {
             vnet_mode: network::mode(&mut reader),
             vnet_interface: network::interface(&mut reader),
             address_space: network::address_space(&mut reader, start.cloud || start.cc),
+            public_addresses: network::public_addresses(&mut reader),
             layout,
         };
-        network::refuse_public_addresses(&mut reader);
         Ok((conf, reader.finish(path)?))
     }
 }

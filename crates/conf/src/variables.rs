@@ -15,6 +15,7 @@ pub(crate) const USED: &[&str] = &[
     "NC_PORT",
     "METADATA_PORT",
     "DATABASE_URL",
+    "EC2_SIGNATURE_V1",
     "CLUSTER_NAME",
     "SCHEDPOLICY",
     "NODES",

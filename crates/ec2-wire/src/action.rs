@@ -1,6 +1,6 @@
 //! The one definition of an action.
 
-use crate::{Param, Parameters, Version, Xml};
+use crate::{Param, Parameters, Service, Version, Xml};
 
 /// Who may call an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,12 +11,14 @@ pub enum Who {
     Administrator,
 }
 
-/// An action of the EC2 API.
+/// An action of the EC2 API, or of one of the services that SDKs ask before they use it.
 pub trait Action {
     /// Its name, such as `RunInstances`.
     const NAME: &'static str;
     /// What it does, in one line.
     const DOC: &'static str;
+    /// The service that it belongs to.
+    const SERVICE: Service = Service::Ec2;
     /// The API version in which it appeared.
     const SINCE: Version = Version::FIRST;
     /// Who may call it.
@@ -31,7 +33,8 @@ pub trait Action {
 
 /// What an action answers with.
 pub trait Response {
-    /// Writes the elements that follow the request id, in the order of EC2's schema.
+    /// Writes the elements that follow the request id, in the order of EC2's schema; those of the
+    /// result in the other services.
     fn encode(&self, xml: &mut Xml);
 }
 
@@ -52,6 +55,8 @@ pub struct Definition {
     pub name: &'static str,
     /// What it does.
     pub doc: &'static str,
+    /// The service that it belongs to.
+    pub service: Service,
     /// The API version in which it appeared.
     pub since: Version,
     /// Who may call it.
@@ -68,6 +73,7 @@ impl Definition {
         Self {
             name: A::NAME,
             doc: A::DOC,
+            service: A::SERVICE,
             since: A::SINCE,
             who: A::WHO,
             parameters: A::Input::TABLE,

@@ -2,6 +2,7 @@
 
 use crate::{Error, Kind, Place, Text, Value, parameters};
 use std::fmt::Write;
+use types::Tags;
 
 /// The most values of one filter (Amazon's limit).
 const MAX_VALUES: usize = 200;
@@ -83,6 +84,14 @@ pub trait Filterable {
     fn offer(&self, attribute: &str, offered: &mut Offered<'_>);
 }
 
+/// The names of the attributes of everything that has tags, for [`filterable!`](crate::filterable).
+#[doc(hidden)]
+pub const TAG_ATTRIBUTES: [&str; 3] = [ANY_TAG, "tag-key", "tag-value"];
+/// How documentation writes the attributes that are named after a tag's key.
+const ANY_TAG: &str = "tag:KEY";
+/// How their names begin.
+const OF_TAG: &str = "tag:";
+
 /// The values of a thing's attribute, held against the values that a filter wants.
 pub struct Offered<'a> {
     wanted: &'a [Pattern],
@@ -103,6 +112,21 @@ impl Offered<'_> {
         }
     }
 
+    /// Offers what tags have for one of the [`TAG_ATTRIBUTES`].
+    #[doc(hidden)]
+    pub fn tags(&mut self, attribute: &str, tags: &Tags) {
+        match attribute {
+            "tag-key" => self.all(tags.keys()),
+            "tag-value" => self.all(tags.values()),
+            _ => {
+                let key = attribute.strip_prefix(OF_TAG);
+                let value =
+                    key.and_then(|key| tags.iter().find(|(known, _)| known.as_str() == key));
+                self.all(value.map(|(_, value)| value));
+            }
+        }
+    }
+
     /// Offers each of some values.
     pub fn all(&mut self, values: impl IntoIterator<Item = impl std::fmt::Display>) {
         values.into_iter().for_each(|value| self.add(value));
@@ -116,7 +140,8 @@ impl Offered<'_> {
 pub fn check_filters<T: Filterable>(filters: &[Filter]) -> Result<(), Error> {
     for filter in filters {
         let name = filter.name.as_str();
-        if !T::ATTRIBUTES.contains(&name) {
+        let of_tag = name.starts_with(OF_TAG) && T::ATTRIBUTES.contains(&ANY_TAG);
+        if !of_tag && !T::ATTRIBUTES.contains(&name) {
             let rule = format!("The filters here are: {}.", T::ATTRIBUTES.join(", "));
             return Err(Error::invalid("Filter.Name", name, rule));
         }
@@ -149,6 +174,18 @@ pub fn passes<T: Filterable>(thing: &T, filters: &[Filter]) -> bool {
 ///     }
 /// }
 /// ```
+///
+/// A thing that has tags says where they are, and so has `tag:KEY`, `tag-key` and `tag-value`:
+///
+/// ```
+/// struct Tagged { id: u32, tags: types::Tags }
+///
+/// ec2_wire::filterable! {
+///     Tagged, tagged by thing.tags: |thing, values| {
+///         "thing-id" => values.add(thing.id),
+///     }
+/// }
+/// ```
 #[macro_export]
 macro_rules! filterable {
     ($thing:ty: |$it:ident, $values:ident| { $($name:literal => $offer:expr,)* }) => {
@@ -160,6 +197,25 @@ macro_rules! filterable {
                 match attribute {
                     $($name => $offer,)*
                     _ => {}
+                }
+            }
+        }
+    };
+    (
+        $thing:ty, tagged by $of:ident$(.$field:tt)+:
+        |$it:ident, $values:ident| { $($name:literal => $offer:expr,)* }
+    ) => {
+        impl $crate::Filterable for $thing {
+            const ATTRIBUTES: &'static [&'static str] = &{
+                let [any, key, value] = $crate::TAG_ATTRIBUTES;
+                [$($name,)* any, key, value]
+            };
+
+            fn offer(&self, attribute: &str, $values: &mut $crate::Offered<'_>) {
+                let $it = self;
+                match attribute {
+                    $($name => $offer,)*
+                    _ => $values.tags(attribute, &$of$(.$field)+),
                 }
             }
         }
@@ -219,6 +275,36 @@ mod tests {
         assert!(!passes(&Thing("z", "a bc"), &filters));
         assert!(!passes(&Thing("x", "a c"), &filters));
         assert!(passes(&Thing("z", ""), &[]));
+    }
+
+    struct Tagged(Tags);
+
+    crate::filterable! {
+        Tagged, tagged by thing.0: |thing, values| {
+            "count" => values.add(thing.0.len()),
+        }
+    }
+
+    #[test]
+    fn things_are_found_by_their_tags() {
+        let tags = [("Name", "web 1"), ("tier", "front")];
+        let tags = tags.map(|(key, value)| (key.parse().unwrap(), value.to_owned()));
+        let thing = Tagged(tags.into());
+        for (name, value, found) in [
+            ("tag:Name", "web*", true),
+            ("tag:Name", "db*", false),
+            ("tag:name", "web*", false),
+            ("tag:other", "*", false),
+            ("tag-key", "tier", true),
+            ("tag-value", "front", true),
+            ("tag-value", "back", false),
+            ("count", "2", true),
+        ] {
+            let filters = [filter(name, &[value])];
+            check_filters::<Tagged>(&filters).unwrap();
+            assert_eq!(passes(&thing, &filters), found, "{name}={value}");
+        }
+        assert!(check_filters::<Thing>(&[filter("tag:Name", &["x"])]).is_err());
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod code;
 mod error;
 mod filter;
 mod parameters;
+mod service;
 mod tree;
 mod value;
 mod version;
@@ -22,10 +23,13 @@ mod xml;
 pub use action::{Action, Definition, Response, Return, Who};
 pub use code::Code;
 pub use error::{Error, shown};
+#[doc(hidden)]
+pub use filter::TAG_ATTRIBUTES;
 pub use filter::{Filter, Filterable, Offered, Pattern, check_filters, passes};
 #[doc(hidden)]
 pub use parameters::base_name;
 pub use parameters::{Field, Kind, OneOrMore, Param, Parameters, field, unknown};
+pub use service::Service;
 pub use tree::{Place, Tree};
 pub use value::{Base64, Text, Value};
 pub use version::Version;

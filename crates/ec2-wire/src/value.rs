@@ -7,7 +7,11 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use ipnet::Ipv4Net;
 use std::fmt;
-use types::{AccountId, GroupId, GroupName, ImageId, InstanceId, KeyName, MalformedId, UserName};
+use std::net::Ipv4Addr;
+use types::{
+    AccountId, AllocationId, AssociationId, GatewayId, GroupId, GroupName, ImageId, InstanceId,
+    InterfaceId, KeyName, MalformedId, RouteTableId, SubnetId, TagKey, UserName, VpcId,
+};
 
 /// A type that one parameter's text is parsed into.
 pub trait Value: Sized {
@@ -60,7 +64,7 @@ impl<const MOST: usize> Value for Text<MOST> {
 }
 
 /// Bytes that are sent in base64, at most `MOST` of them. Line breaks and missing `=` are taken,
-/// as old clients send them.
+/// as old clients send them, and a blank for the `+` that a client forgot to encode.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Base64<const MOST: usize>(pub Vec<u8>);
 
@@ -73,7 +77,7 @@ impl<const MOST: usize> Value for Base64<MOST> {
     const KIND: Kind = Kind::Base64(MOST);
 
     fn parse(text: &str, place: &Place<'_>) -> Result<Self, Error> {
-        let line = text.replace(|c: char| c.is_ascii_whitespace(), "");
+        let line = text.trim().replace(' ', "+").replace(|c: char| c.is_ascii_whitespace(), "");
         let bytes = FORGIVING
             .decode(line)
             .map_err(|_| Error::invalid(place, text, "It must be encoded in base64."))?;
@@ -130,6 +134,13 @@ macro_rules! id {
 id!(InstanceId, "i-XXXXXXXX", Code::InvalidInstanceIdMalformed);
 id!(ImageId, "emi-XXXXXXXX, eki-XXXXXXXX or eri-XXXXXXXX", Code::InvalidAmiIdMalformed);
 id!(GroupId, "sg-XXXXXXXX", Code::InvalidGroupIdMalformed);
+id!(AllocationId, "eipalloc-XXXXXXXX", Code::InvalidAllocationIdMalformed);
+id!(AssociationId, "eipassoc-XXXXXXXX", Code::InvalidAssociationIdMalformed);
+id!(VpcId, "vpc-XXXXXXXX", Code::InvalidVpcIdMalformed);
+id!(SubnetId, "subnet-XXXXXXXX", Code::InvalidSubnetIdMalformed);
+id!(InterfaceId, "eni-XXXXXXXX", Code::InvalidNetworkInterfaceIdMalformed);
+id!(RouteTableId, "rtb-XXXXXXXX", Code::InvalidRouteTableIdMalformed);
+id!(GatewayId, "igw-XXXXXXXX", Code::InvalidInternetGatewayIdMalformed);
 
 macro_rules! form {
     ($type:ty, $form:literal) => {
@@ -146,6 +157,8 @@ macro_rules! form {
 form!(KeyName, "1 to 255 printable ASCII characters");
 form!(GroupName, "1 to 255 printable ASCII characters");
 form!(UserName, "a user's name");
+form!(TagKey, "a key of at most 128 characters that does not begin with aws:");
+form!(Ipv4Addr, "an IPv4 address");
 form!(AccountId, "an account number of 12 digits");
 
 impl Value for Ipv4Net {
@@ -155,7 +168,7 @@ impl Value for Ipv4Net {
     fn parse(text: &str, _place: &Place<'_>) -> Result<Self, Error> {
         let net = match text.parse::<Self>() {
             Ok(net) => Some(net.trunc()),
-            Err(_) => text.parse::<std::net::Ipv4Addr>().ok().map(Self::from),
+            Err(_) => text.parse::<Ipv4Addr>().ok().map(Self::from),
         };
         net.ok_or_else(|| {
             let message = format!("CIDR block {} is malformed", shown(text));
@@ -188,6 +201,14 @@ macro_rules! words {
     ) => {
         $(#[$meta])*
         $vis enum $name { $($(#[$doc])* $variant),* }
+
+        impl $name {
+            /// EC2's word for it.
+            #[allow(dead_code, reason = "some are only read")]
+            $vis const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
 
         impl $crate::Value for $name {
             const KIND: $crate::Kind = $crate::Kind::Words(&[$($word),*]);

@@ -15,6 +15,7 @@ fn base64_is_taken_as_clients_write_it() {
     for text in ["aGVsbG8=", "aGVsbG8", "aGVs\nbG8=\n", " aGVsbG8= "] {
         assert_eq!(ok::<Base64<5>>(text).0, b"hello", "{text:?}");
     }
+    assert_eq!(ok::<Base64<3>>("P j7").0, ok::<Base64<3>>("P+j7").0);
     assert_eq!(code::<Base64<4>>("aGVsbG8="), Code::InvalidParameterValue);
     assert_eq!(code::<Base64<9>>("#!/bin/sh"), Code::InvalidParameterValue);
 }

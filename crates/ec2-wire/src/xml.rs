@@ -1,6 +1,6 @@
 //! Answers as XML: one buffer that is appended to, no tree.
 
-use crate::{Error, Response, Version};
+use crate::{Action, Error, Response, Service, Version};
 use std::fmt::{self, Write};
 
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
@@ -116,45 +116,88 @@ const fn escape(c: char) -> Option<&'static str> {
 }
 
 /// The whole answer to an action: `<XResponse>` in the asked version's namespace, with the
-/// request id first where that version has one.
-pub fn response_document(
-    action: &str,
+/// request id first where that version has one. STS and IAM have a result in it, and the id last.
+pub fn response_document<A: Action>(
     version: Version,
     request_id: &str,
-    response: &impl Response,
+    response: &A::Output,
 ) -> String {
     let mut xml = Xml::new(version);
     xml.out.push_str(DECLARATION);
-    let namespace = format_args!("http://ec2.amazonaws.com/doc/{version}/");
+    let (action, namespace) = (A::NAME, A::SERVICE.namespace(version));
     let _ = write!(xml.out, "<{action}Response xmlns=\"{namespace}\">");
-    if version >= Version::new(2008, 12, 1) {
-        xml.text("requestId", request_id);
+    if A::SERVICE == Service::Ec2 {
+        if version >= Version::new(2008, 12, 1) {
+            xml.text("requestId", request_id);
+        }
+        response.encode(&mut xml);
+    } else {
+        let _ = write!(xml.out, "<{action}Result>");
+        response.encode(&mut xml);
+        let _ = write!(xml.out, "</{action}Result>");
+        xml.element("ResponseMetadata", |xml| xml.text("RequestId", request_id));
     }
-    response.encode(&mut xml);
     let _ = write!(xml.out, "</{action}Response>");
     xml.out
 }
 
-/// The answer to a Query request that was refused or failed.
-pub fn error_document(error: &Error, request_id: &str) -> String {
+/// The answer to a Query request that was refused or failed, with the HTTP status that goes with
+/// it.
+pub fn error_document(service: Service, error: &Error, request_id: &str) -> (u16, String) {
     let mut xml = Xml::new(Version::DEFAULT);
     xml.out.push_str(DECLARATION);
-    xml.element("Response", |xml| {
-        xml.element("Errors", |xml| {
-            xml.element("Error", |xml| {
-                xml.text("Code", error.code().as_str());
-                xml.text("Message", error.message());
+    let code = service.code(error.code());
+    if service == Service::Ec2 {
+        xml.element("Response", |xml| {
+            xml.element("Errors", |xml| {
+                xml.element("Error", |xml| {
+                    xml.text("Code", code.as_str());
+                    xml.text("Message", error.message());
+                });
             });
+            xml.text("RequestID", request_id);
         });
-        xml.text("RequestID", request_id);
-    });
-    xml.out
+    } else {
+        let namespace = service.namespace(Version::DEFAULT);
+        let _ = write!(xml.out, "<ErrorResponse xmlns=\"{namespace}\">");
+        xml.element("Error", |xml| {
+            xml.text("Type", if code.status() < 500 { "Sender" } else { "Receiver" });
+            xml.text("Code", code.as_str());
+            xml.text("Message", error.message());
+        });
+        xml.text("RequestId", request_id);
+        xml.out.push_str("</ErrorResponse>");
+    }
+    (code.status(), xml.out)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Code, Return};
+    use crate::{Code, Return, parameters};
+
+    parameters! {
+        struct None {}
+    }
+
+    struct RebootInstances;
+
+    impl Action for RebootInstances {
+        const NAME: &'static str = "RebootInstances";
+        const DOC: &'static str = "";
+        type Input = None;
+        type Output = Return;
+    }
+
+    struct DeleteUser;
+
+    impl Action for DeleteUser {
+        const NAME: &'static str = "DeleteUser";
+        const DOC: &'static str = "";
+        const SERVICE: Service = Service::Iam;
+        type Input = None;
+        type Output = Return;
+    }
 
     fn body(write: impl FnOnce(&mut Xml)) -> String {
         let mut xml = Xml::new(Version::DEFAULT);
@@ -180,7 +223,7 @@ mod tests {
 
     #[test]
     fn the_answer_is_in_the_namespace_that_was_asked_for() {
-        let answer = |version| response_document("RebootInstances", version, "r1", &Return(true));
+        let answer = |version| response_document::<RebootInstances>(version, "r1", &Return(true));
         assert_eq!(
             answer(Version::new(2016, 11, 15)),
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<RebootInstancesResponse \
@@ -193,11 +236,28 @@ mod tests {
     #[test]
     fn errors_have_the_form_that_every_client_parses() {
         let error = Error::new(Code::InvalidKeyPairNotFound, "no <key>").because("secret cause");
-        assert_eq!(
-            error_document(&error, "r1"),
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error>\
+        let document = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error>\
              <Code>InvalidKeyPair.NotFound</Code><Message>no &lt;key&gt;</Message></Error>\
-             </Errors><RequestID>r1</RequestID></Response>"
+             </Errors><RequestID>r1</RequestID></Response>";
+        assert_eq!(error_document(Service::Ec2, &error, "r1"), (400, document.to_owned()));
+    }
+
+    #[test]
+    fn sts_and_iam_have_documents_of_their_own() {
+        let answer =
+            response_document::<DeleteUser>(Version::new(2016, 11, 15), "r1", &Return(true));
+        assert_eq!(
+            answer,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<DeleteUserResponse \
+             xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><DeleteUserResult>\
+             <return>true</return></DeleteUserResult><ResponseMetadata><RequestId>r1</RequestId>\
+             </ResponseMetadata></DeleteUserResponse>"
         );
+        let error = Error::new(Code::AuthFailure, "no");
+        let document = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ErrorResponse \
+             xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
+             <Code>AccessDenied</Code><Message>no</Message></Error><RequestId>r1</RequestId>\
+             </ErrorResponse>";
+        assert_eq!(error_document(Service::Sts, &error, "r1"), (403, document.to_owned()));
     }
 }

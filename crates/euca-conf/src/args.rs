@@ -25,6 +25,7 @@ pub(crate) struct Invocation {
 pub(crate) enum Command {
     Edit(Edit),
     Check,
+    Ignored,
     Users(UserCommand),
 }
 
@@ -94,6 +95,7 @@ struct Words {
     file: Option<PathBuf>,
     edit: Edit,
     check: bool,
+    ignored: bool,
     users: Option<UserCommand>,
     user: Option<UserName>,
     admin: bool,
@@ -118,6 +120,7 @@ impl Words {
             "-name" | "--name" => return Err(usage("-name can be used once".to_owned())),
             "--setup" => self.edit.setup = true,
             "--check" => self.check = true,
+            "--ignored-parameters" => self.ignored = true,
             "--admin" => self.admin = true,
             "--force" => self.force = true,
             "--user" => self.user = Some(user_name(&value()?)?),
@@ -150,18 +153,19 @@ impl Words {
 
     fn finish(mut self) -> Result<Invocation, ToolError> {
         let edits = self.edit != Edit::default();
-        let commands = [edits, self.check, self.users.is_some()];
+        let commands = [edits, self.check, self.ignored, self.users.is_some()];
         if commands.iter().filter(|given| **given).count() > 1 {
-            return Err(usage("settings, --check and user commands exclude each other".to_owned()));
+            return Err(usage("settings and commands exclude each other".to_owned()));
         }
         self.apply_options()?;
         let is_directory = |(variable, _): &&(&str, String)| *variable == "EUCALYPTUS";
         let directory = self.edit.settings.iter().find(is_directory).map(|(_, dir)| dir.into());
-        let command = match (self.users, self.check, edits) {
-            (Some(users), _, _) => Command::Users(users),
-            (None, true, _) => Command::Check,
-            (None, false, true) => Command::Edit(self.edit),
-            (None, false, false) => return Err(usage("nothing is asked".to_owned())),
+        let command = match self.users {
+            Some(users) => Command::Users(users),
+            None if self.check => Command::Check,
+            None if self.ignored => Command::Ignored,
+            None if edits => Command::Edit(self.edit),
+            None => return Err(usage("nothing is asked".to_owned())),
         };
         Ok(Invocation { file: self.file, directory, command })
     }
@@ -244,6 +248,7 @@ mod tests {
             ("-cc|N|f|g", "g is one argument too many"),
             ("-name|A|-name|B", "once"),
             ("--check|-cc|N", "exclude each other"),
+            ("--check|--ignored-parameters", "exclude each other"),
             ("--list-users|--add-user|bob", "one user command at a time"),
             ("--add-user|../bob", "user name \"../bob\" is not valid"),
             ("--list-users|--admin", "--admin belongs to --add-user"),

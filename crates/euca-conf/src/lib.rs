@@ -5,6 +5,7 @@ mod args;
 mod check;
 mod edit;
 mod error;
+mod ignored;
 mod socket;
 mod users;
 
@@ -71,6 +72,7 @@ fn invoke(
     match &invocation.command {
         Command::Edit(edit) => edit::edit(&file, root.as_deref(), edit, out),
         Command::Check => check::check(&file, out, err),
+        Command::Ignored => ignored::list(&file, out),
         Command::Users(command) => users::manage(&file, command, out),
     }
 }

@@ -6,7 +6,7 @@ use crate::socket::{self, Method};
 use conf::Layout;
 use protocol::admin::{AccessKeys, NewUser, USERS, User};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use types::UserName;
 
 pub(crate) fn manage(
@@ -14,12 +14,7 @@ pub(crate) fn manage(
     command: &UserCommand,
     out: &mut dyn Write,
 ) -> Result<(), ToolError> {
-    let document = conf::read(file)?;
-    let root = document.get("EUCALYPTUS").ok_or_else(|| ToolError::NotSet {
-        variable: "EUCALYPTUS".to_owned(),
-        file: file.to_owned(),
-    })?;
-    let cloud = Layout::new(root).cloud_socket();
+    let cloud = cloud_socket(file)?;
     match command {
         UserCommand::List => list(&cloud, out),
         UserCommand::Add { name, admin } => add(&cloud, name, *admin, out),
@@ -31,6 +26,16 @@ pub(crate) fn manage(
             credentials(&cloud, zip, user, *force, out)
         }
     }
+}
+
+/// The socket of the cloud controller that a configuration describes.
+pub(crate) fn cloud_socket(file: &Path) -> Result<PathBuf, ToolError> {
+    let document = conf::read(file)?;
+    let root = document.get("EUCALYPTUS").ok_or_else(|| ToolError::NotSet {
+        variable: "EUCALYPTUS".to_owned(),
+        file: file.to_owned(),
+    })?;
+    Ok(Layout::new(root).cloud_socket())
 }
 
 fn list(cloud: &Path, out: &mut dyn Write) -> Result<(), ToolError> {

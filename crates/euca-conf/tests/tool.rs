@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use euca_conf::Environment;
-use protocol::admin::{AccessKeys, Failure, NewUser, User};
+use protocol::admin::{AccessKeys, Failure, IgnoredParameter, IgnoredParameters, NewUser, User};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -87,7 +87,13 @@ fn cloud() -> Router {
     };
     let disabled = |UrlPath(name): UrlPath<String>| async move { user(&name, false, false) };
     let owned = || async { refuse(StatusCode::CONFLICT, "user bob still owns 2 instances") };
+    let ignored = || async {
+        let (action, parameter) = ("RunInstances".to_owned(), "EbsOptimized".to_owned());
+        let parameters = vec![IgnoredParameter { action, parameter, times: 12 }];
+        Json(IgnoredParameters { parameters, others: 3 })
+    };
     Router::new()
+        .route("/v1/ignored-parameters", get(ignored))
         .route("/v1/users", get(listed).post(made))
         .route("/v1/users/{name}/disable", post(disabled))
         .route("/v1/users/{name}/keys", post(keys))
@@ -202,6 +208,15 @@ fn users_are_managed_through_the_cloud_controller() {
         (said.ok, said.err.as_str()),
         (false, "euca_conf: user bob still owns 2 instances\n")
     );
+}
+
+#[test]
+fn what_ec2_ignored_is_listed() {
+    let machine = Machine::set_up();
+    let _cloud = machine.cloud();
+    let lines =
+        "REQUESTS  ACTION AND PARAMETER\n      12  RunInstances EbsOptimized\n       3  others\n";
+    assert_eq!(machine.tool(&["--ignored-parameters"]).out, lines);
 }
 
 #[test]

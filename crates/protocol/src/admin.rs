@@ -10,6 +10,7 @@
 //! | `POST /v1/users/NAME/credentials` | | `application/zip` with a new certificate |
 //! | `DELETE /v1/users/NAME` | | 204; 409 while anything is owned |
 //! | `GET /v1/status` | | [`Status`] |
+//! | `GET /v1/ignored-parameters` | | [`IgnoredParameters`] |
 //!
 //! Every failure answers [`Failure`] with a fitting status.
 
@@ -20,6 +21,8 @@ use types::{AccountId, ClusterName, Secret, UserName};
 
 /// Where the users are.
 pub const USERS: &str = "/v1/users";
+/// Where the parameters are that EC2 ignored.
+pub const IGNORED_PARAMETERS: &str = "/v1/ignored-parameters";
 
 /// A user of the cloud.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +70,26 @@ pub struct Status {
     pub clusters: Vec<ClusterStatus>,
     /// How many instances are in each state, by EC2's names of the states.
     pub instances: BTreeMap<String, u64>,
+}
+
+/// The parameters of EC2 requests that no action knows, since the cloud was started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IgnoredParameters {
+    /// Each of them, by action and name.
+    pub parameters: Vec<IgnoredParameter>,
+    /// How often others were ignored, after so many names had been seen that no more are kept.
+    pub others: u64,
+}
+
+/// A parameter that an action does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IgnoredParameter {
+    /// The action.
+    pub action: String,
+    /// The parameter's name, with `N` for each item number.
+    pub parameter: String,
+    /// In how many requests it was.
+    pub times: u64,
 }
 
 /// A cluster, as the cloud last heard of it.

@@ -45,6 +45,9 @@ pub enum Error {
         /// What can be used instead.
         offered: &'static str,
     },
+    /// Signature version 1, where it is not wanted.
+    #[error("signature version 1 can be forged and is not accepted; sign with version 2")]
+    Version1,
     /// Both the header and the query carry a signature.
     #[error("only one of the Authorization header and the query may carry a signature")]
     TwoSignatures,
@@ -92,7 +95,7 @@ impl Error {
             Self::Missing { place: Place::Query, .. } => ("MissingParameter", 400),
             Self::Missing { place: Place::Header, .. } => ("IncompleteSignature", 400),
             Self::Malformed { .. } => ("IncompleteSignature", 400),
-            Self::NotOffered { .. } => ("InvalidParameterValue", 400),
+            Self::NotOffered { .. } | Self::Version1 => ("InvalidParameterValue", 400),
             Self::TwoSignatures => ("InvalidParameterCombination", 400),
             Self::UnsignedHeader(_) | Self::Mismatch { .. } => ("AuthFailure", 401),
             Self::Skewed { .. } | Self::Expired { .. } => ("RequestExpired", 400),
@@ -111,7 +114,7 @@ impl Error {
             | Self::Malformed { place: Place::Query, .. } => {
                 ("AuthorizationQueryParametersError", 400)
             }
-            Self::NotOffered { .. } => ("InvalidRequest", 400),
+            Self::NotOffered { .. } | Self::Version1 => ("InvalidRequest", 400),
             Self::TwoSignatures => ("InvalidArgument", 400),
             Self::Mismatch { .. } => ("SignatureDoesNotMatch", 403),
             Self::Skewed { .. } => ("RequestTimeTooSkewed", 403),

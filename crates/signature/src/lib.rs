@@ -5,8 +5,8 @@
 //! signature with the secret and the time that the caller gives. [`chunked`] decodes S3's
 //! `aws-chunked` bodies and verifies their chunk signatures. [`client`] signs.
 //!
-//! Signature version 2 and 4 are served; version 1 can be forged (its string has no separators)
-//! and is refused.
+//! Signature version 2 and 4 are served. Version 1 can be forged (its string has no separators)
+//! and is refused unless the caller asks for it.
 
 pub mod chunked;
 pub mod client;
@@ -17,6 +17,7 @@ mod head;
 mod instant;
 mod mac;
 pub mod s3;
+mod v1;
 mod v2;
 mod v4;
 

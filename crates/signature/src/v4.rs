@@ -128,6 +128,11 @@ impl Claim {
         Ok(Self { place, access_key, scope, signed_headers, signature, at, expires_s })
     }
 
+    /// Whether the request says itself how long it is good.
+    pub(crate) const fn is_presigned(&self) -> bool {
+        self.expires_s.is_some()
+    }
+
     /// Checks that the request is in its time.
     pub(crate) fn check_time(&self, now: Timestamp) -> Result<(), Error> {
         let Some(expires_s) = self.expires_s else {

@@ -332,6 +332,8 @@ fn settings(home: &Path, shape: &Shape) -> cloud::Settings {
         layout,
         public_url: format!("http://{HOST}"),
         image_source: HOST.to_owned(),
+        public_addresses: std::collections::BTreeSet::new(),
+        signature_v1: false,
         cluster: ClusterConfig {
             name: "sim".parse().expect("a cluster's name"),
             endpoint: "head.sim:8774".to_owned(),

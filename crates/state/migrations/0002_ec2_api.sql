@@ -46,6 +46,7 @@ ALTER TABLE instances ADD COLUMN user_data TEXT;
 -- Whether it can be terminated through the API only after this is unset.
 ALTER TABLE instances ADD COLUMN protected BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE instances ADD COLUMN monitoring BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX instances_by_reservation ON instances (reservation);
 ALTER TABLE instances ADD COLUMN metadata_enabled BIGINT NOT NULL DEFAULT 1;
 ALTER TABLE instances ADD COLUMN metadata_tokens BIGINT NOT NULL DEFAULT 0; -- 1: required
 ALTER TABLE instances ADD COLUMN metadata_hops BIGINT NOT NULL DEFAULT 1;

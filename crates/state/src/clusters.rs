@@ -193,13 +193,16 @@ async fn configure(db: &mut Connection, config: ClusterConfig) -> Result<()> {
 }
 
 async fn retire_others(db: &mut Connection, keep: Vec<ClusterName>) -> Result<()> {
-    const STATEMENTS: [&str; 4] = [
+    const STATEMENTS: [&str; 6] = [
         "DELETE FROM nodes WHERE cluster = $1",
         "UPDATE clusters SET reachable = 0,
              problems = '[\"it is not in the configuration any more\"]' WHERE name = $1",
         "UPDATE instances SET impaired = 1 WHERE cluster = $1 AND state <> 'terminated'",
+        "DELETE FROM addresses WHERE cluster = $1 AND account IS NULL",
+        "UPDATE addresses SET configured = 0 WHERE cluster = $1",
         "DELETE FROM clusters WHERE name = $1
-             AND NOT EXISTS (SELECT 1 FROM reservations WHERE cluster = $1)",
+             AND NOT EXISTS (SELECT 1 FROM reservations WHERE cluster = $1)
+             AND NOT EXISTS (SELECT 1 FROM addresses WHERE cluster = $1)",
     ];
     for Cluster { config, .. } in all(db).await? {
         if keep.contains(&config.name) {

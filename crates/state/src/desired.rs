@@ -16,19 +16,22 @@ use std::collections::HashMap;
 use types::{ClusterName, GroupId, GroupName, InstanceId, MacAddr, PortRange, Protocol};
 
 const INSTANCES: &str = "
-    SELECT instances.*, users.name AS user_name, reservations.user_data,
+    SELECT instances.*, users.name AS user_name,
+        COALESCE(instances.user_data, reservations.user_data) AS data,
         root.location AS root_location, root.digest AS root_digest,
         root.size_bytes AS root_size,
         eki.location AS kernel_location, eki.digest AS kernel_digest,
         eki.size_bytes AS kernel_size,
         eri.location AS ramdisk_location, eri.digest AS ramdisk_digest,
-        eri.size_bytes AS ramdisk_size
+        eri.size_bytes AS ramdisk_size,
+        addresses.ip AS public_ip
     FROM instances
     JOIN users ON users.account = instances.account
     JOIN reservations ON reservations.id = instances.reservation
     JOIN images root ON root.id = instances.image
     LEFT JOIN images eki ON eki.id = instances.kernel
     LEFT JOIN images eri ON eri.id = instances.ramdisk
+    LEFT JOIN addresses ON addresses.instance = instances.id
     WHERE instances.cluster = $1 AND instances.state <> 'terminated'
     ORDER BY instances.admitted, instances.launch_index";
 
@@ -105,13 +108,13 @@ fn instance(row: &Row, groups: &HashMap<String, Vec<GroupName>>) -> Result<Insta
         ramdisk: reference(row, ["ramdisk", "ramdisk_location", "ramdisk_digest", "ramdisk_size"])?,
         key: key(row)?,
         user_data: BASE64
-            .decode(row.text("user_data")?)
+            .decode(row.text("data")?)
             .map_err(|problem| corrupt("user_data", problem))?,
         nic: Nic {
             mac: MacAddr::of_instance(id),
             ip: row.parsed("ip")?,
             tag: tag(row)?,
-            public_ip: None,
+            public_ip: row.maybe("public_ip")?,
         },
     })
 }

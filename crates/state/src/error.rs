@@ -1,5 +1,8 @@
 //! Why a transaction was refused or failed.
 
+use crate::addresses::AddressRef;
+use crate::tags::Taggable;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use types::{ClusterName, GroupName, ImageId, InstanceId, KeyName, UserName};
 
@@ -137,6 +140,9 @@ pub enum Error {
     /// A client token was used again with other parameters.
     #[error("the client token was used before with different parameters")]
     TokenMismatch,
+    /// A client token was used again and what it launched has ended.
+    #[error("the instances that were launched with this client token have been terminated")]
+    TokenTerminated,
 
     /// There is no such instance, or the caller may not know of it.
     #[error("the instance \"{0}\" does not exist")]
@@ -149,6 +155,22 @@ pub enum Error {
         /// Its state.
         state: &'static str,
     },
+    /// What is to be changed can be changed only while the instance is stopped.
+    #[error("the instance \"{id}\" is {state}; its {attribute} can be changed while it is stopped")]
+    InstanceNotStopped {
+        /// The instance.
+        id: InstanceId,
+        /// Its state.
+        state: &'static str,
+        /// What is to be changed.
+        attribute: &'static str,
+    },
+    /// The instance is protected from being terminated.
+    #[error(
+        "the instance \"{0}\" may not be terminated: set its attribute disableApiTermination to \
+         false first"
+    )]
+    InstanceProtected(InstanceId),
 
     /// There is no such key pair.
     #[error("the key pair \"{0}\" does not exist")]
@@ -162,6 +184,42 @@ pub enum Error {
     LimitReached {
         /// What is limited.
         what: &'static str,
+        /// The limit.
+        most: i64,
+    },
+
+    /// The account has as many addresses as it may have.
+    #[error("the limit of {0} addresses is reached; release one, or ask the administrator")]
+    AddressLimit(u32),
+    /// No address of the pool is free.
+    #[error(
+        "no public address is free: all of VNET_PUBLICIPS are in use, or it is not set; release \
+         an address, or ask the administrator for more"
+    )]
+    NoAddress,
+    /// There is no such address, allocation or association, or it is not the caller's.
+    #[error("the address \"{0}\" does not exist")]
+    AddressNotFound(AddressRef),
+    /// The address leads to an instance.
+    #[error("the address \"{0}\" is associated with an instance; disassociate it first")]
+    AddressInUse(Ipv4Addr),
+    /// The address leads to instances of another cluster only.
+    #[error("the address \"{ip}\" is of the availability zone \"{cluster}\", the instance is not")]
+    AddressElsewhere {
+        /// The address.
+        ip: Ipv4Addr,
+        /// Its cluster.
+        cluster: ClusterName,
+    },
+
+    /// There is no such thing, or it is not the caller's to tag.
+    #[error("the id \"{0}\" does not exist")]
+    NotTaggable(Taggable),
+    /// More tags on one thing than it may have.
+    #[error("the limit of {most} tags for \"{id}\" is reached")]
+    TooManyTags {
+        /// The thing.
+        id: String,
         /// The limit.
         most: i64,
     },

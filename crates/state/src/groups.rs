@@ -5,13 +5,14 @@ use crate::error::{Error, Result};
 use crate::fields::Fields;
 use crate::ingress;
 use crate::launch::{DEFAULT_GROUP, default_group, unused_group_id};
+use crate::tags;
 use crate::users::taken;
 use protocol::IngressRule;
 use std::fmt;
 use types::{AccountId, GroupId, GroupName, Timestamp};
 
 /// How many groups an account may have; Amazon's default for a region is 2,500.
-const MOST_GROUPS: i64 = 500;
+pub const MOST_GROUPS: i64 = 500;
 
 /// A security group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,7 +151,7 @@ async fn delete(
     {
         sqlx::query(statement).bind(id.to_string()).execute(&mut *db).await?;
     }
-    Ok(())
+    tags::forget(db, id).await
 }
 
 /// An instance in the group, or else another group of the account with a rule that lets it in.

@@ -4,6 +4,7 @@ use crate::database::{Connection, Row, State};
 use crate::error::{Error, Result};
 use crate::fields::{Fields, column, corrupt};
 use crate::settings;
+use crate::tags;
 use crate::users::User;
 use protocol::Digest;
 use types::{AccountId, ImageId, ImageKind, Timestamp};
@@ -255,6 +256,7 @@ async fn deregister(db: &mut Connection, id: ImageId, user: User) -> Result<Imag
         .bind(id.to_string())
         .execute(&mut *db)
         .await?;
+    tags::forget(db, id).await?;
     purge_unreferenced(db).await?;
     Ok(Image { registered: false, ..image })
 }

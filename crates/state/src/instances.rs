@@ -1,5 +1,6 @@
 //! Instances as their owners see them; terminating and rebooting.
 
+use crate::attributes::check_unprotected;
 use crate::clusters::bump;
 use crate::database::{Connection, Row, Snapshot, State};
 use crate::error::{Error, Result};
@@ -44,6 +45,12 @@ pub struct Instance {
     pub figures: Figures,
     /// The key pair that may log in.
     pub key_name: Option<KeyName>,
+    /// The token that the client gave the launch.
+    pub client_token: Option<String>,
+    /// Whether it must not be terminated.
+    pub protected: bool,
+    /// Whether it is to be monitored.
+    pub monitoring: bool,
     /// The network that it is in.
     pub tag: NetworkTag,
     /// Its private address.
@@ -107,8 +114,10 @@ pub struct StateChange {
 macro_rules! select_instances {
     ($condition:literal) => {
         concat!(
-            "SELECT instances.*, images.architecture, users.name AS user_name
+            "SELECT instances.*, images.architecture, users.name AS user_name,
+                 reservations.client_token
              FROM instances JOIN images ON images.id = instances.image
+             JOIN reservations ON reservations.id = instances.reservation
              JOIN users ON users.account = instances.account ",
             $condition
         )
@@ -160,7 +169,8 @@ impl State {
     /// `account` limits it to what that account owns; none is for administrators.
     ///
     /// # Errors
-    /// [`Error::InstanceNotFound`] for one that is not visible to the account.
+    /// [`Error::InstanceNotFound`] for one that is not visible to the account,
+    /// [`Error::InstanceProtected`], from administrators too.
     pub async fn terminate_instances(
         &self,
         account: Option<AccountId>,
@@ -323,6 +333,9 @@ fn instance(row: &Row) -> Result<Instance> {
         vm_type: row.text("vm_type")?,
         figures: row.figures()?,
         key_name: row.maybe("key_name")?,
+        client_token: row.maybe_text("client_token")?,
+        protected: row.flag("protected")?,
+        monitoring: row.flag("monitoring")?,
         tag: tag(row)?,
         ip: row.parsed("ip")?,
         mac: MacAddr::of_instance(id),
@@ -356,7 +369,7 @@ pub(crate) fn goal(row: &Row) -> Result<Goal> {
 }
 
 /// An instance that is to be changed: its cluster and state.
-async fn visible(
+pub(crate) async fn visible(
     db: &mut Connection,
     account: Option<AccountId>,
     id: InstanceId,
@@ -385,6 +398,7 @@ async fn terminate(
     let mut changes = Vec::new();
     for id in ids {
         let (cluster, previous) = visible(db, account, id, now).await?;
+        check_unprotected(db, id).await?;
         if previous.is_live() && set_terminating(db, id, now).await? {
             bump(db, &cluster).await?;
         }

@@ -5,7 +5,9 @@
 //! transaction itself); an answer is given only once the commit is on disk. Reads come from a
 //! small pool and see committed states only. Times are arguments: this crate has no clock.
 
+mod addresses;
 mod admission;
+mod attributes;
 mod clusters;
 mod database;
 mod desired;
@@ -22,16 +24,21 @@ mod networks;
 mod observed;
 mod run;
 mod settings;
+mod tags;
+mod tokens;
 mod users;
 mod writer;
 
+pub use addresses::{Address, AddressRef, Association, Owner};
+pub use attributes::InstanceDetails;
 pub use clusters::{Cluster, ClusterConfig, TypeCapacity};
 pub use database::State;
 pub use error::{Error, Result};
-pub use groups::{GroupRef, SecurityGroup};
+pub use groups::{GroupRef, MOST_GROUPS, SecurityGroup};
 pub use images::{Image, NewImage};
 pub use instances::{Instance, InstanceFilter, Reservation, StateChange};
 pub use key_pairs::KeyPair;
 pub use run::{RunOutcome, RunRequest};
 pub use settings::Settings;
+pub use tags::{TagMap, Taggable};
 pub use users::{Certificate, NewUser, User};

@@ -5,7 +5,7 @@ use crate::database::{Connection, Row, State};
 use crate::error::Result;
 use crate::fields::{Fields, column, json};
 use crate::fold::{Known, fold};
-use crate::{images, instances, networks};
+use crate::{addresses, images, instances, networks, tags, tokens};
 use protocol::{ClusterObserved, InstanceObserved, NodeStatus};
 use std::collections::HashMap;
 use types::{ClusterName, InstanceId, NodeName, Timestamp};
@@ -13,10 +13,6 @@ use types::{ClusterName, InstanceId, NodeName, Timestamp};
 /// A time of last sight is stored anew only when it is older than this: an idle cloud should not
 /// write to its disk at every report.
 const SIGHT_STEP_MS: u64 = 10_000;
-
-/// How long the record of a terminated instance is kept after it is no longer shown: its client
-/// token must be answered for a day (Amazon EC2 User Guide, "Ensuring idempotency").
-const KEPT_AFTER_END_MS: i64 = 25 * instances::SHOWN_AFTER_END_MS;
 
 const LIVE: &str = "
     SELECT id, goal, state, reason, node, reboots_done, impaired FROM instances
@@ -61,20 +57,27 @@ impl State {
         Ok(true)
     }
 
-    /// Deletes the records of instances that ended more than a day ago.
+    /// Deletes the records of instances that are no longer shown, and of launches of which none is
+    /// left and whose client token is forgotten.
     ///
     /// # Errors
     /// Only when the database fails.
     pub async fn purge_terminated(&self, now: Timestamp) -> Result<()> {
-        let before = now.plus_millis(-KEPT_AFTER_END_MS).millis();
+        let hidden = now.plus_millis(-instances::SHOWN_AFTER_END_MS).millis();
+        let forgotten = tokens::known_since(now).millis();
         let old = sqlx::query(
-            "SELECT id FROM instances WHERE state = 'terminated' AND terminated_ms < $1",
+            "SELECT id FROM instances WHERE state = 'terminated' AND terminated_ms <= $1
+             UNION ALL
+             SELECT id FROM reservations WHERE (client_token IS NULL OR created_ms <= $2)
+                 AND NOT EXISTS (SELECT 1 FROM instances WHERE reservation = reservations.id)
+             LIMIT 1",
         )
-        .bind(before)
+        .bind(hidden)
+        .bind(forgotten)
         .fetch_optional(&mut *self.snapshot().await?)
         .await?;
         match old {
-            Some(_) => self.write(move |db| Box::pin(purge(db, before))).await,
+            Some(_) => self.write(move |db| Box::pin(purge(db, hidden, forgotten))).await,
             None => Ok(()),
         }
     }
@@ -157,6 +160,7 @@ async fn record(
     }
     if ended {
         networks::release_empty(db, &cluster).await?;
+        addresses::leave_terminated(db, &cluster).await?;
         bump(db, &cluster).await?;
     }
     record_cluster(db, &cluster, &observed, now).await
@@ -260,19 +264,24 @@ async fn silence(db: &mut Connection, cluster: ClusterName, problems: [String; 1
     Ok(())
 }
 
-async fn purge(db: &mut Connection, before: i64) -> Result<()> {
-    sqlx::query("DELETE FROM instances WHERE state = 'terminated' AND terminated_ms < $1")
-        .bind(before)
+async fn purge(db: &mut Connection, hidden: i64, forgotten: i64) -> Result<()> {
+    sqlx::query("DELETE FROM instances WHERE state = 'terminated' AND terminated_ms <= $1")
+        .bind(hidden)
         .execute(&mut *db)
         .await?;
-    const EMPTY: [&str; 2] = [
+    sqlx::query(
         "DELETE FROM reservation_groups WHERE NOT EXISTS
              (SELECT 1 FROM instances WHERE instances.reservation = reservation_groups.reservation)",
-        "DELETE FROM reservations WHERE NOT EXISTS
+    )
+    .execute(&mut *db)
+    .await?;
+    sqlx::query(
+        "DELETE FROM reservations WHERE (client_token IS NULL OR created_ms <= $1) AND NOT EXISTS
              (SELECT 1 FROM instances WHERE instances.reservation = reservations.id)",
-    ];
-    for statement in EMPTY {
-        sqlx::query(statement).execute(&mut *db).await?;
-    }
+    )
+    .bind(forgotten)
+    .execute(&mut *db)
+    .await?;
+    tags::forget_purged_instances(db).await?;
     images::purge_unreferenced(db).await
 }

@@ -3,18 +3,18 @@
 use crate::clusters::{self, Cluster, ClusterConfig};
 use crate::database::{Connection, State};
 use crate::error::{Error, Result};
-use crate::fields::{Fields, column};
+use crate::fields::column;
 use crate::groups::GroupRef;
 use crate::images::{Image, launchable_as};
 use crate::instances::{self, Reservation};
 use crate::users::{self, User};
-use crate::{admission, launch, networks, settings};
+use crate::{admission, launch, networks, settings, tags, tokens};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::net::Ipv4Addr;
 use types::{
     AccountId, ClusterName, GroupId, GroupName, ImageId, ImageKind, InstanceId, KeyName,
-    NetworkTag, ReservationId, Timestamp, VmType,
+    NetworkTag, ReservationId, Tags, Timestamp, VmType,
 };
 
 /// What RunInstances asks for. Its numbers and lengths have been checked.
@@ -46,6 +46,12 @@ pub struct RunRequest {
     pub groups: Vec<GroupRef>,
     /// User data, decoded.
     pub user_data: Vec<u8>,
+    /// Tags for each instance.
+    pub tags: Tags,
+    /// Whether the instances must not be terminated until that is allowed.
+    pub protected: bool,
+    /// Whether the instances are to be monitored.
+    pub monitoring: bool,
 }
 
 /// What a launch came to.
@@ -78,38 +84,26 @@ impl State {
     ///
     /// # Errors
     /// What is wrong with the request, or [`Error::NoCapacity`], [`Error::AddressesExhausted`],
-    /// [`Error::NetworksExhausted`]. Nothing is launched then.
+    /// [`Error::NetworksExhausted`], [`Error::TokenMismatch`], [`Error::TokenTerminated`]. Nothing
+    /// is launched then.
     pub async fn run_instances(&self, request: RunRequest, now: Timestamp) -> Result<RunOutcome> {
         self.write(move |db| Box::pin(run(db, request, now))).await
     }
 }
 
 async fn run(db: &mut Connection, request: RunRequest, now: Timestamp) -> Result<RunOutcome> {
-    if let Some(reservation) = launched_before(db, &request).await? {
+    if let Some(reservation) = tokens::launched_before(db, &request, now).await? {
         return Ok(RunOutcome { reservation, launched: false });
     }
     let plan = plan(db, &request, now).await?;
     clusters::bump(db, &plan.cluster.name).await?;
     let id = insert_reservation(db, &request, &plan, now).await?;
-    insert_instances(db, &plan, id, now).await?;
-    Ok(RunOutcome { reservation: instances::reservation(db, id).await?, launched: true })
-}
-
-/// The reservation that the request's token has already made.
-async fn launched_before(db: &mut Connection, request: &RunRequest) -> Result<Option<Reservation>> {
-    let Some(token) = &request.client_token else { return Ok(None) };
-    let row = sqlx::query(
-        "SELECT id, request_digest FROM reservations WHERE account = $1 AND client_token = $2",
-    )
-    .bind(request.account.to_string())
-    .bind(token)
-    .fetch_optional(&mut *db)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    if row.text("request_digest")? != request.request_digest {
-        return Err(Error::TokenMismatch);
+    insert_instances(db, &request, &plan, id, now).await?;
+    let reservation = instances::reservation(db, id).await?;
+    for instance in &reservation.instances {
+        tags::put(db, request.account, instance.id, &request.tags).await?;
     }
-    instances::reservation(db, row.parsed("id")?).await.map(Some)
+    Ok(RunOutcome { reservation, launched: true })
 }
 
 async fn plan(db: &mut Connection, request: &RunRequest, now: Timestamp) -> Result<Plan> {
@@ -258,6 +252,7 @@ async fn insert_reservation(
 
 async fn insert_instances(
     db: &mut Connection,
+    request: &RunRequest,
     plan: &Plan,
     reservation: ReservationId,
     now: Timestamp,
@@ -268,9 +263,10 @@ async fn insert_instances(
         sqlx::query(
             "INSERT INTO instances (id, reservation, launch_index, admitted, account, cluster,
                  image, kernel, ramdisk, vm_type, cores, memory_mb, disk_gb, key_name, public_key,
-                 tag, ip, goal, state, reboots, reboots_done, impaired, launch_ms)
+                 tag, ip, goal, state, reboots, reboots_done, impaired, launch_ms, protected,
+                 monitoring)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                 'run', 'pending', 0, 0, 0, $18)",
+                 'run', 'pending', 0, 0, 0, $18, $19, $20)",
         )
         .bind(id.to_string())
         .bind(reservation.to_string())
@@ -290,6 +286,8 @@ async fn insert_instances(
         .bind(i64::from(plan.tag.get()))
         .bind(ip.to_string())
         .bind(now.millis())
+        .bind(i64::from(request.protected))
+        .bind(i64::from(request.monitoring))
         .execute(&mut *db)
         .await?;
     }

@@ -7,14 +7,23 @@ use types::{ImageId, ImageKind, VmType};
 
 const DEFAULT_KERNEL: &str = "default_kernel";
 const DEFAULT_RAMDISK: &str = "default_ramdisk";
+const ADDRESSES_PER_USER: &str = "addresses_per_user";
 
 /// What an administrator sets for the whole cloud.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The kernel of launches that name none, of images that have none.
     pub default_kernel: Option<ImageId>,
     /// The ramdisk of launches that name none, of images that have none.
     pub default_ramdisk: Option<ImageId>,
+    /// How many elastic addresses a user may have who is no administrator.
+    pub addresses_per_user: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { default_kernel: None, default_ramdisk: None, addresses_per_user: 5 }
+    }
 }
 
 impl State {
@@ -74,6 +83,7 @@ pub(crate) async fn read(db: &mut Connection) -> Result<Settings> {
         match row.text("name")?.as_str() {
             DEFAULT_KERNEL => settings.default_kernel = Some(row.parsed("value")?),
             DEFAULT_RAMDISK => settings.default_ramdisk = Some(row.parsed("value")?),
+            ADDRESSES_PER_USER => settings.addresses_per_user = row.parsed("value")?,
             other => return Err(corrupt("name", format!("unknown setting {other}"))),
         }
     }
@@ -110,15 +120,22 @@ async fn store(db: &mut Connection, settings: Settings) -> Result<()> {
         (DEFAULT_RAMDISK, ImageKind::Ramdisk, settings.default_ramdisk),
     ];
     for (name, kind, id) in rows {
-        sqlx::query("DELETE FROM settings WHERE name = $1").bind(name).execute(&mut *db).await?;
-        let Some(id) = id else { continue };
-        check_registered(db, kind, id).await?;
-        sqlx::query("INSERT INTO settings (name, value) VALUES ($1, $2)")
-            .bind(name)
-            .bind(id.to_string())
-            .execute(&mut *db)
-            .await?;
+        if let Some(id) = id {
+            check_registered(db, kind, id).await?;
+        }
+        store_one(db, name, id.map(|id| id.to_string())).await?;
     }
+    store_one(db, ADDRESSES_PER_USER, Some(settings.addresses_per_user.to_string())).await
+}
+
+async fn store_one(db: &mut Connection, name: &'static str, value: Option<String>) -> Result<()> {
+    sqlx::query("DELETE FROM settings WHERE name = $1").bind(name).execute(&mut *db).await?;
+    let Some(value) = value else { return Ok(()) };
+    sqlx::query("INSERT INTO settings (name, value) VALUES ($1, $2)")
+        .bind(name)
+        .bind(value)
+        .execute(db)
+        .await?;
     Ok(())
 }
 

@@ -300,13 +300,14 @@ async fn delete(db: &mut Connection, name: UserName) -> Result<()> {
 
 /// What an account owns, counted, one text per kind.
 async fn owned(db: &mut Connection, account: AccountId) -> Result<Vec<String>> {
-    const KINDS: [(&str, &str); 4] = [
+    const KINDS: [(&str, &str); 5] = [
         (
             "live instance",
             "SELECT COUNT(*) FROM instances WHERE account = $1 AND state <> 'terminated'",
         ),
         ("image", "SELECT COUNT(*) FROM images WHERE account = $1 AND registered = 1"),
         ("key pair", "SELECT COUNT(*) FROM key_pairs WHERE account = $1"),
+        ("public IP", "SELECT COUNT(*) FROM addresses WHERE account = $1"),
         (
             "security group",
             "SELECT COUNT(*) FROM security_groups WHERE account = $1 AND name <> 'default'",
@@ -328,7 +329,7 @@ async fn owned(db: &mut Connection, account: AccountId) -> Result<Vec<String>> {
 /// Removes what is left of an account that owns nothing: records of terminated instances, images
 /// that only those used, the default group, rules that name it, permissions, certificates.
 async fn forget(db: &mut Connection, account: AccountId) -> Result<()> {
-    const STATEMENTS: [&str; 10] = [
+    const STATEMENTS: [&str; 11] = [
         "DELETE FROM instances WHERE account = $1",
         "DELETE FROM reservation_groups WHERE reservation IN
              (SELECT id FROM reservations WHERE account = $1)",
@@ -345,6 +346,7 @@ async fn forget(db: &mut Connection, account: AccountId) -> Result<()> {
         "UPDATE images SET account = (SELECT MIN(account) FROM users WHERE admin = 1
              AND account <> $1) WHERE account = $1",
         "DELETE FROM certificates WHERE account = $1",
+        "DELETE FROM tags WHERE account = $1",
         "DELETE FROM users WHERE account = $1",
     ];
     for statement in STATEMENTS {

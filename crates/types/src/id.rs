@@ -134,6 +134,26 @@ id!(
     /// A public address while it is an instance's, `eipassoc-XXXXXXXX`.
     AssociationId, "eipassoc-"
 );
+id!(
+    /// A virtual private cloud, `vpc-XXXXXXXX`.
+    VpcId, "vpc-"
+);
+id!(
+    /// A subnet, `subnet-XXXXXXXX`.
+    SubnetId, "subnet-"
+);
+id!(
+    /// A network interface, `eni-XXXXXXXX`.
+    InterfaceId, "eni-"
+);
+id!(
+    /// A route table, `rtb-XXXXXXXX`.
+    RouteTableId, "rtb-"
+);
+id!(
+    /// An internet gateway, `igw-XXXXXXXX`.
+    GatewayId, "igw-"
+);
 
 /// What a registered image is used as (User's Guide, "Managing Eucalyptus Images").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

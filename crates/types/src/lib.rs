@@ -17,11 +17,11 @@ pub use account::AccountId;
 pub use crash::crash_point;
 pub use figures::{Figures, VmType};
 pub use id::{
-    AllocationId, AssociationId, GroupId, ImageId, ImageKind, InstanceId, KeyPairId, MalformedId,
-    ReservationId, RuleId, simulate_ids,
+    AllocationId, AssociationId, GatewayId, GroupId, ImageId, ImageKind, InstanceId, InterfaceId,
+    KeyPairId, MalformedId, ReservationId, RouteTableId, RuleId, SubnetId, VpcId, simulate_ids,
 };
 pub use instance_state::InstanceState;
-pub use names::{ClusterName, GroupName, InvalidName, KeyName, NodeName, UserName};
+pub use names::{ClusterName, GroupName, InvalidName, KeyName, NodeName, TagKey, Tags, UserName};
 pub use net::{InvalidNet, MacAddr, NetworkTag, PortRange, Protocol};
 pub use secret::Secret;
 pub use stamp::{Clock, SystemClock, Timestamp};

@@ -1,6 +1,7 @@
 //! Names that people choose.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -108,6 +109,19 @@ name!(
     "a host name or address of 1 to 253 letters, digits, '.', '_', '-', ':'",
     |text| plain(text, 253, b"._-:")
 );
+name!(
+    /// The key of a tag (EC2: up to 128 characters; those that begin with `aws:` are reserved).
+    TagKey, "tag key", "1 to 128 characters, none of them a control character, not \"aws:…\"",
+    |text| {
+        let reserved = text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
+        !reserved
+            && (1..=128).contains(&text.chars().count())
+            && !text.chars().any(char::is_control)
+    }
+);
+
+/// What a user notes on a thing: keys with values.
+pub type Tags = BTreeMap<TagKey, String>;
 
 #[cfg(test)]
 mod tests {
@@ -122,5 +136,9 @@ mod tests {
         assert!("web tier #1".parse::<GroupName>().is_ok());
         assert!(" web".parse::<GroupName>().is_err());
         assert!("caf\u{e9}".parse::<KeyName>().is_err());
+        assert!("caf\u{e9}".parse::<TagKey>().is_ok());
+        for bad in ["", "aws:x", "AWS:x", "a\nb", &"x".repeat(129)] {
+            assert!(bad.parse::<TagKey>().is_err(), "{bad:?}");
+        }
     }
 }

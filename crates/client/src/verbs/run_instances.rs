@@ -7,7 +7,7 @@ use crate::session::Session;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::Parser;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Starts instances of an image.
 #[derive(Debug, Parser)]
@@ -47,6 +47,12 @@ pub(super) struct RunInstances {
     /// A text of your own: a request repeated with it starts nothing twice
     #[arg(long, value_name = "TOKEN")]
     client_token: Option<String>,
+    /// Refuse to terminate the instances until modify-instance-attribute changes that
+    #[arg(long)]
+    disable_api_termination: bool,
+    /// Note that the instances are to be monitored
+    #[arg(short, long)]
+    monitor: bool,
     #[command(flatten)]
     connection: Connection,
 }
@@ -67,12 +73,17 @@ impl RunInstances {
             .with("MaxCount", most)
             .maybe("KeyName", self.key.as_ref())
             .list("SecurityGroup", &self.group)
-            .maybe("UserData", self.user_data()?)
+            .maybe(
+                "UserData",
+                user_data(self.user_data.as_deref(), self.user_data_file.as_deref())?,
+            )
             .maybe("InstanceType", self.instance_type.as_ref())
             .maybe("Placement.AvailabilityZone", self.availability_zone.as_ref())
             .maybe("KernelId", self.kernel.as_ref())
             .maybe("RamdiskId", self.ramdisk.as_ref())
-            .maybe("ClientToken", self.client_token.as_ref());
+            .maybe("ClientToken", self.client_token.as_ref())
+            .maybe("DisableApiTermination", self.disable_api_termination.then_some("true"))
+            .maybe("Monitoring.Enabled", self.monitor.then_some("true"));
         (1..).zip(&self.block_device_mapping).try_fold(parameters, |parameters, (at, mapping)| {
             let (name, device) = mapping.split_once('=').ok_or_else(|| Error::Option {
                 option: "--block-device-mapping",
@@ -84,15 +95,16 @@ impl RunInstances {
                 .with(&format!("BlockDeviceMapping.{at}.DeviceName"), device))
         })
     }
+}
 
-    fn user_data(&self) -> Result<Option<String>, Error> {
-        let bytes = match (&self.user_data, &self.user_data_file) {
-            (Some(text), _) => text.clone().into_bytes(),
-            (None, Some(path)) => std::fs::read(path).map_err(Error::file(path))?,
-            (None, None) => return Ok(None),
-        };
-        Ok(Some(STANDARD.encode(bytes)))
-    }
+/// User data in base64: the text, or what is in the file.
+pub(super) fn user_data(text: Option<&str>, file: Option<&Path>) -> Result<Option<String>, Error> {
+    let bytes = match (text, file) {
+        (Some(text), _) => text.as_bytes().to_vec(),
+        (None, Some(path)) => std::fs::read(path).map_err(Error::file(path))?,
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(STANDARD.encode(bytes)))
 }
 
 /// `3` is from 3 to 3, `2-5` from 2 to 5. Whether that makes sense is for the cloud to say.

@@ -10,7 +10,7 @@ use types::Timestamp;
 /// Runs a tool against one answer; checks all parameters that are not about signing, and what is
 /// printed with TABs written as `|`.
 #[track_caller]
-fn check(line: &str, parameters: &[(&str, &str)], answer: &str, printed: &str) {
+pub(crate) fn check(line: &str, parameters: &[(&str, &str)], answer: &str, printed: &str) {
     let outcome = tool(line, &[(200, answer)]);
     assert_eq!((outcome.code, outcome.err.as_str()), (0, ""), "{line}");
     assert_eq!(outcome.out.replace('\t', "|"), printed, "{line}");
@@ -74,7 +74,7 @@ fn run_instances() {
     check(
         "ec2-run-instances emi-0123ABCD -k mykey -n 2-5 -t c1.medium -g default -g web -d hi? \
          -z cluster01 --kernel eki-00000001 --ramdisk eri-00000002 -b ephemeral0=sda2 \
-         --client-token t1",
+         --client-token t1 -m --disable-api-termination",
         &[
             ("Action", "RunInstances"),
             ("ImageId", "emi-0123ABCD"),
@@ -91,6 +91,8 @@ fn run_instances() {
             ("BlockDeviceMapping.1.VirtualName", "ephemeral0"),
             ("BlockDeviceMapping.1.DeviceName", "sda2"),
             ("ClientToken", "t1"),
+            ("Monitoring.Enabled", "true"),
+            ("DisableApiTermination", "true"),
         ],
         &answer,
         &printed,
@@ -390,4 +392,27 @@ fn https_is_trusted_through_the_authority_in_aws_ca_bundle() {
     let (code, err, _) = ask("no certificate".to_owned());
     assert_eq!(code, 1);
     assert!(err.contains("authority.pem: it holds no certificate"), "{err}");
+}
+
+#[test]
+fn the_account_and_the_instance_types() {
+    check(
+        "euca-describe-account-attributes max-elastic-ips supported-platforms",
+        &[
+            ("Action", "DescribeAccountAttributes"),
+            ("AttributeName.1", "max-elastic-ips"),
+            ("AttributeName.2", "supported-platforms"),
+        ],
+        "<R><accountAttributeSet><item><attributeName>max-elastic-ips</attributeName>\
+         <attributeValueSet><item><attributeValue>5</attributeValue></item></attributeValueSet>\
+         </item></accountAttributeSet></R>",
+        "ACCOUNTATTRIBUTE|max-elastic-ips\nVALUE|5\n",
+    );
+    check(
+        "ec2-describe-instance-types m1.small",
+        &[("Action", "DescribeInstanceTypes"), ("InstanceType.1", "m1.small")],
+        "<R><instanceTypeDetails><item><name>m1.small</name><cpu>1</cpu><disk>10</disk>\
+         <memory>128</memory></item></instanceTypeDetails></R>",
+        "INSTANCETYPE|m1.small|1|128|10\n",
+    );
 }

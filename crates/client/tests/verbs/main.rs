@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod attributes;
 mod bundles;
 mod ec2;
 mod failures;
+mod network;
 mod server;
 
 use client::{Environment, Streams};

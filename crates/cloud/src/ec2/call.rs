@@ -2,7 +2,8 @@
 
 use crate::Cloud;
 use ec2_wire::{
-    Action, Code, Definition, Error, Parameters, Place, Tree, Version, Who, response_document,
+    Action, Code, Definition, Error, Parameters, Place, Service, Tree, Version, Who,
+    response_document,
 };
 use futures_util::future::BoxFuture;
 use state::{State, User};
@@ -78,11 +79,12 @@ fn run<'a, A: Run>(call: &'a Call<'a>, tree: &'a Tree) -> BoxFuture<'a, Result<S
     Box::pin(async move {
         let input = A::Input::decode(tree, &Place::ROOT)?;
         let dry_run: Option<bool> = ec2_wire::field(tree, &Place::ROOT, "DryRun")?;
-        if dry_run == Some(true) {
+        // STS and IAM do not know it, and what of them is served changes nothing.
+        if dry_run == Some(true) && A::SERVICE == Service::Ec2 {
             let message = "the request would have been tried, but DryRun is set";
             return Err(Error::new(Code::DryRunOperation, message));
         }
         let output = A::run(call, input).await?;
-        Ok(response_document(A::NAME, call.version, call.request_id, &output))
+        Ok(response_document::<A>(call.version, call.request_id, &output))
     })
 }

@@ -10,10 +10,14 @@ use protocol::NodeStatus;
 use state::{Cluster, TypeCapacity};
 use time::OffsetDateTime;
 use time::macros::format_description;
-use types::Timestamp;
+use types::{ClusterName, Timestamp};
 
 /// The one region of this cloud, as `eucarc` names it to SDKs.
 pub(super) const REGION: &str = "eucalyptus";
+/// Nobody has to ask for a zone or the region before using it.
+pub(super) const OPT_IN: &str = "opt-in-not-required";
+/// The only kind of zone.
+const ZONE_TYPE: &str = "availability-zone";
 /// The first "zone" of a request that wants to see capacity and nodes.
 const VERBOSE: &str = "verbose";
 
@@ -24,6 +28,10 @@ parameters! {
         /// The zones to show, all when none is named; `verbose` shows what they have room for,
         /// and to administrators the nodes.
         names: Vec<Text<64>> = "ZoneName.N", "availabilityZoneSet/item/zoneName";
+        /// The zones to show, by their ids.
+        ids: Vec<Text<128>> = "ZoneId.N", "", since (2016, 11, 15);
+        /// Whether to show zones that are not open to the caller too; all are.
+        _all: Option<bool> = "AllAvailabilityZones", "", since (2016, 11, 15);
         /// Shows only zones with these attributes.
         filters: Vec<Filter> = "Filter.N", "filterSet/item", since (2010, 8, 31);
     }
@@ -33,6 +41,8 @@ parameters! {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Zone {
     name: String,
+    /// None for a line of `verbose`.
+    id: Option<String>,
     state: String,
 }
 
@@ -40,9 +50,14 @@ pub(super) struct Output(Vec<Zone>);
 
 filterable! {
     Zone: |zone, values| {
+        "group-name" => values.add(REGION),
+        "network-border-group" => values.add(REGION),
+        "opt-in-status" => values.add(OPT_IN),
         "region-name" => values.add(REGION),
         "state" => values.add(&zone.state),
+        "zone-id" => values.all(&zone.id),
         "zone-name" => values.add(&zone.name),
+        "zone-type" => values.add(ZONE_TYPE),
     }
 }
 
@@ -63,19 +78,37 @@ impl Run for DescribeAvailabilityZones {
             return verbose(call, &clusters, &names.collect::<Vec<_>>()).await.map(Output);
         }
         let names: Vec<_> = names.collect();
-        for name in &names {
-            if !clusters.iter().any(|cluster| cluster.config.name.as_str() == *name) {
-                let message = format!("the availability zone \"{name}\" does not exist");
-                return Err(Error::new(Code::InvalidZoneNotFound, message));
-            }
-        }
-        let wanted = |name: &str| names.is_empty() || names.contains(&name);
-        let clusters = clusters.iter().filter(|cluster| wanted(cluster.config.name.as_str()));
         // 1.4 and its tools show the controller's host; later versions know two states.
         let host_as_state = call.version < ec2_wire::Version::new(2009, 1, 1);
-        let zones = clusters.map(|cluster| zone(cluster, host_as_state));
-        Ok(Output(zones.filter(|zone| passes(zone, &input.filters)).collect()))
+        let mut zones: Vec<_> =
+            clusters.iter().map(|cluster| zone(cluster, host_as_state)).collect();
+        check(&zones, &names, &input.ids)?;
+        let id = |zone: &Zone, id: &Text<128>| zone.id.as_deref() == Some(id.as_str());
+        zones.retain(|zone| {
+            (names.is_empty() || names.contains(&zone.name.as_str()))
+                && (input.ids.is_empty() || input.ids.iter().any(|wanted| id(zone, wanted)))
+                && passes(zone, &input.filters)
+        });
+        Ok(Output(zones))
     }
+}
+
+/// Checks that every zone that is asked for is there.
+fn check(zones: &[Zone], names: &[&str], ids: &[Text<128>]) -> Result<(), Error> {
+    if let Some(name) = names.iter().find(|name| !zones.iter().any(|zone| zone.name == **name)) {
+        let message = format!("the availability zone \"{name}\" does not exist");
+        return Err(Error::new(Code::InvalidZoneNotFound, message));
+    }
+    let has = |id: &Text<128>| zones.iter().any(|zone| zone.id.as_deref() == Some(id.as_str()));
+    match ids.iter().find(|id| !has(id)) {
+        Some(id) => Err(Error::invalid("ZoneId", id.as_str(), "There is no zone with this id.")),
+        None => Ok(()),
+    }
+}
+
+/// The id of a zone, which is the same for all users.
+pub(super) fn zone_id(name: &ClusterName) -> String {
+    format!("{REGION}-{name}")
 }
 
 fn zone(cluster: &Cluster, host_as_state: bool) -> Zone {
@@ -84,7 +117,8 @@ fn zone(cluster: &Cluster, host_as_state: bool) -> Zone {
         true => "available",
         false => "unavailable",
     };
-    Zone { name: cluster.config.name.to_string(), state: state.to_owned() }
+    let name = &cluster.config.name;
+    Zone { name: name.to_string(), id: Some(zone_id(name)), state: state.to_owned() }
 }
 
 /// The host name of a cluster's controller.
@@ -102,7 +136,7 @@ async fn verbose(
 ) -> Result<Vec<Zone>, Error> {
     let mut lines = Vec::new();
     for cluster in clusters {
-        lines.push(zone(cluster, true));
+        lines.push(Zone { id: None, ..zone(cluster, true) });
         lines.push(line("vm types", "free / max   cpu   ram  disk".to_owned()));
         let types = call.state().type_capacities(&cluster.config.name).await.map_err(refuse)?;
         lines.extend(types.iter().map(type_line));
@@ -117,7 +151,7 @@ async fn verbose(
 }
 
 fn line(name: &str, state: String) -> Zone {
-    Zone { name: format!("|- {name}"), state }
+    Zone { name: format!("|- {name}"), id: None, state }
 }
 
 fn type_line(capacity: &TypeCapacity) -> Zone {
@@ -155,6 +189,14 @@ impl Response for Output {
             }
             if xml.since(2009, 11, 30) {
                 xml.empty("messageSet");
+            }
+            let id = zone.id.as_ref().filter(|_| xml.since(2016, 11, 15));
+            if let Some(id) = id {
+                xml.text("optInStatus", OPT_IN);
+                xml.text("zoneId", id);
+                xml.text("groupName", REGION);
+                xml.text("networkBorderGroup", REGION);
+                xml.text("zoneType", ZONE_TYPE);
             }
         });
     }

@@ -2,7 +2,7 @@
 
 use super::call::{Call, Run};
 use super::refusal::refuse;
-use super::reservation::{self, state_reason_code};
+use super::reservation::{self, HYPERVISOR, ROOT_DEVICE, monitoring_state, state_reason_code};
 use ec2_wire::{
     Action, Code, Error, Filter, Filterable, Response, Xml, check_filters, filterable, parameters,
     passes,
@@ -33,9 +33,15 @@ filterable! {
     Shown<'_>: |shown, values| {
         "architecture" => values.add(&shown.instance.architecture),
         "availability-zone" => values.add(&shown.instance.cluster),
+        "client-token" => values.all(&shown.instance.client_token),
         "dns-name" => values.all(shown.instance.state.is_live().then_some(shown.instance.ip)),
+        "ebs-optimized" => values.add(false),
+        "ena-support" => values.add(false),
+        "enclave-options.enabled" => values.add(false),
         "group-id" => values.all(shown.groups.iter().map(|(id, _)| id)),
         "group-name" => values.all(shown.groups.iter().map(|(_, name)| name)),
+        "hibernation-options.configured" => values.add(false),
+        "hypervisor" => values.add(HYPERVISOR),
         "image-id" => values.add(shown.instance.image),
         "instance-id" => values.add(shown.instance.id),
         "instance-state-code" => values.add(shown.instance.state.code()),
@@ -48,7 +54,7 @@ filterable! {
         "key-name" => values.all(&shown.instance.key_name),
         "launch-index" => values.add(shown.instance.launch_index),
         "launch-time" => values.add(shown.instance.launch_time),
-        "monitoring-state" => values.add("disabled"),
+        "monitoring-state" => values.add(monitoring_state(shown.instance.monitoring)),
         "owner-id" => values.add(shown.instance.account),
         "private-dns-name" =>
             values.all(shown.instance.state.is_live().then_some(shown.instance.ip)),
@@ -57,9 +63,12 @@ filterable! {
         "ramdisk-id" => values.all(shown.instance.ramdisk),
         "reason" => values.all(&shown.instance.reason),
         "reservation-id" => values.add(shown.instance.reservation),
+        "root-device-name" => values.add(ROOT_DEVICE),
         "root-device-type" => values.add("instance-store"),
+        "source-dest-check" => values.add(true),
         "state-reason-code" => values.add(state_reason_code(shown.instance)),
         "state-reason-message" => values.all(&shown.instance.reason),
+        "tenancy" => values.add("default"),
         "virtualization-type" => values.add("hvm"),
     }
 }
@@ -110,6 +119,19 @@ pub(super) async fn visible(
         [one] => Err(not_found(format!("The instance ID '{one}' does not exist"))),
         _ => Err(not_found(format!("The instance IDs '{}' do not exist", missing.join(", ")))),
     }
+}
+
+/// The instance with this id, and the groups of its launch.
+///
+/// # Errors
+/// `InvalidInstanceID.NotFound` when the caller does not see it.
+pub(super) async fn one(
+    call: &Call<'_>,
+    id: InstanceId,
+) -> Result<(Instance, Vec<(GroupId, GroupName)>), Error> {
+    let mut found = visible(call, vec![id]).await?;
+    let one = found.pop().and_then(|mut found| Some((found.instances.pop()?, found.groups)));
+    one.ok_or_else(|| Error::internal("a visible instance is not there"))
 }
 
 fn not_found(message: String) -> Error {

@@ -1,7 +1,7 @@
 //! DescribeRegions.
 
 use super::call::{Call, Run};
-use super::describe_availability_zones::REGION;
+use super::describe_availability_zones::{OPT_IN, REGION};
 use ec2_wire::{
     Action, Code, Error, Filter, Filterable, Response, Text, Xml, check_filters, filterable,
     parameters, passes,
@@ -13,6 +13,8 @@ parameters! {
     pub(super) struct Input {
         /// The regions to show; there is one.
         names: Vec<Text<64>> = "RegionName.N", "regionSet/item/regionName";
+        /// Whether to show regions that are not open to the caller too; the one is.
+        _all: Option<bool> = "AllRegions", "", since (2016, 11, 15);
         /// Shows only regions with these attributes.
         filters: Vec<Filter> = "Filter.N", "filterSet/item", since (2010, 8, 31);
     }
@@ -28,6 +30,7 @@ pub(super) struct Output(Vec<Region>);
 filterable! {
     Region: |region, values| {
         "endpoint" => values.add(&region.endpoint),
+        "opt-in-status" => values.add(OPT_IN),
         "region-name" => values.add(REGION),
     }
 }
@@ -59,7 +62,7 @@ impl Response for Output {
             xml.text("regionName", REGION);
             xml.text("regionEndpoint", &region.endpoint);
             if xml.since(2016, 11, 15) {
-                xml.text("optInStatus", "opt-in-not-required");
+                xml.text("optInStatus", OPT_IN);
             }
         });
     }

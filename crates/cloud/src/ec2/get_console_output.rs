@@ -1,7 +1,7 @@
 //! GetConsoleOutput.
 
 use super::call::{Call, Run};
-use super::describe_instances::visible;
+use super::describe_instances::one;
 use ec2_wire::{Action, Code, Error, Response, Xml, parameters};
 use protocol::{CallError, ConsoleOutput};
 use types::{InstanceId, Timestamp};
@@ -12,6 +12,8 @@ parameters! {
     pub(super) struct Input {
         /// The instance.
         id: InstanceId = "InstanceId", "instanceId";
+        /// Whether to answer with what is newest. It is what is always answered.
+        _latest: Option<bool> = "Latest", "", since (2016, 11, 15);
     }
 }
 
@@ -29,11 +31,8 @@ impl Action for GetConsoleOutput {
 
 impl Run for GetConsoleOutput {
     async fn run(call: &Call<'_>, input: Input) -> Result<Output, Error> {
-        let found = visible(call, vec![input.id]).await?;
-        let instance = found.iter().flat_map(|reservation| &reservation.instances).next();
-        let instance =
-            instance.ok_or_else(|| Error::internal("a visible instance is not there"))?;
-        let console = match call.cloud.console_output(instance).await {
+        let (instance, _) = one(call, input.id).await?;
+        let console = match call.cloud.console_output(&instance).await {
             Ok(console) => console,
             // It has not been started yet, or wrote nothing.
             Err(CallError::NotFound(_)) => empty(call.now),

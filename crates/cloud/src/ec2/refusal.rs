@@ -1,7 +1,7 @@
 //! What the caller is told when the cloud refuses or fails.
 
 use ec2_wire::{Code, Error};
-use state::Error as Refused;
+use state::{AddressRef, Error as Refused, Taggable};
 
 /// The caller's view of an error of the cloud. Faults of its own stay inside.
 pub(super) fn refuse(error: impl Into<crate::Error>) -> Error {
@@ -37,8 +37,11 @@ const fn state_code(error: &Refused) -> Option<Code> {
         }
         Refused::AddressesExhausted { .. } => Code::InsufficientFreeAddressesInSubnet,
         Refused::TokenMismatch => Code::IdempotentParameterMismatch,
+        Refused::TokenTerminated => Code::IdempotentInstanceTerminated,
         Refused::InstanceNotFound(_) => Code::InvalidInstanceIdNotFound,
         Refused::InstanceNotRunning { .. } => Code::IncorrectInstanceState,
+        Refused::InstanceNotStopped { .. } => Code::IncorrectInstanceState,
+        Refused::InstanceProtected(_) => Code::OperationNotPermitted,
         Refused::KeyPairNotFound(_) => Code::InvalidKeyPairNotFound,
         Refused::KeyPairExists(_) => Code::InvalidKeyPairDuplicate,
         Refused::GroupNotFound(_) => Code::InvalidGroupNotFound,
@@ -48,8 +51,29 @@ const fn state_code(error: &Refused) -> Option<Code> {
         Refused::RuleExists => Code::InvalidPermissionDuplicate,
         Refused::RuleNotFound => Code::InvalidPermissionNotFound,
         Refused::LimitReached { .. } => Code::ResourceLimitExceeded,
+        Refused::AddressLimit(_) => Code::AddressLimitExceeded,
+        Refused::NoAddress => Code::InsufficientAddressCapacity,
+        Refused::AddressNotFound(AddressRef::Ip(_)) => Code::InvalidAddressNotFound,
+        Refused::AddressNotFound(AddressRef::Allocation(_)) => Code::InvalidAllocationIdNotFound,
+        Refused::AddressNotFound(AddressRef::Association(_)) => Code::InvalidAssociationIdNotFound,
+        Refused::AddressInUse(_) => Code::InvalidIpAddressInUse,
+        Refused::AddressElsewhere { .. } => Code::InvalidParameterCombination,
+        Refused::TooManyTags { .. } => Code::TagLimitExceeded,
+        Refused::NotTaggable(thing) => not_there(*thing),
         _ => return None,
     })
+}
+
+/// EC2 has a code for each kind of thing.
+const fn not_there(thing: Taggable) -> Code {
+    match thing {
+        Taggable::Instance(_) => Code::InvalidInstanceIdNotFound,
+        Taggable::Image(_) => Code::InvalidAmiIdNotFound,
+        Taggable::Group(_) => Code::InvalidGroupNotFound,
+        Taggable::Rule(_) => Code::InvalidSecurityGroupRuleIdNotFound,
+        Taggable::KeyPair(_) => Code::InvalidKeyPairNotFound,
+        Taggable::Address(_) => Code::InvalidAllocationIdNotFound,
+    }
 }
 
 /// The error's own words, but where the guides print a text that people search for.

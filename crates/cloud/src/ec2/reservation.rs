@@ -7,6 +7,8 @@ use types::{GroupId, GroupName, InstanceState};
 
 /// Where an instance sees its root disk (FACTS 3.5: sda1 root).
 pub(super) const ROOT_DEVICE: &str = "/dev/sda1";
+/// What runs instances.
+pub(super) const HYPERVISOR: &str = "kvm";
 
 /// The elements of a reservation.
 pub(super) fn encode(xml: &mut Xml, reservation: &Reservation) {
@@ -19,7 +21,7 @@ pub(super) fn encode(xml: &mut Xml, reservation: &Reservation) {
 }
 
 /// Groups had only names before they had ids, and the names were called ids.
-fn encode_groups(xml: &mut Xml, groups: &[(GroupId, GroupName)]) {
+pub(super) fn encode_groups(xml: &mut Xml, groups: &[(GroupId, GroupName)]) {
     xml.list("groupSet", groups, |xml, (id, name)| {
         if xml.since(2011, 1, 1) {
             xml.text("groupId", id);
@@ -56,11 +58,14 @@ fn encode_instance(xml: &mut Xml, instance: &Instance, groups: &[(GroupId, Group
     xml.maybe("kernelId", instance.kernel);
     xml.maybe("ramdiskId", instance.ramdisk);
     if xml.since(2009, 4, 4) {
-        xml.element("monitoring", |xml| xml.text("state", "disabled"));
+        encode_monitoring(xml, instance.monitoring);
     }
     if xml.since(2009, 7, 15) {
         xml.maybe("privateIpAddress", address);
         xml.maybe("ipAddress", address);
+    }
+    if xml.since(2016, 11, 15) {
+        xml.text("sourceDestCheck", true);
     }
     if xml.since(2011, 1, 1) {
         encode_groups(xml, groups);
@@ -74,8 +79,39 @@ fn encode_instance(xml: &mut Xml, instance: &Instance, groups: &[(GroupId, Group
     }
     if xml.since(2010, 8, 31) {
         xml.text("virtualizationType", "hvm");
+        xml.maybe("clientToken", instance.client_token.as_ref());
         xml.empty("tagSet");
     }
+    encode_hardware(xml, instance);
+}
+
+/// What an instance runs on, of which EC2 showed more and more.
+fn encode_hardware(xml: &mut Xml, instance: &Instance) {
+    if xml.since(2011, 1, 1) {
+        xml.text("hypervisor", HYPERVISOR);
+    }
+    if xml.since(2012, 7, 20) {
+        xml.text("ebsOptimized", false);
+    }
+    if xml.since(2016, 11, 15) {
+        xml.text("enaSupport", false);
+        xml.element("cpuOptions", |xml| {
+            xml.text("coreCount", instance.figures.cores);
+            xml.text("threadsPerCore", 1);
+        });
+        xml.element("hibernationOptions", |xml| xml.text("configured", false));
+        xml.element("enclaveOptions", |xml| xml.text("enabled", false));
+    }
+}
+
+/// Whether an instance is to be monitored, in EC2's words.
+pub(super) const fn monitoring_state(monitoring: bool) -> &'static str {
+    if monitoring { "enabled" } else { "disabled" }
+}
+
+/// The element of that.
+pub(super) fn encode_monitoring(xml: &mut Xml, monitoring: bool) {
+    xml.element("monitoring", |xml| xml.text("state", monitoring_state(monitoring)));
 }
 
 /// An instance's state: EC2's number and name.

@@ -1,17 +1,19 @@
 //! RunInstances.
 
 use super::call::{Call, Run};
+use super::instance_attribute::ShutdownBehavior;
+use super::launch_network::{NewInterface, network};
+use super::launch_options::{self, AddressingType, BlockDevice, Tenancy};
 use super::refusal::refuse;
 use super::reservation;
-use ec2_wire::{Action, Base64, Code, Error, Response, Text, Xml, parameters, words};
+use super::tag_specification::{self, TagSpecification};
+use ec2_wire::{Action, Base64, Code, Error, Response, Text, Xml, parameters};
 use sha2::{Digest, Sha256};
 use state::{GroupRef, Reservation, RunRequest};
-use types::{ClusterName, GroupId, GroupName, ImageId, KeyName, VmType};
+use types::{ClusterName, GroupId, GroupName, ImageId, KeyName, SubnetId, VmType};
 
-/// The most instances of one call.
-const MOST_INSTANCES: u32 = 1000;
 /// The longest user data, in bytes once decoded (Amazon's limit).
-const MOST_USER_DATA: usize = 16 << 10;
+pub(super) const MOST_USER_DATA: usize = 16 << 10;
 
 pub(super) struct RunInstances;
 
@@ -21,9 +23,9 @@ parameters! {
         /// The image of the root disk.
         image: ImageId = "ImageId", "imageId";
         /// The least number of instances that is of use: fewer are not started at all.
-        min_count: u32 = "MinCount", "minCount";
+        pub(super) min_count: u32 = "MinCount", "minCount";
         /// The most instances that are wanted; as many are started as there is room for.
-        max_count: u32 = "MaxCount", "maxCount";
+        pub(super) max_count: u32 = "MaxCount", "maxCount";
         /// The key pair that may log in.
         key: Option<KeyName> = "KeyName", "keyName";
         /// The security groups by name; `default` when none is given. The first has the network.
@@ -42,19 +44,73 @@ parameters! {
         kernel: Option<ImageId> = "KernelId", "kernelId";
         /// The ramdisk; without it the image's own, else the cloud's default.
         ramdisk: Option<ImageId> = "RamdiskId", "ramdiskId";
+        /// The subnet, in place of the availability zone.
+        subnet: Option<SubnetId> = "SubnetId", "subnetId", since (2011, 7, 15);
+        /// The network interface, which carries subnet and groups in place of the launch itself.
+        interfaces: Vec<NewInterface> =
+            "NetworkInterface.N", "networkInterfaceSet/item", since (2012, 6, 15);
+        /// Tags for the instances. Those for volumes are taken, and there are none.
+        tags: Vec<TagSpecification> =
+            "TagSpecification.N", "tagSpecificationSet/item", since (2016, 11, 15);
         /// Makes the call safe to repeat: with the same token instances are started once.
-        token: Option<Text<64>> = "ClientToken", "clientToken", since (2010, 8, 31);
-    }
-}
-
-words! {
-    /// Which addresses an instance gets.
-    #[derive(Debug)]
-    pub(super) enum AddressingType {
-        /// A public one, if the cloud gives them at launch.
-        Public = "public",
-        /// Only a private one.
-        Private = "private",
+        pub(super) token: Option<Text<64>> = "ClientToken", "clientToken", since (2010, 8, 31);
+        /// Text that is taken and ignored, as it was by Eucalyptus 1.4.
+        _additional_info: Option<Text<1024>> = "AdditionalInfo", "additionalInfo";
+        /// Disks by 1.4's names (`ami`, `root`, `swap`, `ephemeral0`) are taken without effect: an
+        /// instance has its root disk. Volumes are refused.
+        pub(super) devices: Vec<BlockDevice> = "BlockDeviceMapping.N", "blockDeviceMapping/item";
+        /// Whether the instances are noted as to be monitored.
+        monitoring: Option<bool> = "Monitoring.Enabled", "monitoring/enabled", since (2009, 4, 4);
+        /// Whether TerminateInstances is refused until that is changed.
+        protected: Option<bool> =
+            "DisableApiTermination", "disableApiTermination", since (2009, 10, 31);
+        /// What becomes of instances that shut down by themselves: `terminate`.
+        pub(super) shutdown: Option<ShutdownBehavior> =
+            "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior",
+            since (2009, 10, 31);
+        /// A private address; refused.
+        pub(super) private_ip: Option<Text<64>> =
+            "PrivateIpAddress", "privateIpAddress", since (2011, 1, 1);
+        /// Whose hosts the instances may be on: `default`.
+        _tenancy: Option<Tenancy> = "Placement.Tenancy", "placement/tenancy", since (2011, 2, 28);
+        /// A placement group; refused.
+        pub(super) placement_group: Option<Text<255>> =
+            "Placement.GroupName", "placement/groupName", since (2011, 2, 28);
+        /// An instance profile; refused.
+        pub(super) profile_arn: Option<Text<2048>> =
+            "IamInstanceProfile.Arn", "iamInstanceProfile/arn", since (2012, 6, 1);
+        /// An instance profile; refused.
+        pub(super) profile_name: Option<Text<255>> =
+            "IamInstanceProfile.Name", "iamInstanceProfile/name", since (2012, 6, 1);
+        /// Whether they have a network of their own to their volumes; false.
+        pub(super) ebs_optimized: Option<bool> =
+            "EbsOptimized", "ebsOptimized", since (2012, 7, 20);
+        /// Credits of types that Amazon slows down; taken and ignored, types here are not.
+        _credits: Option<Text<64>> =
+            "CreditSpecification.CpuCredits", "creditSpecification/cpuCredits",
+            since (2016, 11, 15);
+        /// Whether StopInstances is refused; false.
+        pub(super) stop_protected: Option<bool> =
+            "DisableApiStop", "disableApiStop", since (2016, 11, 15);
+        /// Whether instances can have enclaves; false.
+        pub(super) enclaves: Option<bool> =
+            "EnclaveOptions.Enabled", "enclaveOptions/enabled", since (2016, 11, 15);
+        /// Whether instances can hibernate; false.
+        pub(super) hibernation: Option<bool> =
+            "HibernationOptions.Configured", "hibernationOptions/configured",
+            since (2016, 11, 15);
+        /// A market for instances; refused.
+        pub(super) market: Option<Text<64>> =
+            "InstanceMarketOptions.MarketType", "instanceMarketOptions/marketType",
+            since (2016, 11, 15);
+        /// A launch template; refused.
+        pub(super) template_id: Option<Text<64>> =
+            "LaunchTemplate.LaunchTemplateId", "launchTemplate/launchTemplateId",
+            since (2016, 11, 15);
+        /// A launch template; refused.
+        pub(super) template_name: Option<Text<128>> =
+            "LaunchTemplate.LaunchTemplateName", "launchTemplate/launchTemplateName",
+            since (2016, 11, 15);
     }
 }
 
@@ -70,9 +126,9 @@ impl Action for RunInstances {
 
 impl Run for RunInstances {
     async fn run(call: &Call<'_>, input: Input) -> Result<Output, Error> {
-        check_counts(&input)?;
-        let request = request(call, input)?;
-        let outcome = call.state().run_instances(request, call.now).await.map_err(refuse)?;
+        launch_options::check(&input)?;
+        let request = request(call, input).await?;
+        let outcome = call.state().run_instances(request, call.now).await.map_err(refuse_launch)?;
         if outcome.launched {
             types::crash_point("cloud.run.committed");
             call.cloud.poke();
@@ -81,41 +137,56 @@ impl Run for RunInstances {
     }
 }
 
-fn check_counts(input: &Input) -> Result<(), Error> {
-    let (min, max) = (input.min_count, input.max_count);
-    if min == 0 {
-        return Err(Error::invalid("MinCount", "0", "It must be 1 or more."));
+/// 1.4 had a sentence for groups that do not exist, which people search for.
+fn refuse_launch(error: state::Error) -> Error {
+    match &error {
+        state::Error::GroupNotFound(name) => {
+            let message =
+                format!("Failed to find any specified networks? You sent: {name} ({error})");
+            Error::new(Code::InvalidGroupNotFound, message)
+        }
+        _ => refuse(error),
     }
-    if min > max {
-        let rule = format!("It must not be more than MaxCount ({max}).");
-        return Err(Error::invalid("MinCount", &min.to_string(), rule));
-    }
-    if max > MOST_INSTANCES {
-        let message = format!("one request starts at most {MOST_INSTANCES} instances, not {max}");
-        return Err(Error::new(Code::InstanceLimitExceeded, message));
-    }
-    Ok(())
 }
 
-fn request(call: &Call<'_>, input: Input) -> Result<RunRequest, Error> {
+async fn request(call: &Call<'_>, input: Input) -> Result<RunRequest, Error> {
     let request_digest = digest(&input);
     let by_name = input.groups.into_iter().map(GroupRef::Name);
     let by_id = input.group_ids.into_iter().map(GroupRef::Id);
+    let mut groups: Vec<_> = by_name.chain(by_id).collect();
+    let network = network(call, input.subnet, input.interfaces).await?;
+    if !groups.is_empty() && !network.groups.is_empty() {
+        return Err(contradiction("with NetworkInterface the groups are those of the interface"));
+    }
+    groups.extend(network.groups.into_iter().map(GroupRef::Id));
+    let zone = input.zone.map(|zone| zone_name(zone.as_str())).transpose()?;
+    if let (Some(zone), Some(other)) = (&zone, &network.zone)
+        && zone != other
+    {
+        return Err(contradiction("the subnet is not one of that availability zone"));
+    }
     Ok(RunRequest {
         account: call.user.account,
         client_token: input.token.map(Into::into),
         request_digest,
         min_count: input.min_count,
         max_count: input.max_count,
-        cluster: input.zone.map(|zone| zone_name(zone.as_str())).transpose()?,
+        cluster: zone.or(network.zone),
         image: input.image,
         kernel: input.kernel,
         ramdisk: input.ramdisk,
         vm_type: input.vm_type.map_or_else(|| VmType::DEFAULT.to_owned(), Into::into),
         key: input.key,
-        groups: by_name.chain(by_id).collect(),
+        groups,
+        tags: tag_specification::of("instance", &["volume"], input.tags)?,
         user_data: input.user_data.unwrap_or_default().0,
+        protected: input.protected.unwrap_or(false),
+        monitoring: input.monitoring.unwrap_or(false),
     })
+}
+
+fn contradiction(message: &str) -> Error {
+    Error::new(Code::InvalidParameterCombination, message)
 }
 
 /// Stands for everything that was asked for: a client token must come with the same again.

@@ -1,11 +1,17 @@
 //! The actions, called with really signed requests on a cloud in a temporary directory. Its
 //! cluster controller is a stand-in that starts at once what it is told to.
 
+mod addresses;
+mod attributes;
 mod front;
 mod groups;
+mod identity;
 mod images;
 mod instances;
 mod key_pairs;
 mod matrix;
+mod tags;
+mod types;
+mod vpc;
 mod world;
 mod zones;

@@ -106,6 +106,13 @@ async fn the_status_shows_clusters_nodes_and_instances() {
 }
 
 #[tokio::test]
+async fn what_ec2_ignored_is_shown() {
+    let world = World::new().await;
+    let (status, shown) = world.json("GET", "/v1/ignored-parameters", None).await;
+    assert_eq!((status, shown), (200, json!({"parameters": [], "others": 0})));
+}
+
+#[tokio::test]
 async fn a_bad_request_says_what_is_wrong() {
     let world = World::new().await;
     let (status, answer) = world.json("POST", "/v1/users", Some(json!({"name": "a/b"}))).await;

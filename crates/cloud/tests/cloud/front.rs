@@ -21,6 +21,8 @@ async fn both_services_answer_the_anonymous_with_their_own_errors() {
     for (path, word) in [
         ("/services/Eucalyptus?Action=DescribeInstances", "<Errors>"),
         ("/services/Eucalyptus/?Action=DescribeInstances", "<Errors>"),
+        ("/services/Tokens?Action=GetCallerIdentity", "<ErrorResponse xmlns=\"https://sts"),
+        ("/services/Euare/?Action=GetUser", "<ErrorResponse xmlns=\"https://iam"),
         ("/services/Walrus/bucket", "AccessDenied"),
     ] {
         let request = Request::get(path).body(Body::empty()).unwrap();

@@ -118,6 +118,9 @@ impl World {
             key: None,
             groups: vec![],
             user_data: vec![],
+            tags: types::Tags::new(),
+            protected: false,
+            monitoring: false,
         }
     }
 
@@ -134,6 +137,8 @@ async fn open(layout: &Layout, public_url: &str, cluster: &Arc<FakeCluster>) -> 
         database_url: format!("sqlite:{}", layout.db().join("eucalyptus.db").display()),
         public_url: public_url.into(),
         image_source: "10.0.0.1:8773".into(),
+        public_addresses: std::collections::BTreeSet::new(),
+        signature_v1: false,
         cluster: ClusterConfig {
             name: ZONE.parse().unwrap(),
             endpoint: "10.0.0.1:8774".into(),

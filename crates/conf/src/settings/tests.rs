@@ -16,6 +16,7 @@ fn a_file_that_sets_only_what_must_be_set_works_on_one_machine() {
     assert_eq!(conf.start, Components { cloud: true, cc: true, nc: true });
     let ports = Ports { cloud: 8773, cloud_ssl: 8443, cc: 8774, nc: 8775, metadata: 8776 };
     assert_eq!(conf.ports, ports);
+    assert!(!conf.ec2_signature_v1, "it is asked for by name");
     assert_eq!(conf.nodes, ["localhost".parse().unwrap()]);
     assert_eq!(conf.cluster_name.as_str(), "cluster");
     assert_eq!(conf.instance_path, Path::new("/opt/eucalyptus/var/eucalyptus/instances"));
@@ -44,7 +45,10 @@ fn every_wrong_value_is_named_with_its_line_and_what_would_be_right() {
         ("CLUSTER_NAME=\"a b\"", "CLUSTER_NAME"),
         ("VNET_MODE=SYSTEM", "not offered yet"),
         ("VNET_MODE=STATIC", "not offered yet"),
-        ("VNET_PUBLICIPS=192.0.2.9", "not offered yet"),
+        ("VNET_PUBLICIPS=\"192.0.2.9 192.0.2\"", "single ones"),
+        ("VNET_PUBLICIPS=192.0.2.9-192.0.2.8", "single ones"),
+        ("VNET_PUBLICIPS=10.0.0.0/8", "single ones"),
+        ("VNET_PUBLICIPS=127.0.0.1", "single ones"),
         ("VNET_INTERFACE=\"eth0 eth1\"", "ip link"),
         ("VNET_SUBNET=10.128.0.9", "write its first address, 10.128.0.0"),
         ("VNET_SUBNET=127.0.0.0", "take a private one"),
@@ -65,6 +69,24 @@ fn every_wrong_value_is_named_with_its_line_and_what_would_be_right() {
         let text = conf(line).expect_err(line).to_string();
         assert!(text.contains(expected), "{line}: {text}");
     }
+}
+
+#[test]
+fn the_pool_of_public_addresses_has_three_notations() {
+    for (text, expected) in [
+        ("", ""),
+        ("192.0.2.9", "192.0.2.9"),
+        ("192.0.2.9 192.0.2.8,192.0.2.9", "192.0.2.8 192.0.2.9"),
+        ("192.0.2.10-192.0.2.12 !192.0.2.11", "192.0.2.10 192.0.2.12"),
+        ("192.0.2.0/30", "192.0.2.1 192.0.2.2"),
+        ("192.0.2.7/32", "192.0.2.7"),
+    ] {
+        let (conf, _) = conf(&format!("VNET_PUBLICIPS=\"{text}\"")).expect(text);
+        let pool: Vec<_> = conf.public_addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(pool.join(" "), expected, "{text}");
+    }
+    let (conf, _) = conf("VNET_PUBLICIPS=10.1.0.0/17").unwrap();
+    assert_eq!(conf.public_addresses.len(), 32_766);
 }
 
 #[test]

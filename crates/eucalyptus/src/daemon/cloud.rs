@@ -64,6 +64,7 @@ fn settings(conf: &Conf) -> Result<Settings, Failure> {
         database_url: conf.database_url.clone(),
         public_url: format!("http://{}:{}", conf.cloud_host, conf.ports.cloud),
         image_source: format!("{}:{}", conf.cloud_host, conf.ports.cloud),
+        signature_v1: conf.ec2_signature_v1,
         cluster: ClusterConfig {
             name: conf.cluster_name.clone(),
             endpoint: format!("127.0.0.1:{}", conf.ports.cc),
@@ -71,6 +72,7 @@ fn settings(conf: &Conf) -> Result<Settings, Failure> {
             addrs_per_net: space.addrs_per_net,
             policy: policy(conf.sched_policy),
         },
+        public_addresses: conf.public_addresses.clone(),
     })
 }
 

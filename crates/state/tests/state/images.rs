@@ -71,13 +71,13 @@ async fn bytes_are_needed_while_registered_or_in_use() {
 #[tokio::test]
 async fn deregistering_the_default_kernel_unsets_it() {
     let world = World::with_cores(1).await;
-    let settings = Settings { default_kernel: Some(world.kernel.id), default_ramdisk: None };
+    let settings = Settings { default_kernel: Some(world.kernel.id), ..Settings::default() };
     world.state.set_settings(settings.clone()).await.unwrap();
     assert_eq!(world.state.settings().await.unwrap(), settings);
     world.state.deregister_image(world.kernel.id, world.admin.clone()).await.unwrap();
     assert_eq!(world.state.settings().await.unwrap(), Settings::default());
-    let gone = Settings { default_kernel: Some(world.kernel.id), default_ramdisk: None };
+    let gone = Settings { default_kernel: Some(world.kernel.id), ..Settings::default() };
     assert!(matches!(world.state.set_settings(gone).await, Err(Error::ImageNotFound(_))));
-    let wrong = Settings { default_kernel: Some(world.image.id), default_ramdisk: None };
+    let wrong = Settings { default_kernel: Some(world.image.id), ..Settings::default() };
     assert!(matches!(world.state.set_settings(wrong).await, Err(Error::ImageKindWrong { .. })));
 }

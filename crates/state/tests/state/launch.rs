@@ -48,28 +48,6 @@ async fn a_launch_gives_network_addresses_and_ids_and_a_new_generation() {
 }
 
 #[tokio::test]
-async fn a_token_answers_again_what_it_did_before() {
-    let world = World::with_cores(8).await;
-    let request = RunRequest {
-        client_token: Some("token".into()),
-        request_digest: "a".into(),
-        ..world.request(&world.admin)
-    };
-    let first = world.state.run_instances(request.clone(), NOW).await.unwrap();
-    let generation = world.generation().await;
-    let again = world.state.run_instances(request.clone(), NOW).await.unwrap();
-    assert!(!again.launched);
-    assert_eq!(again.reservation, first.reservation);
-    assert_eq!(world.generation().await, generation);
-    let other = RunRequest { request_digest: "b".into(), ..request.clone() };
-    let refused = world.state.run_instances(other, NOW).await;
-    assert!(matches!(refused, Err(Error::TokenMismatch)));
-    let alice = world.user("alice").await;
-    let hers = RunRequest { account: alice.account, ..request };
-    assert!(world.state.run_instances(hers, NOW).await.unwrap().launched, "tokens are per account");
-}
-
-#[tokio::test]
 async fn what_a_launch_names_must_exist_and_be_permitted() {
     let world = World::with_cores(8).await;
     let alice = world.user("alice").await;
@@ -128,7 +106,7 @@ async fn the_kernel_is_the_requests_else_the_images_else_the_default() {
     let ask = RunRequest { image: bare.id, ..world.request(&world.admin) };
     let run = async |request| world.state.run_instances(request, NOW).await;
     assert!(matches!(run(ask.clone()).await, Err(Error::KernelMissing)));
-    let settings = Settings { default_kernel: Some(other.id), default_ramdisk: None };
+    let settings = Settings { default_kernel: Some(other.id), ..Settings::default() };
     world.state.set_settings(settings).await.unwrap();
     let kernel = |outcome: state::RunOutcome| outcome.reservation.instances[0].kernel;
     assert_eq!(kernel(run(ask.clone()).await.unwrap()), Some(other.id));

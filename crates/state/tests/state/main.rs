@@ -1,10 +1,14 @@
 //! Every transaction on a database in a file, as the cloud uses it.
 #![allow(clippy::unwrap_used, reason = "a helper that fails here fails its test")]
 
+mod addresses;
+mod attributes;
 mod database;
 mod groups;
 mod images;
 mod launch;
 mod life;
+mod tags;
+mod tokens;
 mod users;
 mod world;

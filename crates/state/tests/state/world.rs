@@ -6,7 +6,7 @@ use protocol::{ClusterObserved, Digest, InstanceObserved, InstancePhase, NodeSta
 use state::{
     ClusterConfig, Image, Instance, InstanceFilter, NewImage, NewUser, RunRequest, State, User,
 };
-use types::{Figures, ImageKind, InstanceId, Secret, Timestamp};
+use types::{Figures, ImageKind, InstanceId, Secret, Tags, Timestamp};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
@@ -133,6 +133,9 @@ impl World {
             key: None,
             groups: vec![],
             user_data: vec![],
+            tags: Tags::new(),
+            protected: false,
+            monitoring: false,
         }
     }
 

@@ -70,8 +70,13 @@ async fn action_and_version_are_checked() {
     };
     assert_eq!(send(&[("Version", "2016-11-15")]).await.refusal(), (400, "MissingAction"));
     let unknown = send(&[("Action", "FlyToTheMoon")]).await;
-    assert_eq!(unknown.refusal(), (400, "InvalidAction"));
+    assert_eq!(unknown.refusal(), (400, "UnsupportedOperation"));
     assert!(unknown.text("Message").contains("FlyToTheMoon"));
+    for garbled in ["Describe Instances", "Describe<b>", "\u{1}", &"x".repeat(1000)] {
+        let answer = send(&[("Action", garbled)]).await;
+        assert_eq!(answer.refusal(), (400, "InvalidAction"), "{garbled}");
+        assert!(answer.text("Message").len() < 200, "{garbled}");
+    }
     let zones = "DescribeAvailabilityZones";
     let version = send(&[("Action", zones), ("Version", "yesterday")]).await;
     assert_eq!(version.refusal(), (400, "NoSuchVersion"));
@@ -105,4 +110,74 @@ async fn a_dry_run_changes_nothing() {
     assert_eq!(answer.refusal(), (412, "DryRunOperation"));
     let pairs = world.call(&world.admin, "DescribeKeyPairs", &[]).await.good();
     assert!(pairs.body.contains("<keySet/>"));
+}
+
+#[tokio::test]
+async fn what_an_action_does_not_know_is_counted_for_the_administrator() {
+    let world = World::new().await;
+    let user = world.user("alice").await;
+    for _ in 0..2 {
+        let pairs = [("Colour.1.Name", "red"), ("KeyName.1", "k"), ("DryRun", "true")];
+        world.call(&user, "DescribeKeyPairs", &pairs).await;
+    }
+    world.send(get("Action=DescribeKeyPairs&Anonymous=1")).await;
+    let shown = world.cloud.ignored.shown();
+    let [one] = shown.parameters.as_slice() else { panic!("{shown:?}") };
+    assert_eq!(
+        (one.action.as_str(), one.parameter.as_str()),
+        ("DescribeKeyPairs", "Colour.N.Name")
+    );
+    assert_eq!((one.times, shown.others), (2, 0));
+}
+
+/// What a client of 2008 sends to launch an instance: signature version 1, base64 with `=` not
+/// encoded.
+fn launch_of_2008(user: &state::User, now: types::Timestamp, image: &str) -> String {
+    let now = now.to_string();
+    let mut pairs = [
+        ("AWSAccessKeyId", user.access_key.as_str()),
+        ("Action", "RunInstances"),
+        ("ImageId", image),
+        ("MaxCount", "1"),
+        ("MinCount", "1"),
+        ("SignatureVersion", "1"),
+        ("Timestamp", &now),
+        ("UserData", "IyEvYmluL3NoCmVjaG8gPj4+P34="),
+        ("Version", "2008-12-01"),
+    ];
+    pairs.sort_by_key(|(name, _)| name.to_ascii_lowercase());
+    let text: String = pairs.iter().flat_map(|(name, value)| [*name, *value]).collect();
+    let key = aws_lc_rs::hmac::Key::new(
+        aws_lc_rs::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+        user.secret_key.expose().as_bytes(),
+    );
+    let code = aws_lc_rs::hmac::sign(&key, text.as_bytes());
+    let signature = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, code.as_ref());
+    let query: Vec<_> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    format!("{}&Signature={signature}", query.join("&"))
+}
+
+#[tokio::test]
+async fn version_1_is_refused_with_the_remedy_until_the_administrator_lets_it_in() {
+    let world = World::new().await;
+    let query = launch_of_2008(&world.admin, world.cloud.now(), "emi-00000001");
+    let refused = world.send(get(&query)).await;
+    assert_eq!(refused.refusal(), (400, "InvalidParameterValue"));
+    for word in ["version 2", "EC2_SIGNATURE_V1=&quot;Y&quot;", "eucalyptus.conf"] {
+        assert!(refused.text("Message").contains(word), "{}", refused.body);
+    }
+
+    let world = World::with_signature_v1(true).await;
+    let user = world.user("alice").await;
+    let image = world.image().await.to_string();
+    let query = launch_of_2008(&user, world.cloud.now(), &image);
+    let launched = world.send(get(&query)).await.good();
+    assert!(
+        launched
+            .body
+            .contains("<RunInstancesResponse xmlns=\"http://ec2.amazonaws.com/doc/2008-12-01/\">")
+    );
+    assert_eq!(launched.all("instanceId").len(), 1);
+    let forged = query.replace("MaxCount=1", "MaxCount=5");
+    assert_eq!(world.send(get(&forged)).await.refusal(), (401, "AuthFailure"));
 }

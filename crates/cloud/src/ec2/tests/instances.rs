@@ -110,6 +110,45 @@ async fn a_client_token_starts_instances_once() {
     assert_eq!(first.text("instanceId"), second.text("instanceId"));
     assert_eq!(call(&user, "2").await.refusal(), (400, "IdempotentParameterMismatch"));
     assert_ne!(call(&bob, "1").await.good().text("instanceId"), first.text("instanceId"));
+    world.settle().await;
+    let named = [("InstanceId.1", first.text("instanceId"))];
+    world.call(&user, "TerminateInstances", &named).await.good();
+    world.settle().await;
+    assert_eq!(call(&user, "1").await.refusal(), (400, "IdempotentInstanceTerminated"));
+}
+
+#[tokio::test]
+async fn an_unknown_group_is_refused_in_the_words_of_the_guides() {
+    let world = World::new().await;
+    let refused = run(&world, &world.admin, &[ONE[0], ONE[1], ("SecurityGroup.1", "web")]).await;
+    let message = refused.text("Message");
+    let words = "Failed to find any specified networks? You sent: web";
+    assert!(message.starts_with(words), "{message}");
+}
+
+#[tokio::test]
+async fn administrators_act_on_every_instance_that_they_name() {
+    let world = World::new().await;
+    let (alice, bob) = (world.user("alice").await, world.user("bob").await);
+    let mut ids = Vec::new();
+    for user in [&alice, &bob, &world.admin] {
+        ids.push(run(&world, user, &ONE).await.good().text("instanceId").to_owned());
+    }
+    let two = [("InstanceId.1", ids[0].as_str()), ("InstanceId.2", ids[1].as_str())];
+    let shown = world.call(&world.admin, "DescribeInstances", &two).await.good();
+    assert_eq!(shown.all("instanceId").len(), 2, "those that are named, and no other");
+    world.call(&world.admin, "RebootInstances", &two).await.good();
+    let zone = "one".parse().unwrap();
+    let desired = world.cloud.state().cluster_desired(&zone, "").await.unwrap();
+    let rebooted = desired.instances.iter().filter(|instance| instance.reboots == 1);
+    assert_eq!(rebooted.count(), 2);
+    for user in [&world.admin, &alice] {
+        let unknown = [two[0], ("InstanceId.2", "i-00000000")];
+        let refused = world.call(user, "TerminateInstances", &unknown).await;
+        assert_eq!(refused.refusal(), (400, "InvalidInstanceID.NotFound"));
+    }
+    let ended = world.call(&world.admin, "TerminateInstances", &two).await.good();
+    assert_eq!(ended.all("instanceId").len(), 2);
 }
 
 #[tokio::test]
@@ -216,4 +255,20 @@ async fn old_versions_get_the_shape_of_their_time() {
     let named = [("InstanceId", id.as_str())];
     let ended = world.call_in("2008-12-01", &user, "TerminateInstances", &named).await;
     assert!(ended.good().body.contains("<shutdownState>"));
+}
+
+#[tokio::test]
+async fn the_latest_console_output_is_that_of_ones_own_instance() {
+    let world = World::new().await;
+    let (alice, bob) = (world.user("alice").await, world.user("bob").await);
+    let image = world.image().await.to_string();
+    let one = [("ImageId", image.as_str()), ("MinCount", "1"), ("MaxCount", "1")];
+    let id = world.call(&alice, "RunInstances", &one).await.good().text("instanceId").to_owned();
+    world.settle().await;
+    let latest = [("InstanceId", id.as_str()), ("Latest", "true")];
+    let shown = world.call(&alice, "GetConsoleOutput", &latest).await.good();
+    assert_eq!(shown.text("output"), "aGVsbG8K");
+    assert!(world.cloud.ignored.shown().parameters.is_empty());
+    let other = world.call(&bob, "GetConsoleOutput", &latest).await;
+    assert_eq!(other.refusal(), (400, "InvalidInstanceID.NotFound"));
 }

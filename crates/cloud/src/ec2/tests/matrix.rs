@@ -1,7 +1,7 @@
 //! Every action with bad callers and bad parameters, from the definitions themselves.
 
-use super::world::{World, get};
-use ec2_wire::{Definition, Kind, Param};
+use super::world::{World, get, post};
+use ec2_wire::{Definition, Kind, Param, Service, Who};
 
 /// A value that breaks the rule of this kind, if one can.
 fn bad_value(kind: Kind) -> Option<String> {
@@ -56,7 +56,8 @@ async fn every_bad_value_of_every_parameter_is_refused_and_named() {
             let answer = world.call(&world.admin, definition.name, &[(&name, &value)]).await;
             let (status, code) = answer.refusal();
             assert_eq!(status, 400, "{what}");
-            let own = ["Missing", "Invalid"].iter().any(|word| code.starts_with(word));
+            let own =
+                ["Missing", "Invalid", "Validation"].iter().any(|word| code.starts_with(word));
             assert!(own, "{what}: {}", answer.body);
             assert!(answer.body.len() < 2000, "{what}: the answer echoes too much");
         }
@@ -75,6 +76,75 @@ async fn unknown_parameters_change_no_answer() {
         known.push(definition.name);
     }
     assert!(known.is_sorted(), "the list of actions is by name");
+}
+
+/// A value that fits this kind, as far as its text says.
+fn good_value(kind: Kind) -> String {
+    match kind {
+        Kind::Integer(least, most) => 1.clamp(least, most).to_string(),
+        Kind::Boolean => "true".to_owned(),
+        Kind::Base64(_) => "aGVsbG8=".to_owned(),
+        Kind::Words(words) => words[0].to_owned(),
+        Kind::Form(form) if form.contains("12 digits") => "000000000001".to_owned(),
+        Kind::Form(form) => {
+            let example = form.rsplit(" such as ").next().unwrap_or(form);
+            let id = form.split([',', ' ']).find(|word| word.contains("XXXX"));
+            let plain = if example == form { "x" } else { example };
+            id.map_or(plain.to_owned(), |id| id.replace('X', "1"))
+        }
+        Kind::Text(_) | Kind::List(_) | Kind::Structure(_) => "x".to_owned(),
+    }
+}
+
+/// What an action must be given, each with a value that fits.
+fn required_pairs(above: &str, table: &[Param], found: &mut Vec<(String, String)>) {
+    for param in table.iter().filter(|param| param.required) {
+        let mut name = format!("{above}{}", param.query);
+        let mut kind = param.kind;
+        while let Kind::List(item) = kind {
+            name.push_str(".1");
+            kind = *item;
+        }
+        match kind {
+            Kind::Structure(inner) => required_pairs(&format!("{name}."), inner, found),
+            _ => found.push((name, good_value(kind))),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_of_any_action_changes_nothing_and_says_that_it_would_have_been_tried() {
+    let world = World::new().await;
+    let user = world.user("alice").await;
+    let before = world.database();
+    for definition in definitions().iter().filter(|it| it.service == Service::Ec2) {
+        let mut pairs = vec![("DryRun".to_owned(), "true".to_owned())];
+        required_pairs("", definition.parameters, &mut pairs);
+        let pairs: Vec<_> = pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let answer = world.call(&world.admin, definition.name, &pairs).await;
+        assert_eq!(answer.refusal(), (412, "DryRunOperation"), "{pairs:?} {}", answer.body);
+        let answer = world.call(&user, definition.name, &pairs).await;
+        let may = definition.who == Who::User;
+        let expected = if may { (412, "DryRunOperation") } else { (403, "UnauthorizedOperation") };
+        assert_eq!(answer.refusal(), expected, "{}", definition.name);
+    }
+    assert!(before == world.database(), "something was written");
+    world.user("bob").await;
+    assert!(before != world.database(), "what is written can be seen");
+}
+
+#[tokio::test]
+async fn oversized_requests_are_refused_by_every_action() {
+    let world = World::new().await;
+    let (long, huge) = ("x".repeat((128 << 10) + 1), "x".repeat(1 << 20));
+    for definition in definitions() {
+        let name = definition.name;
+        let answer = world.call(&world.admin, name, &[("X", &long)]).await;
+        assert_eq!(answer.refusal(), (400, "MalformedQueryString"), "{name}");
+        let form = format!("Action={name}&X={huge}");
+        let answer = world.send(post(form, http::HeaderMap::new())).await;
+        assert_eq!(answer.refusal(), (413, "RequestEntityTooLarge"), "{name}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use protocol::{
 };
 use signature::client::{Credentials, Target, header_v4, query_v2};
 use state::{ClusterConfig, NewImage, User};
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
@@ -19,6 +20,15 @@ use types::{Clock, Figures, ImageId, ImageKind, InstanceId, Timestamp};
 
 pub(super) const HOST: &str = "cloud.example:8773";
 pub(super) const PATH: &str = "/services/Eucalyptus";
+/// VNET_PUBLICIPS.
+const POOL: [[u8; 4]; 6] = [
+    [192, 0, 2, 10],
+    [192, 0, 2, 11],
+    [192, 0, 2, 12],
+    [192, 0, 2, 13],
+    [192, 0, 2, 14],
+    [192, 0, 2, 15],
+];
 /// The version that SDKs ask for.
 pub(super) const NEW: &str = "2016-11-15";
 
@@ -27,7 +37,7 @@ pub(super) struct World {
     pub(super) cloud: Arc<Cloud>,
     pub(super) clock: Arc<StoppedClock>,
     pub(super) admin: User,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 /// A clock that moves when told to.
@@ -95,6 +105,11 @@ impl ClusterApi for Obedient {
 
 impl World {
     pub(super) async fn new() -> Self {
+        Self::with_signature_v1(false).await
+    }
+
+    /// A cloud whose administrator lets signature version 1 in, or not.
+    pub(super) async fn with_signature_v1(signature_v1: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let layout = conf::Layout::new(dir.path());
         for (path, _) in layout.directories() {
@@ -105,6 +120,8 @@ impl World {
             layout,
             public_url: format!("http://{HOST}"),
             image_source: HOST.to_owned(),
+            public_addresses: POOL.map(Ipv4Addr::from).into(),
+            signature_v1,
             cluster: ClusterConfig {
                 name: "one".parse().unwrap(),
                 endpoint: "front-end:8774".to_owned(),
@@ -120,7 +137,18 @@ impl World {
         let cloud = cloud.await.unwrap();
         let admin = cloud.state().user_by_name("admin").await.unwrap().unwrap();
         cloud.pass().await.unwrap();
-        Self { cloud, clock, admin, _dir: dir }
+        Self { cloud, clock, admin, dir }
+    }
+
+    /// The bytes of the database, which differ once anything is written.
+    pub(super) fn database(&self) -> Vec<Vec<u8>> {
+        let directory = conf::Layout::new(self.dir.path()).db();
+        let mut files: Vec<_> =
+            std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        // The shared memory of the log also changes when it is read.
+        files.retain(|file| !file.to_string_lossy().ends_with("-shm"));
+        files.iter().map(|file| std::fs::read(file).unwrap()).collect()
     }
 
     pub(super) async fn user(&self, name: &str) -> User {
@@ -190,9 +218,20 @@ impl World {
 
     /// All parameters with a signature, encoded.
     pub(super) fn sign_v2(&self, user: &User, method: &str, pairs: &[(&str, &str)]) -> String {
+        self.sign_v2_at(user, method, PATH, pairs)
+    }
+
+    /// The same for another service than EC2.
+    pub(super) fn sign_v2_at(
+        &self,
+        user: &User,
+        method: &str,
+        path: &str,
+        pairs: &[(&str, &str)],
+    ) -> String {
         let pairs: Vec<_> =
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        query_v2(credentials(user), method, HOST, PATH, &pairs, self.clock.now())
+        query_v2(credentials(user), method, HOST, path, &pairs, self.clock.now())
     }
 
     /// The headers that sign a form with version 4.
@@ -227,7 +266,11 @@ pub(super) fn post(form: String, mut headers: HeaderMap) -> Request<Body> {
 }
 
 pub(super) fn get(query: &str) -> Request<Body> {
-    let uri = format!("{PATH}?{query}");
+    get_at(PATH, query)
+}
+
+pub(super) fn get_at(path: &str, query: &str) -> Request<Body> {
+    let uri = format!("{path}?{query}");
     Request::get(uri).header("host", HOST).body(Body::empty()).unwrap()
 }
 
@@ -252,11 +295,16 @@ impl Answer {
         all.first().copied().unwrap_or_else(|| panic!("no <{name}> in {}", self.body))
     }
 
-    /// The error's code, with the status; the answer must be a well-formed error.
+    /// The error's code, with the status; the answer must be a well-formed error of EC2, or of
+    /// STS or IAM.
     pub(super) fn refusal(&self) -> (u16, &str) {
         assert!(!self.status.is_success(), "{}", self.body);
-        assert!(self.body.contains("<Response><Errors><Error><Code>"), "{}", self.body);
-        assert!(!self.text("RequestID").is_empty() && !self.text("Message").is_empty());
+        let (start, id) = match self.body.contains("<ErrorResponse ") {
+            true => ("/\"><Error><Type>Sender</Type><Code>", "RequestId"),
+            false => ("<Response><Errors><Error><Code>", "RequestID"),
+        };
+        assert!(self.body.contains(start), "{}", self.body);
+        assert!(!self.text(id).is_empty() && !self.text("Message").is_empty());
         (self.status.as_u16(), self.text("Code"))
     }
 

@@ -60,3 +60,42 @@ async fn the_region_names_where_its_api_is() {
     let other = world.call(&user, "DescribeRegions", &[("RegionName.1", "us-east-1")]).await;
     assert_eq!(other.refusal(), (400, "InvalidParameterValue"));
 }
+
+#[tokio::test]
+async fn sdks_see_the_region_and_its_zones_as_those_of_amazon() {
+    let world = World::new().await;
+    let user = world.user("alice").await;
+    let zones = async |pairs: &[(&str, &str)]| world.call(&user, ZONES, pairs).await.good();
+    let all = zones(&[("AllAvailabilityZones", "true")]).await;
+    for (element, text) in [
+        ("optInStatus", "opt-in-not-required"),
+        ("zoneId", "eucalyptus-one"),
+        ("groupName", "eucalyptus"),
+        ("networkBorderGroup", "eucalyptus"),
+        ("zoneType", "availability-zone"),
+    ] {
+        assert_eq!(all.text(element), text);
+    }
+    let by_id = zones(&[("ZoneId.1", "eucalyptus-one")]).await;
+    assert_eq!(by_id.all("zoneName"), ["one"]);
+    let none = world.call(&user, ZONES, &[("ZoneId.1", "use1-az1")]).await;
+    assert_eq!(none.refusal(), (400, "InvalidParameterValue"));
+    for (name, value, found) in [
+        ("zone-id", "eucalyptus-*", 1),
+        ("zone-type", "local-zone", 0),
+        ("group-name", "eucalyptus", 1),
+        ("opt-in-status", "opt-in-not-required", 1),
+    ] {
+        let answer = zones(&[("Filter.1.Name", name), ("Filter.1.Value.1", value)]).await;
+        assert_eq!(answer.all("zoneName").len(), found, "{name}");
+    }
+    let old = world.call_in("2013-02-01", &user, ZONES, &[]).await.good();
+    assert!(old.all("zoneId").is_empty() && old.all("optInStatus").is_empty());
+    let verbose = zones(&[("ZoneName.1", "verbose")]).await;
+    assert!(verbose.all("zoneId").is_empty(), "its lines are those of 1.4");
+
+    let regions = [("AllRegions", "true"), ("Filter.1.Name", "opt-in-status")];
+    let regions = [&regions[..], &[("Filter.1.Value.1", "opt-in-not-required")]].concat();
+    let shown = world.call(&user, "DescribeRegions", &regions).await.good();
+    assert_eq!(shown.text("optInStatus"), "opt-in-not-required");
+}

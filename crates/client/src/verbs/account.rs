@@ -1,0 +1,53 @@
+//! `describe-account-attributes`, `describe-instance-types`.
+
+use super::Verb;
+use crate::ec2::{Connection, Parameters, call};
+use crate::error::Error;
+use crate::session::Session;
+use clap::Parser;
+
+/// Shows where your account can launch instances, and its limits.
+#[derive(Debug, Parser)]
+pub(super) struct DescribeAttributes {
+    /// Attributes to show, such as max-elastic-ips (all if none is named)
+    #[arg(value_name = "ATTRIBUTE")]
+    names: Vec<String>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Verb for DescribeAttributes {
+    fn run(self, session: &mut Session<'_, '_>) -> Result<(), Error> {
+        let parameters = Parameters::default().list("AttributeName", &self.names);
+        let reply = call(session, &self.connection, "DescribeAccountAttributes", parameters)?;
+        for attribute in reply.items("accountAttributeSet") {
+            session.print(&["ACCOUNTATTRIBUTE", attribute.text("attributeName")])?;
+            for value in attribute.items("attributeValueSet") {
+                session.print(&["VALUE", value.text("attributeValue")])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Lists the instance types: name, CPUs, memory in MiB, disk in GiB.
+#[derive(Debug, Parser)]
+pub(super) struct DescribeTypes {
+    /// Types to list (all if none is named)
+    #[arg(value_name = "TYPE")]
+    names: Vec<String>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Verb for DescribeTypes {
+    fn run(self, session: &mut Session<'_, '_>) -> Result<(), Error> {
+        let parameters = Parameters::default().list("InstanceType", &self.names);
+        let reply = call(session, &self.connection, "DescribeInstanceTypes", parameters)?;
+        for vm_type in reply.items("instanceTypeDetails") {
+            let fields = ["name", "cpu", "memory", "disk"].map(|field| vm_type.text(field));
+            session.print(&[&["INSTANCETYPE"], &fields[..]].concat())?;
+        }
+        Ok(())
+    }
+}

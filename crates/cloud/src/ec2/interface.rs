@@ -1,0 +1,108 @@
+//! The network interface of an instance, in answers.
+
+use super::{tag_specification, vpc};
+use ec2_wire::Xml;
+use state::{Address, Association, Instance, Owner};
+use types::{GroupId, GroupName, InterfaceId, SubnetId, Tags, VpcId};
+
+/// The one interface of a live instance.
+#[derive(Debug, Clone)]
+pub(super) struct Interface {
+    /// Its instance.
+    pub(super) instance: Instance,
+    /// The security groups of the launch.
+    pub(super) groups: Vec<(GroupId, GroupName)>,
+    /// The public address that leads to it.
+    pub(super) address: Option<Address>,
+    /// The caller's tags.
+    pub(super) tags: Tags,
+}
+
+impl Interface {
+    pub(super) const fn id(&self) -> InterfaceId {
+        vpc::interface(self.instance.id)
+    }
+
+    pub(super) fn vpc(&self) -> VpcId {
+        vpc::vpc(self.instance.account)
+    }
+
+    pub(super) fn subnet(&self) -> SubnetId {
+        vpc::subnet(self.instance.account, &self.instance.cluster)
+    }
+
+    pub(super) fn attachment(&self) -> String {
+        format!("eni-attach-{:08X}", self.id().bits())
+    }
+
+    pub(super) fn owner(&self) -> Option<&Owner> {
+        self.address.as_ref()?.owner.as_ref()
+    }
+
+    pub(super) fn association(&self) -> Option<&Association> {
+        self.address.as_ref()?.association.as_ref()
+    }
+}
+
+/// The elements of an interface: `whole`, or those that an instance's own elements have.
+pub(super) fn encode(xml: &mut Xml, shown: &Interface, whole: bool) {
+    let instance = &shown.instance;
+    xml.text("networkInterfaceId", shown.id());
+    xml.text("subnetId", shown.subnet());
+    xml.text("vpcId", shown.vpc());
+    if whole {
+        xml.text("availabilityZone", &instance.cluster);
+    }
+    xml.text("description", "");
+    xml.text("ownerId", instance.account);
+    if whole {
+        xml.text("requesterManaged", false);
+    }
+    xml.text("status", "in-use");
+    xml.text("macAddress", instance.mac);
+    xml.text("privateIpAddress", instance.ip);
+    xml.text("privateDnsName", instance.ip);
+    xml.text("sourceDestCheck", true);
+    xml.list("groupSet", &shown.groups, |xml, (id, name)| {
+        xml.text("groupId", id);
+        xml.text("groupName", name);
+    });
+    xml.element("attachment", |xml| encode_attachment(xml, shown, whole));
+    encode_association(xml, shown, whole);
+    xml.list("privateIpAddressesSet", [shown], |xml, shown| {
+        xml.text("privateIpAddress", shown.instance.ip);
+        xml.text("privateDnsName", shown.instance.ip);
+        xml.text("primary", true);
+        encode_association(xml, shown, whole);
+    });
+    xml.empty("ipv6AddressesSet");
+    xml.text("interfaceType", "interface");
+    if whole {
+        tag_specification::encode(xml, &shown.tags);
+    }
+}
+
+fn encode_attachment(xml: &mut Xml, shown: &Interface, whole: bool) {
+    xml.text("attachmentId", shown.attachment());
+    if whole {
+        xml.text("instanceId", shown.instance.id);
+        xml.text("instanceOwnerId", shown.instance.account);
+    }
+    xml.text("deviceIndex", 0);
+    xml.text("status", "attached");
+    xml.text("attachTime", shown.instance.launch_time);
+    xml.text("deleteOnTermination", true);
+}
+
+fn encode_association(xml: &mut Xml, shown: &Interface, whole: bool) {
+    let (Some(address), Some(owner)) = (&shown.address, shown.owner()) else { return };
+    xml.element("association", |xml| {
+        xml.text("publicIp", address.ip);
+        xml.text("publicDnsName", address.ip);
+        xml.text("ipOwnerId", owner.account);
+        if whole {
+            xml.text("allocationId", owner.allocation);
+            xml.maybe("associationId", shown.association().map(|there| there.id));
+        }
+    });
+}
