@@ -28,7 +28,8 @@ instance = reservation.instances[0]
 instance.add_tag("Name", "boto2")
 until("running instance", lambda: instance.update() == "running")
 assert instance.placement in zones and instance.key_name == "boto2", vars(instance)
-assert instance.tags == {"Name": "boto2"} and [g.name for g in instance.groups] == ["boto2"]
+groups = [group.name for group in instance.groups]
+assert instance.tags == {"Name": "boto2"} and groups == ["boto2"], (instance.tags, groups)
 assert [i.id for i in ec2.get_only_instances(filters={"tag:Name": "boto2"})] == [instance.id]
 wait_ssh(key_file, instance.private_ip_address)
 until("user data", lambda: b"user data was here" in (instance.get_console_output().output or b""))
