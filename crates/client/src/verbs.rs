@@ -6,6 +6,7 @@ mod attributes;
 mod bundle_image;
 mod console;
 mod groups;
+mod image_attributes;
 mod images;
 mod instances;
 mod keypairs;
@@ -34,14 +35,15 @@ trait Verb: Parser {
 type Run = fn(&'static str, Vec<OsString>, &Environment, &mut Streams<'_>) -> u8;
 
 macro_rules! verbs {
-    ($($verb:literal => $options:ty,)*) => {
-        /// The names of all tools.
-        pub const VERBS: &[&str] = &[$(concat!("euca-", $verb), concat!("ec2-", $verb),)*];
+    ($($verb:literal $(| $alias:literal)* => $options:ty,)*) => {
+        /// The names of all tools, Amazon's short names among them.
+        pub const VERBS: &[&str] =
+            &[$(concat!("euca-", $verb), concat!("ec2-", $verb), $($alias,)*)*];
 
         /// The tool of a name: the name as a constant, and the function that runs it.
         fn find(name: &str) -> Option<(&'static str, Run)> {
             $(
-                for known in [concat!("euca-", $verb), concat!("ec2-", $verb)] {
+                for known in [concat!("euca-", $verb), concat!("ec2-", $verb), $($alias),*] {
                     if name == known {
                         return Some((known, start::<$options>));
                     }
@@ -53,48 +55,53 @@ macro_rules! verbs {
 }
 
 verbs! {
-    "add-group" => groups::Add,
-    "add-keypair" => keypairs::Add,
-    "allocate-address" => addresses::Allocate,
-    "associate-address" => addresses::Associate,
-    "authorize" => groups::Authorize,
+    "add-group" | "ec2addgrp" => groups::Add,
+    "add-keypair" | "ec2addkey" => keypairs::Add,
+    "allocate-address" | "ec2allocaddr" => addresses::Allocate,
+    "associate-address" | "ec2assocaddr" => addresses::Associate,
+    "authorize" | "ec2auth" => groups::Authorize,
     "bundle-image" => bundle_image::BundleImage,
-    "create-tags" => tags::Create,
-    "delete-group" => groups::Delete,
-    "delete-keypair" => keypairs::Delete,
-    "delete-tags" => tags::Delete,
-    "deregister" => images::Deregister,
+    "confirm-product-instance" | "ec2cpi" => image_attributes::ConfirmProductInstance,
+    "create-tags" | "ec2addtag" => tags::Create,
+    "delete-group" | "ec2delgrp" => groups::Delete,
+    "delete-keypair" | "ec2delkey" => keypairs::Delete,
+    "delete-tags" | "ec2deltag" => tags::Delete,
+    "deregister" | "ec2dereg" => images::Deregister,
     "describe-account-attributes" => account::DescribeAttributes,
-    "describe-addresses" => addresses::Describe,
-    "describe-availability-zones" => zones::Describe,
-    "describe-group" => groups::Describe,
+    "describe-addresses" | "ec2daddr" => addresses::Describe,
+    "describe-availability-zones" | "ec2daz" => zones::Describe,
+    "describe-group" | "ec2dgrp" => groups::Describe,
     "describe-groups" => groups::Describe,
-    "describe-images" => images::Describe,
-    "describe-instance-attribute" => attributes::Describe,
-    "describe-instance-status" => monitoring::DescribeStatus,
+    "describe-image-attribute" | "ec2datt" | "ec2dimatt" => image_attributes::Describe,
+    "describe-images" | "ec2dim" => images::Describe,
+    "describe-instance-attribute" | "ec2dinatt" => attributes::Describe,
+    "describe-instance-status" | "ec2dis" => monitoring::DescribeStatus,
     "describe-instance-types" => account::DescribeTypes,
-    "describe-instances" => instances::Describe,
-    "describe-internet-gateways" => vpc::DescribeInternetGateways,
-    "describe-keypairs" => keypairs::Describe,
-    "describe-network-interfaces" => vpc::DescribeNetworkInterfaces,
-    "describe-regions" => zones::DescribeRegions,
-    "describe-route-tables" => vpc::DescribeRouteTables,
-    "describe-subnets" => vpc::DescribeSubnets,
-    "describe-tags" => tags::Describe,
-    "describe-vpcs" => vpc::DescribeVpcs,
-    "disassociate-address" => addresses::Disassociate,
-    "get-console-output" => console::GetConsoleOutput,
-    "get-password" => console::GetPassword,
-    "modify-instance-attribute" => attributes::Modify,
-    "monitor-instances" => monitoring::Monitor,
-    "reboot-instances" => instances::Reboot,
-    "register" => images::Register,
-    "release-address" => addresses::Release,
-    "reset-instance-attribute" => attributes::Reset,
-    "revoke" => groups::Revoke,
-    "run-instances" => run_instances::RunInstances,
-    "terminate-instances" => instances::Terminate,
-    "unmonitor-instances" => monitoring::Unmonitor,
+    "describe-instances" | "ec2din" => instances::Describe,
+    "describe-internet-gateways" | "ec2digw" => vpc::DescribeInternetGateways,
+    "describe-keypairs" | "ec2dkey" => keypairs::Describe,
+    "describe-network-interfaces" | "ec2dnic" => vpc::DescribeNetworkInterfaces,
+    "describe-regions" | "ec2dre" => zones::DescribeRegions,
+    "describe-route-tables" | "ec2drtb" => vpc::DescribeRouteTables,
+    "describe-subnets" | "ec2dsubnet" => vpc::DescribeSubnets,
+    "describe-tags" | "ec2dtag" => tags::Describe,
+    "describe-vpcs" | "ec2dvpc" => vpc::DescribeVpcs,
+    "disassociate-address" | "ec2disaddr" => addresses::Disassociate,
+    "get-console-output" | "ec2gcons" => console::GetConsoleOutput,
+    "get-password" | "ec2gpass" => console::GetPassword,
+    "import-keypair" | "ec2ikey" => keypairs::Import,
+    "modify-image-attribute" | "ec2matt" | "ec2mimatt" => image_attributes::Modify,
+    "modify-instance-attribute" | "ec2minatt" => attributes::Modify,
+    "monitor-instances" | "ec2mon" => monitoring::Monitor,
+    "reboot-instances" | "ec2reboot" => instances::Reboot,
+    "register" | "ec2reg" => images::Register,
+    "release-address" | "ec2reladdr" => addresses::Release,
+    "reset-image-attribute" | "ec2ratt" | "ec2rimatt" => image_attributes::Reset,
+    "reset-instance-attribute" | "ec2rinatt" => attributes::Reset,
+    "revoke" | "ec2revoke" => groups::Revoke,
+    "run-instances" | "ec2run" => run_instances::RunInstances,
+    "terminate-instances" | "ec2kill" => instances::Terminate,
+    "unmonitor-instances" | "ec2unmon" => monitoring::Unmonitor,
     "upload-bundle" => upload_bundle::UploadBundle,
 }
 
@@ -161,6 +168,9 @@ mod tests {
     #[test]
     fn every_tool_has_both_names_and_sound_options() {
         assert!(VERBS.contains(&"euca-run-instances") && VERBS.contains(&"ec2-run-instances"));
+        assert!(["ec2run", "ec2din", "ec2kill", "ec2matt"].iter().all(|name| VERBS.contains(name)));
+        let different: std::collections::BTreeSet<_> = VERBS.iter().collect();
+        assert_eq!(different.len(), VERBS.len());
         for name in VERBS {
             let (mut out, mut err) = (Vec::new(), Vec::new());
             let mut streams = Streams { out: &mut out, err: &mut err, watched: false };

@@ -4,16 +4,16 @@ use crate::Cloud;
 use crate::error::Error;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use bytes::Bytes;
 use http::{StatusCode, header};
 use protocol::admin::{
-    AccessKeys, ClusterStatus, Failure, IGNORED_PARAMETERS, IgnoredParameters, NewUser, Status,
-    User,
+    AccessKeys, ClusterStatus, DefaultImages, Failure, IGNORED_PARAMETERS, IgnoredParameters,
+    NewUser, Status, User,
 };
 use std::sync::Arc;
-use types::UserName;
+use types::{ImageId, ImageKind, UserName};
 
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
@@ -31,6 +31,8 @@ impl Cloud {
             .route("/v1/users/{name}/disable", post(disable))
             .route("/v1/users/{name}/keys", post(keys))
             .route("/v1/users/{name}/credentials", post(credentials))
+            .route("/v1/default-images", get(default_images))
+            .route("/v1/default-images/{kind}", put(set_default_image))
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .with_state(Arc::clone(self))
     }
@@ -89,6 +91,27 @@ async fn credentials(State(cloud): State<Arc<Cloud>>, Path(name): Path<String>) 
     Ok(([(header::CONTENT_TYPE, "application/zip")], zip).into_response())
 }
 
+async fn default_images(State(cloud): State<Arc<Cloud>>) -> Answer {
+    let defaults = cloud.state.settings().await?;
+    let state::Settings { default_kernel: kernel, default_ramdisk: ramdisk, .. } = defaults;
+    Ok(Json(DefaultImages { kernel, ramdisk }).into_response())
+}
+
+async fn set_default_image(
+    State(cloud): State<Arc<Cloud>>,
+    Path(kind): Path<String>,
+    body: Bytes,
+) -> Answer {
+    let image: Option<ImageId> = serde_json::from_slice(&body).map_err(Error::Malformed)?;
+    let Some(kind) =
+        [ImageKind::Kernel, ImageKind::Ramdisk].into_iter().find(|k| k.as_str() == kind)
+    else {
+        return Ok(StatusCode::NOT_FOUND.into_response());
+    };
+    cloud.state.set_default_image(kind, image).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
 async fn status(State(cloud): State<Arc<Cloud>>) -> Answer {
     let clusters = cloud.state.clusters().await?.into_iter().map(shown_cluster).collect();
     let instances = cloud.state.count_instances(cloud.now()).await?;
@@ -117,7 +140,9 @@ impl IntoResponse for Error {
                 state::Error::UserExists(_)
                 | state::Error::UserOwns { .. }
                 | state::Error::LastAdministrator(_)
-                | state::Error::CredentialExists,
+                | state::Error::CredentialExists
+                | state::Error::ImageNotFound(_)
+                | state::Error::ImageKindWrong { .. },
             )
             | Self::UserOwnsBuckets { .. } => StatusCode::CONFLICT,
             Self::State(state::Error::Overloaded) => StatusCode::SERVICE_UNAVAILABLE,

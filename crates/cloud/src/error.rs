@@ -96,6 +96,20 @@ pub enum Error {
         /// What the manifest says.
         id: String,
     },
+    /// The request and the manifest name different architectures.
+    #[error(
+        "Image registration failed: the image was bundled for {bundled}, not for {asked}; bundle \
+         it again for that architecture"
+    )]
+    ArchitectureDiffers {
+        /// What the request says.
+        asked: String,
+        /// What the manifest says.
+        bundled: String,
+    },
+    /// A kernel or a ramdisk is to have a kernel or a ramdisk.
+    #[error("Image registration failed: only machine images have a kernel and a ramdisk")]
+    NotMachine,
     /// Too many images are being registered.
     #[error("too many images are being registered now; try again in a minute")]
     RegistrationsBusy,

@@ -20,6 +20,30 @@ use tokio::runtime::Handle;
 use types::{AccountId, ImageId, ImageKind};
 use walrus::{ObjectReader, Walrus};
 
+/// What is to be registered.
+#[derive(Debug, Clone, Default)]
+pub struct Registration {
+    /// Where the bundle's manifest is: `BUCKET/MANIFEST`.
+    pub location: String,
+    /// The image's name, unique among its owner's.
+    pub name: Option<String>,
+    /// What it is, for people.
+    pub description: Option<String>,
+    /// The architecture that it must have been bundled for.
+    pub architecture: Option<String>,
+    /// Its kernel, in place of the manifest's.
+    pub kernel: Option<ImageId>,
+    /// Its ramdisk, in place of the manifest's.
+    pub ramdisk: Option<ImageId>,
+}
+
+/// What is at a location, as its manifest describes it.
+impl<S: AsRef<str> + ?Sized> From<&S> for Registration {
+    fn from(location: &S) -> Self {
+        Self { location: location.as_ref().to_owned(), ..Self::default() }
+    }
+}
+
 impl Cloud {
     /// Registers the image whose bundle's manifest is at `BUCKET/MANIFEST`: checks who made it,
     /// decrypts it once and keeps the bytes. Nothing is left behind when it is refused.
@@ -29,8 +53,13 @@ impl Cloud {
     ///
     /// # Errors
     /// One that begins with "Image registration failed" and says what is wrong.
-    pub async fn register_image(&self, user: &User, location: &str) -> Result<Image> {
-        let location: Location = location.parse()?;
+    pub async fn register_image(
+        &self,
+        user: &User,
+        what: impl Into<Registration>,
+    ) -> Result<Image> {
+        let what = what.into();
+        let location: Location = what.location.parse()?;
         let _slot = self.files.registration()?;
         self.check_bucket(user, &location).await?;
         let manifest = self.manifest(user, &location).await?;
@@ -39,14 +68,12 @@ impl Cloud {
         if kind != ImageKind::Machine && !user.admin {
             return Err(Error::KernelByUser);
         }
-        let (kernel, ramdisk) = match kind {
-            ImageKind::Machine => (
-                referenced(ImageKind::Kernel, manifest.kernel_id.as_deref())?,
-                referenced(ImageKind::Ramdisk, manifest.ramdisk_id.as_deref())?,
-            ),
-            ImageKind::Kernel | ImageKind::Ramdisk => (None, None),
-        };
+        let (kernel, ramdisk) = boot_images(&manifest, &what)?;
         let architecture = manifest.architecture.to_string();
+        if let Some(asked) = what.architecture.filter(|asked| *asked != architecture) {
+            return Err(Error::ArchitectureDiffers { asked, bundled: architecture });
+        }
+        let products = manifest.product_codes.clone();
         let place = location.to_string();
         let (bytes, digest, size) = self.decrypt(user, manifest, location).await?;
         let new = NewImage {
@@ -59,6 +86,9 @@ impl Cloud {
             kernel,
             ramdisk,
             public: user.admin,
+            name: what.name,
+            description: what.description,
+            products,
         };
         let image = self.keep(bytes, new).await?;
         tracing::info!(image = %image.id, user = user.name.as_str(), size, "image registered");
@@ -154,7 +184,28 @@ impl Cloud {
     }
 }
 
-/// The kernel or ramdisk that a manifest names.
+/// The kernel and the ramdisk of an image: those of the request, else those of the manifest.
+fn boot_images(
+    manifest: &Manifest,
+    what: &Registration,
+) -> Result<(Option<ImageId>, Option<ImageId>)> {
+    if manifest.kind() != ImageKind::Machine {
+        return match (what.kernel, what.ramdisk) {
+            (None, None) => Ok((None, None)),
+            _ => Err(Error::NotMachine),
+        };
+    }
+    let one = |kind, asked: Option<ImageId>, bundled: Option<&str>| match asked {
+        Some(id) => referenced(kind, Some(&id.to_string())),
+        None => referenced(kind, bundled),
+    };
+    Ok((
+        one(ImageKind::Kernel, what.kernel, manifest.kernel_id.as_deref())?,
+        one(ImageKind::Ramdisk, what.ramdisk, manifest.ramdisk_id.as_deref())?,
+    ))
+}
+
+/// The kernel or ramdisk that a manifest or a request names.
 fn referenced(kind: ImageKind, id: Option<&str>) -> Result<Option<ImageId>> {
     let Some(text) = id else { return Ok(None) };
     match text.parse::<ImageId>() {

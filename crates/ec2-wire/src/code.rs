@@ -59,6 +59,8 @@ codes! {
     InvalidAmiIdMalformed, "InvalidAMIID.Malformed", 400;
     InvalidAmiIdNotFound, "InvalidAMIID.NotFound", 400;
     InvalidAmiIdUnavailable, "InvalidAMIID.Unavailable", 400;
+    InvalidAmiNameDuplicate, "InvalidAMIName.Duplicate", 400;
+    InvalidAmiNameMalformed, "InvalidAMIName.Malformed", 400;
     InvalidAssociationIdMalformed, "InvalidAssociationID.Malformed", 400;
     InvalidAssociationIdNotFound, "InvalidAssociationID.NotFound", 400;
     InvalidClientTokenId, "InvalidClientTokenId", 403;
@@ -74,6 +76,7 @@ codes! {
     InvalidInternetGatewayIdMalformed, "InvalidInternetGatewayID.Malformed", 400;
     InvalidInternetGatewayIdNotFound, "InvalidInternetGatewayID.NotFound", 400;
     InvalidIpAddressInUse, "InvalidIPAddress.InUse", 400;
+    InvalidKeyFormat, "InvalidKey.Format", 400;
     InvalidKeyPairDuplicate, "InvalidKeyPair.Duplicate", 400;
     InvalidKeyPairNotFound, "InvalidKeyPair.NotFound", 400;
     InvalidManifest, "InvalidManifest", 400;

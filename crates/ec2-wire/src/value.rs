@@ -10,7 +10,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use types::{
     AccountId, AllocationId, AssociationId, GatewayId, GroupId, GroupName, ImageId, InstanceId,
-    InterfaceId, KeyName, MalformedId, RouteTableId, SubnetId, TagKey, UserName, VpcId,
+    InterfaceId, KeyName, KeyPairId, MalformedId, RouteTableId, SubnetId, TagKey, UserName, VpcId,
 };
 
 /// A type that one parameter's text is parsed into.
@@ -141,6 +141,7 @@ id!(SubnetId, "subnet-XXXXXXXX", Code::InvalidSubnetIdMalformed);
 id!(InterfaceId, "eni-XXXXXXXX", Code::InvalidNetworkInterfaceIdMalformed);
 id!(RouteTableId, "rtb-XXXXXXXX", Code::InvalidRouteTableIdMalformed);
 id!(GatewayId, "igw-XXXXXXXX", Code::InvalidInternetGatewayIdMalformed);
+id!(KeyPairId, "key-XXXXXXXX", Code::InvalidKeyPairNotFound);
 
 macro_rules! form {
     ($type:ty, $form:literal) => {

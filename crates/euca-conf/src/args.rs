@@ -3,7 +3,7 @@
 use crate::error::ToolError;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use types::UserName;
+use types::{ImageId, ImageKind, UserName};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Parsed {
@@ -40,6 +40,7 @@ pub(crate) struct Edit {
     pub(crate) name: Option<String>,
 }
 
+/// What the running cloud is asked.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum UserCommand {
     List,
@@ -49,6 +50,8 @@ pub(crate) enum UserCommand {
     Delete(UserName),
     NewKeys(UserName),
     Credentials { zip: PathBuf, user: UserName, force: bool },
+    DefaultImages,
+    SetDefaultImage { kind: ImageKind, image: Option<ImageId> },
 }
 
 /// Flags that set variables: their names, and the variable of each argument.
@@ -137,6 +140,13 @@ impl Words {
                 let (zip, user) = (PathBuf::from(value()?), user_name("admin")?);
                 return self.users(UserCommand::Credentials { zip, user, force: false });
             }
+            "--get-default-images" => return self.users(UserCommand::DefaultImages),
+            "--set-default-kernel" => {
+                return self.users(default_image(ImageKind::Kernel, &value()?)?);
+            }
+            "--set-default-ramdisk" => {
+                return self.users(default_image(ImageKind::Ramdisk, &value()?)?);
+            }
             _ if flag.starts_with('-') => return Err(usage(format!("{flag} is not known"))),
             _ if self.file.is_none() => self.file = Some(PathBuf::from(flag)),
             _ => return Err(usage(format!("{flag} is one argument too many"))),
@@ -147,7 +157,7 @@ impl Words {
     fn users(&mut self, command: UserCommand) -> Result<(), ToolError> {
         match self.users.replace(command) {
             None => Ok(()),
-            Some(_) => Err(usage("one user command at a time".to_owned())),
+            Some(_) => Err(usage("one command at a time".to_owned())),
         }
     }
 
@@ -155,7 +165,7 @@ impl Words {
         let edits = self.edit != Edit::default();
         let commands = [edits, self.check, self.ignored, self.users.is_some()];
         if commands.iter().filter(|given| **given).count() > 1 {
-            return Err(usage("settings and commands exclude each other".to_owned()));
+            return Err(usage("settings, --check and commands exclude each other".to_owned()));
         }
         self.apply_options()?;
         let is_directory = |(variable, _): &&(&str, String)| *variable == "EUCALYPTUS";
@@ -190,6 +200,20 @@ impl Words {
             return Err(usage("--user and --force belong to --get-credentials".to_owned()));
         }
         Ok(())
+    }
+}
+
+/// The command that makes an image the default of its kind; `none` for no default.
+fn default_image(kind: ImageKind, text: &str) -> Result<UserCommand, ToolError> {
+    if text == "none" {
+        return Ok(UserCommand::SetDefaultImage { kind, image: None });
+    }
+    match text.parse::<ImageId>() {
+        Ok(id) if id.kind() == kind => Ok(UserCommand::SetDefaultImage { kind, image: Some(id) }),
+        _ => {
+            let kind = kind.as_str();
+            Err(usage(format!("\"{text}\" is neither the id of a {kind} nor \"none\"")))
+        }
     }
 }
 
@@ -235,6 +259,10 @@ mod tests {
         let zip = parsed("--force|--get-credentials|a.zip|--user|alice").unwrap().command;
         let expected = UserCommand::Credentials { zip: "a.zip".into(), user: name, force: true };
         assert_eq!(zip, Command::Users(expected));
+        let image = Some("eki-0123ABCD".parse().unwrap());
+        let kernel = parsed("--set-default-kernel|eki-0123ABCD").unwrap().command;
+        let expected = UserCommand::SetDefaultImage { kind: ImageKind::Kernel, image };
+        assert_eq!(kernel, Command::Users(expected));
     }
 
     #[test]
@@ -249,8 +277,10 @@ mod tests {
             ("-name|A|-name|B", "once"),
             ("--check|-cc|N", "exclude each other"),
             ("--check|--ignored-parameters", "exclude each other"),
-            ("--list-users|--add-user|bob", "one user command at a time"),
+            ("--list-users|--add-user|bob", "one command at a time"),
             ("--add-user|../bob", "user name \"../bob\" is not valid"),
+            ("--set-default-kernel|emi-00000001", "neither the id of a kernel"),
+            ("--set-default-ramdisk|none|--get-default-images", "one command at a time"),
             ("--list-users|--admin", "--admin belongs to --add-user"),
             ("--add-user|bob|--force", "belong to --get-credentials"),
         ] {

@@ -6,6 +6,7 @@ mod check;
 mod edit;
 mod error;
 mod ignored;
+mod images;
 mod socket;
 mod users;
 

@@ -2,6 +2,7 @@
 
 use crate::args::UserCommand;
 use crate::error::ToolError;
+use crate::images;
 use crate::socket::{self, Method};
 use conf::Layout;
 use protocol::admin::{AccessKeys, NewUser, USERS, User};
@@ -25,6 +26,8 @@ pub(crate) fn manage(
         UserCommand::Credentials { zip, user, force } => {
             credentials(&cloud, zip, user, *force, out)
         }
+        UserCommand::DefaultImages => images::show(&cloud, out),
+        UserCommand::SetDefaultImage { kind, image } => images::set(&cloud, *kind, *image, out),
     }
 }
 

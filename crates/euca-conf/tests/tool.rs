@@ -5,7 +5,7 @@
 use axum::extract::Path as UrlPath;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use euca_conf::Environment;
 use protocol::admin::{AccessKeys, Failure, IgnoredParameter, IgnoredParameters, NewUser, User};
@@ -99,6 +99,21 @@ fn cloud() -> Router {
         .route("/v1/users/{name}/keys", post(keys))
         .route("/v1/users/{name}/credentials", post(|| async { b"PK zip".to_vec() }))
         .route("/v1/users/{name}", delete(owned))
+        .route(
+            "/v1/default-images",
+            get(|| async { r#"{"kernel":"eki-00000001","ramdisk":null}"# }),
+        )
+        .route(
+            "/v1/default-images/kernel",
+            put(|body: String| async move {
+                match body.as_str() {
+                    "null" | "\"eki-00000001\"" => StatusCode::NO_CONTENT.into_response(),
+                    other => {
+                        refuse(StatusCode::CONFLICT, &format!("the image {other} does not exist"))
+                    }
+                }
+            }),
+        )
 }
 
 fn mode(path: &Path) -> u32 {
@@ -217,6 +232,18 @@ fn what_ec2_ignored_is_listed() {
     let lines =
         "REQUESTS  ACTION AND PARAMETER\n      12  RunInstances EbsOptimized\n       3  others\n";
     assert_eq!(machine.tool(&["--ignored-parameters"]).out, lines);
+}
+
+#[test]
+fn the_default_kernel_is_set_and_shown() {
+    let machine = Machine::set_up();
+    let _cloud = machine.cloud();
+    let shown = "kernel   eki-00000001\nramdisk  none\n";
+    assert_eq!(machine.tool(&["--get-default-images"]).out, shown);
+    assert_eq!(machine.tool(&["--set-default-kernel", "eki-00000001"]).out, shown);
+    assert!(machine.tool(&["--set-default-kernel", "none"]).ok);
+    let said = machine.tool(&["--set-default-kernel", "eki-00000002"]);
+    assert!(!said.ok && said.err.contains("\"eki-00000002\" does not exist"), "{said:?}");
 }
 
 #[test]

@@ -9,6 +9,8 @@
 //! | `POST /v1/users/NAME/keys` | | [`AccessKeys`], new ones; the old ones end |
 //! | `POST /v1/users/NAME/credentials` | | `application/zip` with a new certificate |
 //! | `DELETE /v1/users/NAME` | | 204; 409 while anything is owned |
+//! | `GET /v1/default-images` | | [`DefaultImages`] |
+//! | `PUT /v1/default-images/kernel`, `/ramdisk` | an image's id or null | 204; 409 when it is none |
 //! | `GET /v1/status` | | [`Status`] |
 //! | `GET /v1/ignored-parameters` | | [`IgnoredParameters`] |
 //!
@@ -17,12 +19,24 @@
 use crate::NodeStatus;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use types::{AccountId, ClusterName, Secret, UserName};
+use types::{AccountId, ClusterName, ImageId, Secret, UserName};
 
 /// Where the users are.
 pub const USERS: &str = "/v1/users";
 /// Where the parameters are that EC2 ignored.
 pub const IGNORED_PARAMETERS: &str = "/v1/ignored-parameters";
+
+/// Where the default images are.
+pub const DEFAULT_IMAGES: &str = "/v1/default-images";
+
+/// The images of launches that name none, of images that have none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DefaultImages {
+    /// The kernel.
+    pub kernel: Option<ImageId>,
+    /// The ramdisk.
+    pub ramdisk: Option<ImageId>,
+}
 
 /// A user of the cloud.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -374,6 +374,9 @@ async fn register_images(cloud: &Cloud, layout: &Layout) -> ImageId {
             kernel,
             ramdisk: None,
             public: true,
+            name: None,
+            description: None,
+            products: Vec::new(),
         };
         let image = cloud.state().register_image(new, cloud.now()).await;
         kernel = Some(image.expect("a new image").id);

@@ -84,13 +84,30 @@ pub enum Error {
     },
     /// Neither the request, nor the image, nor the settings name a kernel.
     #[error(
-        "unable to determine the required kernel image: name one at launch, register the image \
+        "Unable to determine required kernel image: name one at launch, register the image \
          with one, or set the default kernel"
     )]
     KernelMissing,
     /// The caller sees the thing but may not change it.
-    #[error("only the owner of image \"{0}\" or an administrator may change it")]
+    #[error(
+        "only the owner of image \"{0}\" or an administrator can see and change its attributes or \
+         deregister it"
+    )]
     ImageNotOwned(ImageId),
+    /// The owner has a registered image of the name.
+    #[error("AMI name {name} is already in use by AMI {id}")]
+    ImageNameTaken {
+        /// The name.
+        name: String,
+        /// The image that has it.
+        id: ImageId,
+    },
+    /// A launch permission is for nobody: there is no such user.
+    #[error("image attribute: invalid user id: \"{0}\"")]
+    LauncherUnknown(String),
+    /// A launch permission that is to be taken is not there.
+    #[error("image attribute: cannot remove a nonexistent permission: \"{0}\"")]
+    LauncherAbsent(String),
 
     /// There is no such VM type.
     #[error("instance type does not exist: {0}")]

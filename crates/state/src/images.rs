@@ -3,6 +3,7 @@
 use crate::database::{Connection, Row, State};
 use crate::error::{Error, Result};
 use crate::fields::{Fields, column, corrupt};
+use crate::image_attributes::{add_product_codes, product_codes, product_codes_of_images};
 use crate::settings;
 use crate::tags;
 use crate::users::User;
@@ -34,6 +35,12 @@ pub struct Image {
     pub registered: bool,
     /// When it was registered.
     pub registered_at: Timestamp,
+    /// Its name, unique among its owner's registered images.
+    pub name: Option<String>,
+    /// What it is, for people.
+    pub description: Option<String>,
+    /// Its product codes, in order.
+    pub products: Vec<String>,
 }
 
 /// An image to be registered.
@@ -57,6 +64,12 @@ pub struct NewImage {
     pub ramdisk: Option<ImageId>,
     /// Whether everybody may launch it.
     pub public: bool,
+    /// Its name.
+    pub name: Option<String>,
+    /// What it is, for people.
+    pub description: Option<String>,
+    /// Its product codes.
+    pub products: Vec<String>,
 }
 
 /// The statement that reads images, with the given condition.
@@ -64,7 +77,7 @@ macro_rules! select_images {
     ($condition:literal) => {
         concat!(
             "SELECT id, account, location, architecture, digest, size_bytes, kernel, ramdisk,
-             public, registered, registered_ms FROM images ",
+             public, registered, registered_ms, name, description FROM images ",
             $condition
         )
     };
@@ -75,7 +88,9 @@ impl State {
     ///
     /// # Errors
     /// [`Error::ImageNotFound`] when its kernel or ramdisk is not registered or not launchable by
-    /// its owner, [`Error::ImageKindWrong`] when they are no kernel or ramdisk.
+    /// its owner, [`Error::ImageKindWrong`] when they are no kernel or ramdisk,
+    /// [`Error::ImageNameTaken`] when its owner has an image of the name,
+    /// [`Error::LimitReached`] for too many product codes.
     pub async fn register_image(&self, new: NewImage, now: Timestamp) -> Result<Image> {
         self.write(move |db| Box::pin(register(db, new, now))).await
     }
@@ -96,43 +111,21 @@ impl State {
     /// # Errors
     /// Only when the database fails.
     pub async fn images_for(&self, user: &User) -> Result<Vec<Image>> {
+        let mut db = self.snapshot().await?;
         let rows = sqlx::query(select_images!(
             "WHERE registered = 1 AND ($2 = 1 OR public = 1 OR account = $1 OR id IN
              (SELECT image FROM launch_permissions WHERE account = $1)) ORDER BY id"
         ))
         .bind(user.account.to_string())
         .bind(i64::from(user.admin))
-        .fetch_all(&mut *self.snapshot().await?)
+        .fetch_all(&mut *db)
         .await?;
-        rows.iter().map(image).collect()
-    }
-
-    /// The accounts to which launch permission was given by number, in order.
-    ///
-    /// # Errors
-    /// Only when the database fails.
-    pub async fn launch_permissions(&self, id: ImageId) -> Result<Vec<AccountId>> {
-        let rows =
-            sqlx::query("SELECT account FROM launch_permissions WHERE image = $1 ORDER BY account")
-                .bind(id.to_string())
-                .fetch_all(&mut *self.snapshot().await?)
-                .await?;
-        rows.iter().map(|row| row.parsed("account")).collect()
-    }
-
-    /// Sets who may launch an image: everybody or not, and the accounts named.
-    ///
-    /// # Errors
-    /// As [`deregister_image`](Self::deregister_image); [`Error::UserNotFound`] for an account
-    /// that does not exist.
-    pub async fn set_launch_permissions(
-        &self,
-        id: ImageId,
-        user: User,
-        public: bool,
-        accounts: Vec<AccountId>,
-    ) -> Result<()> {
-        self.write(move |db| Box::pin(set_permissions(db, id, user, public, accounts))).await
+        let mut products = product_codes_of_images(&mut db, user).await?;
+        let mut images: Vec<_> = rows.iter().map(image).collect::<Result<_>>()?;
+        for image in &mut images {
+            image.products = products.remove(&image.id).unwrap_or_default();
+        }
+        Ok(images)
     }
 
     /// The digests that a registered image or a live instance needs. Files of others may go.
@@ -161,9 +154,10 @@ pub(crate) async fn launchable(db: &mut Connection, id: ImageId, user: &User) ->
     .bind(user.account.to_string())
     .bind(i64::from(user.admin))
     .bind(id.to_string())
-    .fetch_optional(db)
+    .fetch_optional(&mut *db)
     .await?;
-    row.as_ref().map_or(Err(Error::ImageNotFound(id)), image)
+    let image = row.as_ref().map_or(Err(Error::ImageNotFound(id)), image)?;
+    Ok(Image { products: product_codes(db, id).await?, ..image })
 }
 
 /// As [`launchable`], for an image that must be of this kind.
@@ -179,6 +173,7 @@ pub(crate) async fn launchable_as(
     launchable(db, id, user).await
 }
 
+/// An image without its product codes, which are rows of their own.
 fn image(row: &Row) -> Result<Image> {
     Ok(Image {
         id: row.parsed("id")?,
@@ -192,6 +187,9 @@ fn image(row: &Row) -> Result<Image> {
         public: row.flag("public")?,
         registered: row.flag("registered")?,
         registered_at: row.time("registered_ms")?,
+        name: row.maybe_text("name")?,
+        description: row.maybe_text("description")?,
+        products: Vec::new(),
     })
 }
 
@@ -202,11 +200,14 @@ async fn register(db: &mut Connection, new: NewImage, now: Timestamp) -> Result<
             launchable_as(db, kind, id, &owner).await?;
         }
     }
+    if let Some(name) = &new.name {
+        check_name_is_free(db, new.account, name).await?;
+    }
     let id = unused_id(db, new.kind).await?;
     sqlx::query(
         "INSERT INTO images (id, account, location, architecture, digest, size_bytes, kernel,
-             ramdisk, public, registered, registered_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10)",
+             ramdisk, public, registered, registered_ms, name, description)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12)",
     )
     .bind(id.to_string())
     .bind(new.account.to_string())
@@ -218,9 +219,25 @@ async fn register(db: &mut Connection, new: NewImage, now: Timestamp) -> Result<
     .bind(new.ramdisk.map(|id| id.to_string()))
     .bind(i64::from(new.public))
     .bind(now.millis())
+    .bind(&new.name)
+    .bind(&new.description)
     .execute(&mut *db)
     .await?;
+    add_product_codes(db, id, &new.products).await?;
     launchable(db, id, &owner).await
+}
+
+async fn check_name_is_free(db: &mut Connection, account: AccountId, name: &str) -> Result<()> {
+    let row =
+        sqlx::query("SELECT id FROM images WHERE account = $1 AND name = $2 AND registered = 1")
+            .bind(account.to_string())
+            .bind(name)
+            .fetch_optional(db)
+            .await?;
+    match row {
+        None => Ok(()),
+        Some(row) => Err(Error::ImageNameTaken { name: name.to_owned(), id: row.parsed("id")? }),
+    }
 }
 
 async fn unused_id(db: &mut Connection, kind: ImageKind) -> Result<ImageId> {
@@ -237,7 +254,7 @@ async fn unused_id(db: &mut Connection, kind: ImageKind) -> Result<ImageId> {
 }
 
 /// The image, if `user` may change it.
-async fn changeable(db: &mut Connection, id: ImageId, user: &User) -> Result<Image> {
+pub(crate) async fn changeable(db: &mut Connection, id: ImageId, user: &User) -> Result<Image> {
     let image = launchable(db, id, user).await?;
     if !user.admin && image.account != user.account {
         return Err(Error::ImageNotOwned(id));
@@ -263,43 +280,22 @@ async fn deregister(db: &mut Connection, id: ImageId, user: User) -> Result<Imag
 
 /// Deletes the rows of deregistered images that no instance refers to any more.
 pub(crate) async fn purge_unreferenced(db: &mut Connection) -> Result<()> {
-    sqlx::query(
-        "DELETE FROM images WHERE registered = 0
-         AND NOT EXISTS (SELECT 1 FROM instances WHERE instances.image = images.id
-             OR instances.kernel = images.id OR instances.ramdisk = images.id)",
-    )
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-async fn set_permissions(
-    db: &mut Connection,
-    id: ImageId,
-    user: User,
-    public: bool,
-    accounts: Vec<AccountId>,
-) -> Result<()> {
-    changeable(db, id, &user).await?;
-    sqlx::query("UPDATE images SET public = $1 WHERE id = $2")
-        .bind(i64::from(public))
-        .bind(id.to_string())
-        .execute(&mut *db)
-        .await?;
-    sqlx::query("DELETE FROM launch_permissions WHERE image = $1")
-        .bind(id.to_string())
-        .execute(&mut *db)
-        .await?;
-    for account in accounts {
-        crate::users::by_account(db, account).await?;
-        sqlx::query(
-            "INSERT INTO launch_permissions (image, account) VALUES ($1, $2)
-             ON CONFLICT (image, account) DO NOTHING",
-        )
-        .bind(id.to_string())
-        .bind(account.to_string())
-        .execute(&mut *db)
-        .await?;
+    macro_rules! unreferenced {
+        () => {
+            "registered = 0
+             AND NOT EXISTS (SELECT 1 FROM instances WHERE instances.image = images.id
+                 OR instances.kernel = images.id OR instances.ramdisk = images.id)"
+        };
+    }
+    for statement in [
+        concat!(
+            "DELETE FROM product_codes WHERE image IN (SELECT id FROM images WHERE ",
+            unreferenced!(),
+            ")"
+        ),
+        concat!("DELETE FROM images WHERE ", unreferenced!()),
+    ] {
+        sqlx::query(statement).execute(&mut *db).await?;
     }
     Ok(())
 }

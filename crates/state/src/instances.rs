@@ -5,6 +5,7 @@ use crate::clusters::bump;
 use crate::database::{Connection, Row, Snapshot, State};
 use crate::error::{Error, Result};
 use crate::fields::{Fields, corrupt};
+use crate::image_attributes::{product_codes, product_codes_of_instances};
 use protocol::Goal;
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
@@ -69,6 +70,8 @@ pub struct Instance {
     pub impaired: bool,
     /// When it was found to be gone.
     pub terminated_at: Option<Timestamp>,
+    /// The product codes of its root image, in order.
+    pub products: Vec<String>,
 }
 
 /// The instances of one RunInstances call.
@@ -145,6 +148,7 @@ impl State {
             }
         }
         add_groups(&mut snapshot, &mut found, filter).await?;
+        add_products(&mut snapshot, &mut found, filter.account).await?;
         Ok(found.into_values().collect())
     }
 
@@ -247,6 +251,10 @@ pub(crate) async fn reservation(db: &mut Connection, id: ReservationId) -> Resul
         .next()
         .ok_or_else(|| corrupt("reservation", format!("{id} has no instances")))?;
     reservation.groups = groups(db, id).await?;
+    if let Some(instance) = reservation.instances.first() {
+        let products = product_codes(db, instance.image).await?;
+        reservation.instances.iter_mut().for_each(|it| it.products.clone_from(&products));
+    }
     Ok(reservation)
 }
 
@@ -303,6 +311,19 @@ async fn add_groups(
     Ok(())
 }
 
+/// Adds the product codes of their images to instances.
+async fn add_products(
+    db: &mut Connection,
+    found: &mut ByLaunch,
+    account: Option<AccountId>,
+) -> Result<()> {
+    let products = product_codes_of_instances(db, account).await?;
+    for instance in found.values_mut().flat_map(|reservation| &mut reservation.instances) {
+        instance.products = products.get(&instance.image).cloned().unwrap_or_default();
+    }
+    Ok(())
+}
+
 async fn groups(
     db: &mut Connection,
     reservation: ReservationId,
@@ -345,6 +366,7 @@ fn instance(row: &Row) -> Result<Instance> {
         node: row.maybe("node")?,
         impaired: row.flag("impaired")?,
         terminated_at: row.maybe_time("terminated_ms")?,
+        products: Vec::new(),
     })
 }
 

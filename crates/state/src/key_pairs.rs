@@ -2,24 +2,73 @@
 
 use crate::database::{Connection, Row, State};
 use crate::error::{Error, Result};
-use crate::fields::Fields;
+use crate::fields::{Fields, corrupt};
 use crate::users::taken;
 use types::{AccountId, KeyName, KeyPairId, Timestamp};
 
 /// How many key pairs an account may have (Amazon's limit).
 const MOST_KEY_PAIRS: i64 = 5000;
 
-/// A key pair.
+/// The kinds of keys that ssh logs in with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyType {
+    /// RSA.
+    Rsa,
+    /// Ed25519.
+    Ed25519,
+}
+
+impl KeyType {
+    /// EC2's word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rsa => "rsa",
+            Self::Ed25519 => "ed25519",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Rsa, Self::Ed25519].into_iter().find(|known| known.as_str() == word)
+    }
+}
+
+/// A key pair to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyPair {
+pub struct NewKeyPair {
     /// Its name, unique to its owner.
     pub name: KeyName,
-    /// The fingerprint that clients compare, in hex with colons.
+    /// The kind of its keys.
+    pub kind: KeyType,
+    /// The fingerprint that clients compare.
     pub fingerprint: String,
     /// One line in the form of `authorized_keys`.
     pub public_key: String,
-    /// When it was made.
+}
+
+/// A key pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPair {
+    /// Its id.
+    pub id: KeyPairId,
+    /// Its name, unique to its owner.
+    pub name: KeyName,
+    /// The kind of its keys.
+    pub kind: KeyType,
+    /// The fingerprint that clients compare.
+    pub fingerprint: String,
+    /// One line in the form of `authorized_keys`.
+    pub public_key: String,
+    /// When it was made or imported.
     pub created: Timestamp,
+}
+
+/// How a request names a key pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyPairRef {
+    /// By its name.
+    Name(KeyName),
+    /// By its id.
+    Id(KeyPairId),
 }
 
 impl State {
@@ -27,16 +76,26 @@ impl State {
     ///
     /// # Errors
     /// [`Error::KeyPairExists`], [`Error::LimitReached`].
-    pub async fn add_key_pair(&self, account: AccountId, new: KeyPair) -> Result<()> {
-        self.write(move |db| Box::pin(add(db, account, new))).await
+    pub async fn add_key_pair(
+        &self,
+        account: AccountId,
+        new: NewKeyPair,
+        now: Timestamp,
+    ) -> Result<KeyPair> {
+        self.write(move |db| Box::pin(add(db, account, new, now))).await
     }
 
-    /// Forgets a key pair; instances that were launched with it keep it. True if there was one.
+    /// Forgets a key pair; instances that were launched with it keep it. Its id, if there was
+    /// one.
     ///
     /// # Errors
     /// Only when the database fails.
-    pub async fn delete_key_pair(&self, account: AccountId, name: KeyName) -> Result<bool> {
-        self.write(move |db| Box::pin(delete(db, account, name))).await
+    pub async fn delete_key_pair(
+        &self,
+        account: AccountId,
+        which: KeyPairRef,
+    ) -> Result<Option<KeyPairId>> {
+        self.write(move |db| Box::pin(delete(db, account, which))).await
     }
 
     /// All key pairs of an account, by name.
@@ -45,7 +104,7 @@ impl State {
     /// Only when the database fails.
     pub async fn key_pairs(&self, account: AccountId) -> Result<Vec<KeyPair>> {
         let rows = sqlx::query(
-            "SELECT name, fingerprint, public_key, created_ms FROM key_pairs
+            "SELECT id, name, type, fingerprint, public_key, created_ms FROM key_pairs
              WHERE account = $1 ORDER BY name",
         )
         .bind(account.to_string())
@@ -56,15 +115,23 @@ impl State {
 }
 
 fn key_pair(row: &Row) -> Result<KeyPair> {
+    let kind = row.text("type")?;
     Ok(KeyPair {
+        id: row.parsed("id")?,
         name: row.parsed("name")?,
+        kind: KeyType::from_word(&kind).ok_or_else(|| corrupt("type", kind))?,
         fingerprint: row.text("fingerprint")?,
         public_key: row.text("public_key")?,
         created: row.time("created_ms")?,
     })
 }
 
-async fn add(db: &mut Connection, account: AccountId, new: KeyPair) -> Result<()> {
+async fn add(
+    db: &mut Connection,
+    account: AccountId,
+    new: NewKeyPair,
+    now: Timestamp,
+) -> Result<KeyPair> {
     let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM key_pairs WHERE account = $1")
         .bind(account.to_string())
         .fetch_one(&mut *db)
@@ -72,27 +139,54 @@ async fn add(db: &mut Connection, account: AccountId, new: KeyPair) -> Result<()
     if count >= MOST_KEY_PAIRS {
         return Err(Error::LimitReached { what: "key pairs of an account", most: MOST_KEY_PAIRS });
     }
+    let NewKeyPair { name, kind, fingerprint, public_key } = new;
+    let id = unused_id(db).await?;
     sqlx::query(
-        "INSERT INTO key_pairs (account, name, fingerprint, public_key, created_ms, id)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO key_pairs (account, name, fingerprint, public_key, created_ms, id, type)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(account.to_string())
-    .bind(new.name.as_str())
-    .bind(&new.fingerprint)
-    .bind(&new.public_key)
-    .bind(new.created.millis())
-    .bind(KeyPairId::random()?.to_string())
+    .bind(name.as_str())
+    .bind(&fingerprint)
+    .bind(&public_key)
+    .bind(now.millis())
+    .bind(id.to_string())
+    .bind(kind.as_str())
     .execute(db)
     .await
-    .map_err(|error| taken(error, Error::KeyPairExists(new.name)))?;
-    Ok(())
+    .map_err(|error| taken(error, Error::KeyPairExists(name.clone())))?;
+    Ok(KeyPair { id, name, kind, fingerprint, public_key, created: now })
 }
 
-async fn delete(db: &mut Connection, account: AccountId, name: KeyName) -> Result<bool> {
-    let deleted = sqlx::query("DELETE FROM key_pairs WHERE account = $1 AND name = $2")
-        .bind(account.to_string())
-        .bind(name.as_str())
-        .execute(db)
-        .await?;
-    Ok(deleted.rows_affected() == 1)
+async fn unused_id(db: &mut Connection) -> Result<KeyPairId> {
+    loop {
+        let id = KeyPairId::random()?;
+        let row = sqlx::query("SELECT id FROM key_pairs WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&mut *db)
+            .await?;
+        if row.is_none() {
+            return Ok(id);
+        }
+    }
+}
+
+async fn delete(
+    db: &mut Connection,
+    account: AccountId,
+    which: KeyPairRef,
+) -> Result<Option<KeyPairId>> {
+    let (name, id) = match which {
+        KeyPairRef::Name(name) => (Some(name.as_str().to_owned()), None),
+        KeyPairRef::Id(id) => (None, Some(id.to_string())),
+    };
+    let row = sqlx::query(
+        "DELETE FROM key_pairs WHERE account = $1 AND (name = $2 OR id = $3) RETURNING id",
+    )
+    .bind(account.to_string())
+    .bind(name)
+    .bind(id)
+    .fetch_optional(db)
+    .await?;
+    row.map(|row| row.parsed("id")).transpose()
 }

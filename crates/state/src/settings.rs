@@ -35,12 +35,24 @@ impl State {
         read(&mut *self.snapshot().await?).await
     }
 
-    /// Stores the settings.
+    /// Makes an image the default kernel or ramdisk, or unsets that default.
     ///
     /// # Errors
     /// [`Error::ImageKindWrong`], [`Error::ImageNotFound`] for what is not registered.
-    pub async fn set_settings(&self, settings: Settings) -> Result<()> {
-        self.write(move |db| Box::pin(store(db, settings))).await
+    pub async fn set_default_image(&self, kind: ImageKind, image: Option<ImageId>) -> Result<()> {
+        self.write(move |db| Box::pin(store(db, kind, image))).await
+    }
+
+    /// Sets how many elastic addresses a user may have who is no administrator. Who has more keeps
+    /// them.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn set_addresses_per_user(&self, most: u32) -> Result<()> {
+        self.write(move |db| {
+            Box::pin(async move { store_one(db, ADDRESSES_PER_USER, Some(most.to_string())).await })
+        })
+        .await
     }
 
     /// The VM types in their order.
@@ -114,18 +126,16 @@ pub(crate) async fn unset_image(db: &mut Connection, id: ImageId) -> Result<()> 
     Ok(())
 }
 
-async fn store(db: &mut Connection, settings: Settings) -> Result<()> {
-    let rows = [
-        (DEFAULT_KERNEL, ImageKind::Kernel, settings.default_kernel),
-        (DEFAULT_RAMDISK, ImageKind::Ramdisk, settings.default_ramdisk),
-    ];
-    for (name, kind, id) in rows {
-        if let Some(id) = id {
-            check_registered(db, kind, id).await?;
-        }
-        store_one(db, name, id.map(|id| id.to_string())).await?;
+async fn store(db: &mut Connection, kind: ImageKind, image: Option<ImageId>) -> Result<()> {
+    let name = match kind {
+        ImageKind::Kernel => DEFAULT_KERNEL,
+        ImageKind::Ramdisk => DEFAULT_RAMDISK,
+        ImageKind::Machine => return Err(corrupt("name", "machine images have no default")),
+    };
+    if let Some(id) = image {
+        check_registered(db, kind, id).await?;
     }
-    store_one(db, ADDRESSES_PER_USER, Some(settings.addresses_per_user.to_string())).await
+    store_one(db, name, image.map(|id| id.to_string())).await
 }
 
 async fn store_one(db: &mut Connection, name: &'static str, value: Option<String>) -> Result<()> {

@@ -175,6 +175,17 @@ pub(crate) async fn by_account(db: &mut Connection, account: AccountId) -> Resul
         .map_or_else(|| Err(Error::UserNotFound(account.to_string())), user)
 }
 
+/// The user with this number or name, within a transaction.
+pub(crate) async fn by_word(db: &mut Connection, word: &str) -> Result<User> {
+    if let Ok(account) = word.parse() {
+        return by_account(db, account).await;
+    }
+    match word.parse() {
+        Ok(name) => by_name(db, &name).await,
+        Err(_) => Err(Error::UserNotFound(word.to_owned())),
+    }
+}
+
 async fn by_name(db: &mut Connection, name: &UserName) -> Result<User> {
     sqlx::query(select_users!("WHERE name = $1"))
         .bind(name.as_str())

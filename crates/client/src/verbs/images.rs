@@ -62,13 +62,34 @@ pub(super) struct Register {
     /// The manifest of the uploaded bundle: BUCKET/NAME.manifest.xml
     #[arg(value_name = "MANIFEST")]
     location: String,
+    /// A name, unique among your images
+    #[arg(short, long)]
+    name: Option<String>,
+    /// What it is, for people
+    #[arg(short, long)]
+    description: Option<String>,
+    /// The architecture, which must be that of the bundle
+    #[arg(short, long)]
+    architecture: Option<String>,
+    /// The kernel, in place of the bundle's
+    #[arg(long)]
+    kernel: Option<String>,
+    /// The ramdisk, in place of the bundle's
+    #[arg(long)]
+    ramdisk: Option<String>,
     #[command(flatten)]
     connection: Connection,
 }
 
 impl Verb for Register {
     fn run(self, session: &mut Session<'_, '_>) -> Result<(), Error> {
-        let parameters = Parameters::default().with("ImageLocation", &self.location);
+        let parameters = Parameters::default()
+            .with("ImageLocation", &self.location)
+            .maybe("Name", self.name)
+            .maybe("Description", self.description)
+            .maybe("Architecture", self.architecture)
+            .maybe("KernelId", self.kernel)
+            .maybe("RamdiskId", self.ramdisk);
         let reply = call(session, &self.connection, "RegisterImage", parameters)?;
         session.print(&["IMAGE", reply.text("imageId")])
     }

@@ -1,9 +1,11 @@
-//! `describe-keypairs`, `add-keypair`, `delete-keypair`.
+//! `describe-keypairs`, `add-keypair`, `import-keypair`, `delete-keypair`.
 
 use super::Verb;
 use crate::ec2::{Connection, Parameters, call};
 use crate::error::Error;
 use crate::session::Session;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Parser;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -74,6 +76,31 @@ fn create(path: &Path) -> Result<std::fs::File, Error> {
         .mode(0o600)
         .open(path)
         .map_err(Error::file(path))
+}
+
+/// Brings the public half of a key pair that you made yourself, such as with ssh-keygen.
+#[derive(Debug, Parser)]
+pub(super) struct Import {
+    /// The name of the new key pair
+    #[arg(value_name = "KEYPAIR")]
+    name: String,
+    /// The file of the public key, such as ~/.ssh/id_ed25519.pub
+    #[arg(short = 'f', long, value_name = "FILE")]
+    public_key_file: PathBuf,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Verb for Import {
+    fn run(self, session: &mut Session<'_, '_>) -> Result<(), Error> {
+        let path = &self.public_key_file;
+        let material = std::fs::read(path).map_err(Error::file(path))?;
+        let parameters = Parameters::default()
+            .with("KeyName", &self.name)
+            .with("PublicKeyMaterial", BASE64.encode(material));
+        let reply = call(session, &self.connection, "ImportKeyPair", parameters)?;
+        session.print(&["KEYPAIR", reply.text("keyName"), reply.text("keyFingerprint")])
+    }
 }
 
 /// Deletes a key pair. Instances that were started with it keep its public key.

@@ -4,6 +4,7 @@ use super::allocate_address::AllocateAddress;
 use super::associate_address::AssociateAddress;
 use super::authorize_security_group_ingress::AuthorizeSecurityGroupIngress;
 use super::call::Entry;
+use super::confirm_product_instance::ConfirmProductInstance;
 use super::create_key_pair::CreateKeyPair;
 use super::create_security_group::CreateSecurityGroup;
 use super::create_tags::CreateTags;
@@ -14,6 +15,7 @@ use super::deregister_image::DeregisterImage;
 use super::describe_account_attributes::DescribeAccountAttributes;
 use super::describe_addresses::DescribeAddresses;
 use super::describe_availability_zones::DescribeAvailabilityZones;
+use super::describe_image_attribute::DescribeImageAttribute;
 use super::describe_images::DescribeImages;
 use super::describe_instance_attribute::DescribeInstanceAttribute;
 use super::describe_instance_status::DescribeInstanceStatus;
@@ -35,11 +37,14 @@ use super::get_caller_identity::GetCallerIdentity;
 use super::get_console_output::GetConsoleOutput;
 use super::get_password_data::GetPasswordData;
 use super::get_user::GetUser;
+use super::import_key_pair::ImportKeyPair;
+use super::modify_image_attribute::ModifyImageAttribute;
 use super::modify_instance_attribute::ModifyInstanceAttribute;
 use super::monitor_instances::MonitorInstances;
 use super::reboot_instances::RebootInstances;
 use super::register_image::RegisterImage;
 use super::release_address::ReleaseAddress;
+use super::reset_image_attribute::ResetImageAttribute;
 use super::reset_instance_attribute::ResetInstanceAttribute;
 use super::revoke_security_group_ingress::RevokeSecurityGroupIngress;
 use super::run_instances::RunInstances;
@@ -52,6 +57,7 @@ pub(super) static ACTIONS: &[Entry] = &[
     Entry::of::<AllocateAddress>(),
     Entry::of::<AssociateAddress>(),
     Entry::of::<AuthorizeSecurityGroupIngress>(),
+    Entry::of::<ConfirmProductInstance>(),
     Entry::of::<CreateKeyPair>(),
     Entry::of::<CreateSecurityGroup>(),
     Entry::of::<CreateTags>(),
@@ -62,6 +68,7 @@ pub(super) static ACTIONS: &[Entry] = &[
     Entry::of::<DescribeAccountAttributes>(),
     Entry::of::<DescribeAddresses>(),
     Entry::of::<DescribeAvailabilityZones>(),
+    Entry::of::<DescribeImageAttribute>(),
     Entry::of::<DescribeImages>(),
     Entry::of::<DescribeInstanceAttribute>(),
     Entry::of::<DescribeInstanceStatus>(),
@@ -83,11 +90,14 @@ pub(super) static ACTIONS: &[Entry] = &[
     Entry::of::<GetConsoleOutput>(),
     Entry::of::<GetPasswordData>(),
     Entry::of::<GetUser>(),
+    Entry::of::<ImportKeyPair>(),
+    Entry::of::<ModifyImageAttribute>(),
     Entry::of::<ModifyInstanceAttribute>(),
     Entry::of::<MonitorInstances>(),
     Entry::of::<RebootInstances>(),
     Entry::of::<RegisterImage>(),
     Entry::of::<ReleaseAddress>(),
+    Entry::of::<ResetImageAttribute>(),
     Entry::of::<ResetInstanceAttribute>(),
     Entry::of::<RevokeSecurityGroupIngress>(),
     Entry::of::<RunInstances>(),

@@ -4,9 +4,9 @@ use super::call::{Call, Run};
 use super::refusal::refuse;
 use super::rsa_key::RsaKey;
 use ec2_wire::{Action, Error, Response, Xml, parameters, words};
-use state::KeyPair;
+use state::{KeyPair, NewKeyPair};
 use tokio::sync::Semaphore;
-use types::{KeyName, Secret};
+use types::{KeyName, KeyPairId, Secret};
 
 /// How many keys are made at the same time: each takes a processor for a tenth of a second.
 static MAKING: Semaphore = Semaphore::const_new(2);
@@ -41,6 +41,7 @@ words! {
 }
 
 pub(super) struct Output {
+    id: KeyPairId,
     name: KeyName,
     fingerprint: String,
     material: Secret<String>,
@@ -60,14 +61,15 @@ impl Run for CreateKeyPair {
             tokio::task::spawn_blocking(RsaKey::generate).await.map_err(Error::internal)?
         };
         let key = key.map_err(Error::internal)?;
-        let pair = KeyPair {
-            name: input.name.clone(),
+        let new = NewKeyPair {
+            name: input.name,
+            kind: state::KeyType::Rsa,
             fingerprint: key.fingerprint(),
             public_key: key.public_line(&format!("{}@eucalyptus", call.user.name)),
-            created: call.now,
         };
-        call.state().add_key_pair(call.user.account, pair).await.map_err(refuse)?;
-        Ok(Output { name: input.name, fingerprint: key.fingerprint(), material: key.pem() })
+        let pair = call.state().add_key_pair(call.user.account, new, call.now).await;
+        let KeyPair { id, name, fingerprint, .. } = pair.map_err(refuse)?;
+        Ok(Output { id, name, fingerprint, material: key.pem() })
     }
 }
 
@@ -76,5 +78,9 @@ impl Response for Output {
         xml.text("keyName", &self.name);
         xml.text("keyFingerprint", &self.fingerprint);
         xml.text("keyMaterial", self.material.expose());
+        if xml.since(2016, 11, 15) {
+            xml.text("keyPairId", self.id);
+            xml.empty("tagSet");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! DescribeImages.
 
 use super::call::{Call, Run};
+use super::image_attribute::{PRODUCT_TYPE, encode_products};
 use super::refusal::refuse;
 use ec2_wire::{
     Action, Code, Error, Filter, Filterable, Response, Text, Xml, check_filters, filterable,
@@ -21,8 +22,15 @@ parameters! {
         launchers: Vec<Text<64>> = "ExecutableBy.N", "executableBySet/item/user";
         /// Shows only images with these attributes.
         filters: Vec<Filter> = "Filter.N", "filterSet/item", since (2010, 8, 31);
+        /// Whether deprecated images are shown too; here none is ever deprecated.
+        _deprecated: Option<bool> = "IncludeDeprecated", "includeDeprecated", since (2016, 11, 15);
+        /// Whether disabled images are shown too; here none is ever disabled.
+        _disabled: Option<bool> = "IncludeDisabled", "includeDisabled", since (2016, 11, 15);
     }
 }
+
+/// What runs the instances.
+const HYPERVISOR: &str = "kvm";
 
 pub(super) struct Output(Vec<Image>);
 
@@ -33,13 +41,20 @@ filterable! {
     Shown<'_>: |shown, values| {
         "architecture" => values.add(&shown.0.architecture),
         "creation-date" => values.add(shown.0.registered_at),
+        "description" => values.all(&shown.0.description),
+        "ena-support" => values.add(false),
+        "hypervisor" => values.add(HYPERVISOR),
         "image-id" => values.add(shown.0.id),
         "image-type" => values.add(shown.0.id.kind().as_str()),
         "is-public" => values.add(shown.0.public),
         "kernel-id" => values.all(shown.0.kernel),
         "manifest-location" => values.add(&shown.0.location),
+        "name" => values.all(&shown.0.name),
         "owner-id" => values.add(shown.0.account),
+        "product-code" => values.all(&shown.0.products),
+        "product-code.type" => values.all(shown.0.products.first().map(|_| PRODUCT_TYPE)),
         "ramdisk-id" => values.all(shown.0.ramdisk),
+        "root-device-name" => values.add(super::reservation::ROOT_DEVICE),
         "root-device-type" => values.add("instance-store"),
         "state" => values.add("available"),
         "virtualization-type" => values.add("hvm"),
@@ -103,20 +118,16 @@ async fn launchable_by(
     }
     let all = words.iter().any(|word| word.as_str() == "all");
     let accounts = accounts(call, words).await?;
-    let mut launchable = Vec::new();
-    for image in images {
+    let permitted = call.state().launch_permissions(call.user).await.map_err(refuse)?;
+    let may = |account: &AccountId, image: &Image| {
+        let number = permitted.get(&image.id).is_some_and(|numbers| numbers.contains(account));
+        number || *account == image.account
+    };
+    let launchable = |image: &Image| {
         let own = call.user.admin || image.account == call.user.account;
-        let permitted = match own && !accounts.is_empty() {
-            true => call.state().launch_permissions(image.id).await.map_err(refuse)?,
-            false => Vec::new(),
-        };
-        let one_may =
-            |account: &AccountId| permitted.contains(account) || *account == image.account;
-        if (all && image.public) || (own && accounts.iter().any(one_may)) {
-            launchable.push(image);
-        }
-    }
-    Ok(launchable)
+        (all && image.public) || (own && accounts.iter().any(|account| may(account, image)))
+    };
+    Ok(images.into_iter().filter(launchable).collect())
 }
 
 impl Response for Output {
@@ -134,12 +145,18 @@ fn encode_image(xml: &mut Xml, image: &Image) {
         xml.text("creationDate", image.registered_at);
     }
     xml.text("isPublic", image.public);
-    xml.empty("productCodes");
+    encode_products(xml, &image.products);
     xml.text("architecture", &image.architecture);
     xml.text("imageType", image.id.kind().as_str());
     xml.maybe("kernelId", image.kernel);
     xml.maybe("ramdiskId", image.ramdisk);
+    if xml.since(2016, 11, 15) {
+        xml.text("platformDetails", "Linux/UNIX");
+        xml.text("usageOperation", "RunInstances");
+    }
     if xml.since(2009, 10, 31) {
+        xml.maybe("name", image.name.as_ref());
+        xml.maybe("description", image.description.as_ref());
         xml.text("rootDeviceType", "instance-store");
         xml.text("rootDeviceName", super::reservation::ROOT_DEVICE);
         xml.empty("blockDeviceMapping");
@@ -147,5 +164,11 @@ fn encode_image(xml: &mut Xml, image: &Image) {
     if xml.since(2010, 8, 31) {
         xml.text("virtualizationType", "hvm");
         xml.empty("tagSet");
+    }
+    if xml.since(2010, 11, 15) {
+        xml.text("hypervisor", HYPERVISOR);
+    }
+    if xml.since(2016, 11, 15) {
+        xml.text("enaSupport", false);
     }
 }

@@ -1,6 +1,7 @@
 //! DescribeInstances.
 
 use super::call::{Call, Run};
+use super::image_attribute::PRODUCT_TYPE;
 use super::refusal::refuse;
 use super::reservation::{self, HYPERVISOR, ROOT_DEVICE, monitoring_state, state_reason_code};
 use ec2_wire::{
@@ -60,6 +61,9 @@ filterable! {
             values.all(shown.instance.state.is_live().then_some(shown.instance.ip)),
         "private-ip-address" =>
             values.all(shown.instance.state.is_live().then_some(shown.instance.ip)),
+        "product-code" => values.all(&shown.instance.products),
+        "product-code.type" =>
+            values.all(shown.instance.products.first().map(|_| PRODUCT_TYPE)),
         "ramdisk-id" => values.all(shown.instance.ramdisk),
         "reason" => values.all(&shown.instance.reason),
         "reservation-id" => values.add(shown.instance.reservation),

@@ -7,7 +7,7 @@ use ec2_wire::{
     passes,
 };
 use state::KeyPair;
-use types::KeyName;
+use types::{KeyName, KeyPairId};
 
 pub(super) struct DescribeKeyPairs;
 
@@ -15,12 +15,19 @@ parameters! {
     pub(super) struct Input {
         /// The pairs to show; all when none is named.
         names: Vec<KeyName> = "KeyName.N", "keySet/item/keyName";
+        /// The pairs to show by their ids.
+        ids: Vec<KeyPairId> = "KeyPairId.N", "", since (2016, 11, 15);
+        /// Whether the public keys are shown too.
+        public: Option<bool> = "IncludePublicKey", "includePublicKey", since (2016, 11, 15);
         /// Shows only pairs with these attributes.
         filters: Vec<Filter> = "Filter.N", "filterSet/item", since (2010, 8, 31);
     }
 }
 
-pub(super) struct Output(Vec<KeyPair>);
+pub(super) struct Output {
+    pairs: Vec<KeyPair>,
+    with_public_keys: bool,
+}
 
 /// A key pair, to be filtered.
 struct Shown<'a>(&'a KeyPair);
@@ -29,6 +36,7 @@ filterable! {
     Shown<'_>: |shown, values| {
         "fingerprint" => values.add(&shown.0.fingerprint),
         "key-name" => values.add(&shown.0.name),
+        "key-pair-id" => values.add(shown.0.id),
     }
 }
 
@@ -46,21 +54,38 @@ impl Run for DescribeKeyPairs {
         let mut pairs = call.state().key_pairs(call.user.account).await.map_err(refuse)?;
         for name in &input.names {
             if !pairs.iter().any(|pair| pair.name == *name) {
-                let message = format!("The key pair '{name}' does not exist");
-                return Err(Error::new(Code::InvalidKeyPairNotFound, message));
+                return Err(not_found(format!("The key pair '{name}' does not exist")));
             }
         }
-        pairs.retain(|pair| input.names.is_empty() || input.names.contains(&pair.name));
+        for id in &input.ids {
+            if !pairs.iter().any(|pair| pair.id == *id) {
+                return Err(not_found(format!("The key pair ID '{id}' does not exist")));
+            }
+        }
+        let all = input.names.is_empty() && input.ids.is_empty();
+        pairs
+            .retain(|pair| all || input.names.contains(&pair.name) || input.ids.contains(&pair.id));
         pairs.retain(|pair| passes(&Shown(pair), &input.filters));
-        Ok(Output(pairs))
+        Ok(Output { pairs, with_public_keys: input.public == Some(true) })
     }
+}
+
+fn not_found(message: String) -> Error {
+    Error::new(Code::InvalidKeyPairNotFound, message)
 }
 
 impl Response for Output {
     fn encode(&self, xml: &mut Xml) {
-        xml.list("keySet", &self.0, |xml, pair| {
+        xml.list("keySet", &self.pairs, |xml, pair| {
             xml.text("keyName", &pair.name);
             xml.text("keyFingerprint", &pair.fingerprint);
+            if xml.since(2016, 11, 15) {
+                xml.text("keyPairId", pair.id);
+                xml.text("keyType", pair.kind.as_str());
+                xml.maybe("publicKey", self.with_public_keys.then_some(&pair.public_key));
+                xml.text("createTime", pair.created);
+                xml.empty("tagSet");
+            }
         });
     }
 }

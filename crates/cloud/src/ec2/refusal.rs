@@ -19,6 +19,7 @@ const fn code(error: &crate::Error) -> Option<Code> {
         E::ImageLocation(_) => Code::InvalidParameterValue,
         E::NotBucketOwner | E::KernelByUser => Code::UnauthorizedOperation,
         E::ManifestMissing(_) | E::Bundle(_) | E::ReferencedImage { .. } => Code::InvalidManifest,
+        E::ArchitectureDiffers { .. } | E::NotMachine => Code::InvalidParameterCombination,
         E::RegistrationsBusy => Code::Unavailable,
         _ => return None,
     })
@@ -31,6 +32,10 @@ const fn state_code(error: &Refused) -> Option<Code> {
         Refused::ImageKindWrong { .. } | Refused::VmTypeNotFound(_) => Code::InvalidParameterValue,
         Refused::KernelMissing => Code::MissingParameter,
         Refused::ImageNotOwned(_) => Code::UnauthorizedOperation,
+        Refused::ImageNameTaken { .. } => Code::InvalidAmiNameDuplicate,
+        Refused::LauncherUnknown(_) | Refused::LauncherAbsent(_) => {
+            Code::InvalidAmiAttributeItemValue
+        }
         Refused::ClusterNotFound(_) => Code::InvalidZoneNotFound,
         Refused::NoCluster | Refused::NoCapacity { .. } | Refused::NetworksExhausted { .. } => {
             Code::InsufficientInstanceCapacity
@@ -83,6 +88,9 @@ fn message(error: &crate::Error) -> String {
             "Not enough resources available: {wanted} of {vm_type} wanted, {available} available \
              in {place}"
         ),
+        crate::Error::State(Refused::KeyPairExists(name)) => {
+            format!("KeyPair generation error. Key pair: {name} already exists.")
+        }
         _ => error.to_string(),
     }
 }

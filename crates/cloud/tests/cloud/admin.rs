@@ -121,3 +121,20 @@ async fn a_bad_request_says_what_is_wrong() {
     let (status, answer) = world.json("POST", "/v1/users/a%2Fb/enable", None).await;
     assert_eq!((status, &answer["message"]), (404, &json!("there is no user \"a/b\"")));
 }
+
+#[tokio::test]
+async fn default_images_are_set_one_by_one() {
+    let world = World::new().await;
+    let path = "/v1/default-images";
+    assert_eq!(world.json("GET", path, None).await.1, json!({"kernel": null, "ramdisk": null}));
+    for (kind, id, status) in [
+        ("kernel", json!("eki-00000001"), 409),
+        ("kernel", json!("eri-00000001"), 409),
+        ("kernel", json!("nonsense"), 400),
+        ("machine", json!("emi-00000001"), 404),
+        ("ramdisk", Value::Null, 204),
+    ] {
+        let asked = world.json("PUT", &format!("{path}/{kind}"), Some(id.clone())).await;
+        assert_eq!(asked.0, status, "{kind} {id}");
+    }
+}

@@ -1,5 +1,6 @@
 use crate::world::{Files, World};
 use bundle::{Architecture, Certificate, Recipe, SigningKey};
+use cloud::Registration;
 use http::StatusCode;
 use sha2::{Digest as _, Sha256};
 use state::{RunRequest, User};
@@ -253,4 +254,43 @@ async fn what_an_interrupted_registration_left_is_gone_after_a_start() {
     let world = world.restarted().await;
     world.cloud.housekeeping().await.unwrap();
     assert!(world.image_files().is_empty(), "{:?}", world.image_files());
+}
+
+#[tokio::test]
+async fn a_registration_names_the_image_and_replaces_what_the_bundle_says() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    for name in ["vmlinuz-1", "vmlinuz-2"] {
+        world.bundled(&admin, name, &Make { name, ..root(noise(1000)) }).await;
+    }
+    let kernel = async |name: &str| {
+        let location = format!("{name}/{name}.manifest.xml");
+        world.cloud.register_image(&admin, &location).await.unwrap().id
+    };
+    let (bundled, other) = (kernel("vmlinuz-1").await, kernel("vmlinuz-2").await);
+    let text = bundled.to_string();
+    world.bundled(&admin, "images", &Make { kernel: Some(&text), ..root(noise(2000)) }).await;
+    let what = || Registration::from("images/root.img.manifest.xml");
+    let register = async |what: Registration| world.cloud.register_image(&admin, what).await;
+    assert_eq!(register(what()).await.unwrap().kernel, Some(bundled));
+    let named = Registration {
+        name: Some("web".into()),
+        description: Some("tiny".into()),
+        architecture: Some("x86_64".into()),
+        kernel: Some(other),
+        ..what()
+    };
+    let image = register(named.clone()).await.unwrap();
+    assert_eq!(image.kernel, Some(other));
+    assert_eq!((image.name, image.description), (Some("web".into()), Some("tiny".into())));
+    let refusal = async |what| register(what).await.unwrap_err().to_string();
+    let again = refusal(named).await;
+    assert_eq!(again, format!("AMI name web is already in use by AMI {}", image.id));
+    let i386 = refusal(Registration { architecture: Some("i386".into()), ..what() }).await;
+    assert!(i386.contains("bundled for x86_64, not for i386"), "{i386}");
+    let no_kernel = refusal(Registration { kernel: Some(image.id), ..what() }).await;
+    assert!(no_kernel.contains("referenced kernel id is invalid"), "{no_kernel}");
+    let location = "vmlinuz-1/vmlinuz-1.manifest.xml";
+    let kernel = Registration { ramdisk: Some(other), ..Registration::from(location) };
+    assert!(refusal(kernel).await.contains("only machine images have a kernel"));
 }

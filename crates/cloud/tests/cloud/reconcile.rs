@@ -20,6 +20,9 @@ impl World {
                 kernel: None,
                 ramdisk: None,
                 public: false,
+                name: None,
+                description: None,
+                products: Vec::new(),
             };
             self.cloud.state().register_image(new, self.cloud.now()).await.unwrap().id
         };

@@ -36,7 +36,7 @@ fn a_group_opens_and_closes_its_ports_to_the_world() {
     let site = Site::started();
     add_outside(&site);
     let emi = site.register_images();
-    let key = site.key("admin", "mine");
+    let key = site.imported_key("admin", "mine");
     let id = site.run_instance("admin", &emi, &key);
     let ip = site.wait_state("admin", &id, "running")[4].clone();
     // from the machine itself the instance is reached whatever its group says

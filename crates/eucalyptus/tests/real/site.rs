@@ -186,6 +186,15 @@ impl Site {
         Key { name: name.to_owned(), file }
     }
 
+    /// Makes a key pair with ssh-keygen and imports its public half.
+    pub(crate) fn imported_key(&self, user: &str, name: &str) -> Key {
+        let file = self.machine.dir().join(format!("{user}-{name}"));
+        let path = file.to_str().unwrap();
+        self.machine.must("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", path]);
+        self.tool(user, "euca-import-keypair", [name, "-f", &format!("{path}.pub")]);
+        Key { name: name.to_owned(), file }
+    }
+
     /// Launches one instance; its id.
     pub(crate) fn run_instance(&self, user: &str, emi: &str, key: &Key) -> String {
         let said = self.tool(user, "euca-run-instances", [emi, "-k", &key.name, "-t", "m1.small"]);

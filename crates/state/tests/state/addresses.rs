@@ -2,7 +2,7 @@
 
 use crate::world::{NOW, World, report};
 use protocol::InstancePhase;
-use state::{AddressRef, Error, Settings, State};
+use state::{AddressRef, Error, State};
 use std::net::Ipv4Addr;
 use types::{AccountId, ClusterName, Tags};
 
@@ -46,8 +46,7 @@ async fn the_lowest_free_address_is_given_until_the_limit_or_the_pool_ends() {
         assert_eq!(ip.octets(), *expected, "by number, not by text: 9 is before 10");
     }
     assert!(matches!(allocate(&world.state, alice.account).await, Err(Error::AddressLimit(5))));
-    let settings = Settings { addresses_per_user: 6, ..Settings::default() };
-    world.state.set_settings(settings).await.unwrap();
+    world.state.set_addresses_per_user(6).await.unwrap();
     allocate(&world.state, alice.account).await.unwrap();
     for _ in 0..2 {
         allocate(&world.state, bob.account).await.unwrap();

@@ -1,7 +1,7 @@
 use crate::world::{NOW, World, report};
 use protocol::InstancePhase;
 use sqlx::Connection;
-use state::{Error, RunRequest, Settings};
+use state::{Error, RunRequest};
 use types::InstanceState;
 
 #[tokio::test]
@@ -81,8 +81,7 @@ async fn details_hold_what_a_launch_of_the_image_would_get() {
     assert_eq!((details.default_ramdisk, details.product_codes.len()), (None, 0));
     let other = crate::world::new_image(types::ImageKind::Kernel, &world.admin);
     let other = world.state.register_image(other, NOW).await.unwrap();
-    let settings = Settings { default_kernel: Some(other.id), default_ramdisk: None };
-    world.state.set_settings(settings).await.unwrap();
+    world.state.set_default_image(types::ImageKind::Kernel, Some(other.id)).await.unwrap();
     let again = world.state.instance_details(None, id, NOW).await.unwrap();
     assert_eq!(again, details, "the image's own comes before the cloud's");
     let bob = world.user("bob").await;

@@ -1,6 +1,6 @@
 use crate::world::{NOW, World, new_image, report};
 use protocol::InstancePhase;
-use state::{Error, Settings};
+use state::{Error, ImageChange, Launcher, NewImage, RunRequest, Settings};
 use types::{ImageId, ImageKind};
 
 #[tokio::test]
@@ -16,13 +16,93 @@ async fn an_image_is_seen_by_its_owner_administrators_and_those_permitted() {
     };
     assert!(sees(&alice).await && sees(&world.admin).await);
     assert!(!sees(&bob).await);
-    let permit =
-        |accounts| world.state.set_launch_permissions(image.id, alice.clone(), false, accounts);
-    permit(vec![bob.account]).await.unwrap();
+    let bobs = vec![Launcher::User("bob".to_owned())];
+    let change = |add, remove| {
+        let change = ImageChange::LaunchPermission { add, remove };
+        world.state.change_image(image.id, alice.clone(), change)
+    };
+    change(bobs.clone(), vec![]).await.unwrap();
+    change(bobs.clone(), vec![]).await.unwrap();
     assert!(sees(&bob).await);
-    assert_eq!(world.state.launch_permissions(image.id).await.unwrap(), [bob.account]);
-    permit(vec![]).await.unwrap();
+    let (_, launchers) = world.state.image_attributes(image.id, &alice).await.unwrap();
+    assert_eq!(launchers, [bob.account]);
+    assert_eq!(world.state.launch_permissions(&alice).await.unwrap()[&image.id], [bob.account]);
+    assert!(world.state.launch_permissions(&bob).await.unwrap().is_empty(), "they are the owner's");
+    change(vec![], vec![Launcher::User(bob.account.to_string())]).await.unwrap();
     assert!(!sees(&bob).await);
+    let absent = change(vec![Launcher::All], bobs).await;
+    assert!(matches!(absent, Err(Error::LauncherAbsent(_))));
+    assert!(!sees(&bob).await, "a change is whole or not at all");
+    let unknown = change(vec![Launcher::User("nobody".to_owned())], vec![]).await;
+    assert!(matches!(unknown, Err(Error::LauncherUnknown(_))));
+}
+
+#[tokio::test]
+async fn permissions_that_are_given_at_the_same_time_are_all_there() {
+    let world = World::with_cores(1).await;
+    let image = world.image.id;
+    let mut accounts = Vec::new();
+    for at in 0..8 {
+        accounts.push(world.user(&format!("user{at}")).await.account);
+    }
+    let give = accounts.iter().map(|account| {
+        let add = vec![Launcher::User(account.to_string())];
+        let change = ImageChange::LaunchPermission { add, remove: vec![] };
+        world.state.change_image(image, world.admin.clone(), change)
+    });
+    let given: Result<Vec<()>, _> =
+        futures_util::future::join_all(give).await.into_iter().collect();
+    given.unwrap();
+    accounts.sort();
+    let (_, launchers) = world.state.image_attributes(image, &world.admin).await.unwrap();
+    assert_eq!(launchers, accounts);
+}
+
+#[tokio::test]
+async fn product_codes_are_limited_and_go_with_the_image() {
+    let world = World::with_cores(1).await;
+    let alice = world.user("alice").await;
+    let mut image = new_image(ImageKind::Machine, &alice);
+    image.kernel = Some(world.kernel.id);
+    image.products = vec!["B".into(), "A".into()];
+    let image = world.state.register_image(image, NOW).await.unwrap();
+    assert_eq!(image.products, ["A", "B"]);
+    let add = |codes: Vec<String>| {
+        world.state.change_image(image.id, alice.clone(), ImageChange::ProductCodes(codes))
+    };
+    add(vec!["A".into(), "C".into()]).await.unwrap();
+    let many = add((0..17).map(|at| format!("code{at}")).collect()).await;
+    assert!(matches!(many, Err(Error::LimitReached { .. })));
+    let request = RunRequest { image: image.id, ..world.request(&alice) };
+    let run = world.state.run_instances(request, NOW).await.unwrap();
+    let instance = &run.reservation.instances[0];
+    assert_eq!(instance.products, ["A", "B", "C"]);
+    assert_eq!(world.see(instance.id, NOW).await.unwrap().products, ["A", "B", "C"]);
+    world.state.deregister_image(image.id, alice.clone()).await.unwrap();
+    world.observe(vec![report(instance.id, InstancePhase::Terminated)]).await;
+    world.state.delete_user("alice".parse().unwrap()).await.unwrap();
+    assert!(world.see(instance.id, NOW).await.is_none());
+    let other = world.state.register_image(new_image(ImageKind::Machine, &world.admin), NOW).await;
+    world.state.deregister_image(other.unwrap().id, world.admin.clone()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_name_is_taken_while_its_image_is_registered() {
+    let world = World::with_cores(1).await;
+    let alice = world.user("alice").await;
+    let register = async |owner| {
+        let name = Some("web".to_owned());
+        world
+            .state
+            .register_image(NewImage { name, ..new_image(ImageKind::Machine, owner) }, NOW)
+            .await
+    };
+    let first = register(&alice).await.unwrap();
+    let second = register(&alice).await;
+    assert!(matches!(second, Err(Error::ImageNameTaken { id, .. }) if id == first.id));
+    register(&world.admin).await.unwrap();
+    world.state.deregister_image(first.id, alice.clone()).await.unwrap();
+    register(&alice).await.unwrap();
 }
 
 #[tokio::test]
@@ -71,13 +151,12 @@ async fn bytes_are_needed_while_registered_or_in_use() {
 #[tokio::test]
 async fn deregistering_the_default_kernel_unsets_it() {
     let world = World::with_cores(1).await;
+    let set = |id| world.state.set_default_image(ImageKind::Kernel, Some(id));
+    set(world.kernel.id).await.unwrap();
     let settings = Settings { default_kernel: Some(world.kernel.id), ..Settings::default() };
-    world.state.set_settings(settings.clone()).await.unwrap();
     assert_eq!(world.state.settings().await.unwrap(), settings);
     world.state.deregister_image(world.kernel.id, world.admin.clone()).await.unwrap();
     assert_eq!(world.state.settings().await.unwrap(), Settings::default());
-    let gone = Settings { default_kernel: Some(world.kernel.id), ..Settings::default() };
-    assert!(matches!(world.state.set_settings(gone).await, Err(Error::ImageNotFound(_))));
-    let wrong = Settings { default_kernel: Some(world.image.id), ..Settings::default() };
-    assert!(matches!(world.state.set_settings(wrong).await, Err(Error::ImageKindWrong { .. })));
+    assert!(matches!(set(world.kernel.id).await, Err(Error::ImageNotFound(_))));
+    assert!(matches!(set(world.image.id).await, Err(Error::ImageKindWrong { .. })));
 }

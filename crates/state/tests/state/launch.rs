@@ -1,7 +1,7 @@
 use crate::world::{NOW, World, cluster, new_image, node, report};
 use futures_util::future::join_all;
 use protocol::{Goal, InstancePhase};
-use state::{Error, GroupRef, RunRequest, Settings};
+use state::{Error, GroupRef, ImageChange, Launcher, NewImage, RunRequest};
 use std::collections::BTreeSet;
 use types::{ImageId, ImageKind, InstanceState};
 
@@ -97,6 +97,36 @@ async fn what_a_launch_names_must_exist_and_be_permitted() {
 }
 
 #[tokio::test]
+async fn permission_is_needed_on_image_kernel_and_ramdisk_wherever_they_are_named() {
+    let world = World::with_cores(8).await;
+    let alice = world.user("alice").await;
+    let register = async |kind, public| {
+        let image = NewImage { public, ..new_image(kind, &world.admin) };
+        world.state.register_image(image, NOW).await.unwrap().id
+    };
+    let open = register(ImageKind::Ramdisk, true).await;
+    let (kernel, ramdisk) =
+        (register(ImageKind::Kernel, false).await, register(ImageKind::Ramdisk, false).await);
+    let ask = world.request(&alice);
+    let run = async |request| {
+        let outcome = world.state.run_instances(request, NOW).await;
+        outcome.map(|outcome| outcome.reservation.instances[0].ramdisk)
+    };
+    for (kernel, ramdisk) in [(Some(kernel), None), (None, Some(ramdisk))] {
+        let refused = run(RunRequest { kernel, ramdisk, ..ask.clone() }).await;
+        assert!(matches!(refused, Err(Error::ImageNotFound(_))), "{kernel:?} {ramdisk:?}");
+    }
+    world.state.set_default_image(ImageKind::Ramdisk, Some(ramdisk)).await.unwrap();
+    assert!(matches!(run(ask.clone()).await, Err(Error::ImageNotFound(id)) if id == ramdisk));
+    let named = RunRequest { ramdisk: Some(open), ..ask.clone() };
+    assert_eq!(run(named).await.unwrap(), Some(open));
+    let add = vec![Launcher::User("alice".to_owned())];
+    let change = ImageChange::LaunchPermission { add, remove: vec![] };
+    world.state.change_image(ramdisk, world.admin.clone(), change).await.unwrap();
+    assert_eq!(run(ask).await.unwrap(), Some(ramdisk));
+}
+
+#[tokio::test]
 async fn the_kernel_is_the_requests_else_the_images_else_the_default() {
     let world = World::with_cores(8).await;
     let bare = new_image(ImageKind::Machine, &world.admin);
@@ -106,8 +136,7 @@ async fn the_kernel_is_the_requests_else_the_images_else_the_default() {
     let ask = RunRequest { image: bare.id, ..world.request(&world.admin) };
     let run = async |request| world.state.run_instances(request, NOW).await;
     assert!(matches!(run(ask.clone()).await, Err(Error::KernelMissing)));
-    let settings = Settings { default_kernel: Some(other.id), ..Settings::default() };
-    world.state.set_settings(settings).await.unwrap();
+    world.state.set_default_image(ImageKind::Kernel, Some(other.id)).await.unwrap();
     let kernel = |outcome: state::RunOutcome| outcome.reservation.instances[0].kernel;
     assert_eq!(kernel(run(ask.clone()).await.unwrap()), Some(other.id));
     assert_eq!(kernel(run(world.request(&world.admin)).await.unwrap()), Some(world.kernel.id));

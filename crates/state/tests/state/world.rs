@@ -38,6 +38,9 @@ pub(crate) fn new_image(kind: ImageKind, owner: &User) -> NewImage {
         kernel: None,
         ramdisk: None,
         public: true,
+        name: None,
+        description: None,
+        products: Vec::new(),
     }
 }
 

@@ -65,3 +65,69 @@ async fn what_is_not_in_walrus_cannot_be_registered() {
     assert_eq!(nonsense.refusal(), (400, "InvalidParameterValue"));
     assert!(nonsense.text("Message").contains("Image registration failed"));
 }
+
+#[tokio::test]
+async fn registrations_that_cannot_be_are_refused_before_anything_is_read() {
+    let world = World::new().await;
+    for (parameters, code) in [
+        (&[][..], "MissingParameter"),
+        (&[("Name", "x")], "InvalidAMIName.Malformed"),
+        (&[("Name", "naïve")], "InvalidAMIName.Malformed"),
+        (&[("BlockDeviceMapping.1.Ebs.SnapshotId", "snap-1")], "UnsupportedOperation"),
+        (
+            &[
+                ("BlockDeviceMapping.1.VirtualName", "ephemeral0"),
+                ("BlockDeviceMapping.1.DeviceName", "sdb"),
+            ],
+            "InvalidParameterValue",
+        ),
+        (&[("RootDeviceName", "/dev/vda")], "InvalidParameterValue"),
+        (&[("VirtualizationType", "paravirtual")], "InvalidParameterValue"),
+        (
+            &[
+                ("ImageLocation", "bucket/image.manifest.xml"),
+                ("Name", "web (1.0)/[x]-'a'@b_c"),
+                ("RootDeviceName", "/dev/sda1"),
+                ("VirtualizationType", "hvm"),
+                ("BlockDeviceMapping.1.VirtualName", "ephemeral0"),
+                ("BlockDeviceMapping.1.DeviceName", "sda2"),
+            ],
+            "InvalidManifest",
+        ),
+    ] {
+        let answer = world.call(&world.admin, "RegisterImage", parameters).await;
+        assert_eq!(answer.refusal(), (400, code), "{parameters:?}");
+    }
+}
+
+#[tokio::test]
+async fn todays_shape_has_what_old_ones_lack_and_every_part_filters() {
+    let world = World::new().await;
+    let image = world.image().await.to_string();
+    let describe = [("ImageId", image.as_str()), ("Description.Value", "tiny")];
+    world.call(&world.admin, "ModifyImageAttribute", &describe).await.good();
+    let named =
+        [("ImageId.1", image.as_str()), ("IncludeDeprecated", "true"), ("IncludeDisabled", "true")];
+    let new = world.call(&world.admin, "DescribeImages", &named).await.good();
+    for (element, text) in [
+        ("description", "tiny"),
+        ("hypervisor", "kvm"),
+        ("platformDetails", "Linux/UNIX"),
+        ("usageOperation", "RunInstances"),
+        ("rootDeviceName", "/dev/sda1"),
+        ("enaSupport", "false"),
+    ] {
+        assert_eq!(new.text(element), text);
+    }
+    let old = world.call_in("2008-12-01", &world.admin, "DescribeImages", &named).await.good();
+    for absent in ["description", "hypervisor", "platformDetails", "creationDate", "rootDevice"] {
+        assert!(!old.body.contains(absent), "{absent}");
+    }
+    for (filter, value) in [("description", "t?ny"), ("root-device-name", "/dev/sda1")] {
+        let machine = [("Filter.2.Name", "image-type"), ("Filter.2.Value.1", "machine")];
+        let filters = [("Filter.1.Name", filter), ("Filter.1.Value.1", value)];
+        let found = [&filters[..], &machine[..]].concat();
+        let found = world.call(&world.admin, "DescribeImages", &found).await.good();
+        assert_eq!(found.all("imageId"), [image.as_str()], "{filter}");
+    }
+}

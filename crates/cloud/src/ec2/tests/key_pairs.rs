@@ -1,4 +1,6 @@
 use super::world::World;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 
 #[tokio::test]
 async fn a_key_pair_is_made_shown_and_forgotten_by_its_owner_only() {
@@ -41,4 +43,49 @@ async fn a_kind_of_key_that_cannot_be_made_is_refused() {
     let wanted = [("KeyName", "k"), ("KeyType", "ed25519")];
     let refused = world.call(&world.admin, "CreateKeyPair", &wanted).await;
     assert_eq!(refused.refusal(), (400, "InvalidParameterValue"));
+}
+
+/// A public key that ssh-keygen made.
+const ED25519: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH me@here";
+
+#[tokio::test]
+async fn a_public_key_is_imported_shown_and_forgotten_by_its_id() {
+    let world = World::new().await;
+    let (alice, bob) = (world.user("alice").await, world.user("bob").await);
+    let material = BASE64.encode(ED25519);
+    let import = [("KeyName", "mine"), ("PublicKeyMaterial", &material)];
+    let made = world.call(&alice, "ImportKeyPair", &import).await.good();
+    assert_eq!(made.text("keyName"), "mine");
+    let id = made.text("keyPairId");
+    let twice = world.call(&alice, "ImportKeyPair", &import).await;
+    assert_eq!(twice.refusal(), (400, "InvalidKeyPair.Duplicate"));
+    assert_eq!(twice.text("Message"), "KeyPair generation error. Key pair: mine already exists.");
+    let wrong = [("KeyName", "other"), ("PublicKeyMaterial", "aGVsbG8=")];
+    let wrong = world.call(&alice, "ImportKeyPair", &wrong).await;
+    assert_eq!(wrong.refusal(), (400, "InvalidKey.Format"));
+
+    let asked = [("KeyPairId.1", id), ("IncludePublicKey", "true")];
+    let shown = world.call(&alice, "DescribeKeyPairs", &asked).await.good();
+    assert_eq!((shown.text("keyPairId"), shown.text("keyType")), (id, "ed25519"));
+    assert_eq!(shown.text("keyFingerprint"), made.text("keyFingerprint"));
+    assert_eq!(shown.text("createTime"), "2027-01-15T08:00:00.000Z");
+    let line = ED25519.replace("me@here", "alice@eucalyptus");
+    assert_eq!(shown.text("publicKey"), line);
+    let old = world.call_in("2010-08-31", &alice, "DescribeKeyPairs", &[]).await.good();
+    assert!(!old.body.contains("keyPairId") && !old.body.contains("publicKey"), "{}", old.body);
+    let theirs = world.call(&bob, "DescribeKeyPairs", &asked).await;
+    assert_eq!(theirs.refusal(), (400, "InvalidKeyPair.NotFound"));
+    let by_id = [("Filter.1.Name", "key-pair-id"), ("Filter.1.Value.1", id)];
+    assert_eq!(world.call(&alice, "DescribeKeyPairs", &by_id).await.good().all("keyName").len(), 1);
+
+    world.call(&bob, "DeleteKeyPair", &[("KeyPairId", id)]).await.good();
+    let both = [("KeyPairId", id), ("KeyName", "mine")];
+    let both = world.call(&alice, "DeleteKeyPair", &both).await;
+    assert_eq!(both.refusal(), (400, "InvalidParameterCombination"));
+    let deleted = world.call(&alice, "DeleteKeyPair", &[("KeyPairId", id)]).await.good();
+    assert_eq!((deleted.text("return"), deleted.text("keyPairId")), ("true", id));
+    let again = world.call(&alice, "DeleteKeyPair", &[("KeyPairId", id)]).await.good();
+    assert!(again.all("keyPairId").is_empty());
+    assert_eq!(world.call(&alice, "DeleteKeyPair", &[]).await.refusal(), (400, "MissingParameter"));
 }

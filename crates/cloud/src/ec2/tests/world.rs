@@ -188,6 +188,9 @@ impl World {
             kernel,
             ramdisk: None,
             public,
+            name: None,
+            description: None,
+            products: Vec::new(),
         };
         self.cloud.state().register_image(image, self.cloud.now()).await.unwrap().id
     }
