@@ -55,6 +55,7 @@ mod launch_options;
 mod modify_image_attribute;
 mod modify_instance_attribute;
 mod monitor_instances;
+mod notes;
 mod page;
 mod public_key;
 mod reboot_instances;

@@ -3,8 +3,9 @@
 use crate::database::{Connection, Row, State};
 use crate::error::{Error, Result};
 use crate::fields::{Fields, corrupt};
+use crate::tags;
 use crate::users::taken;
-use types::{AccountId, KeyName, KeyPairId, Timestamp};
+use types::{AccountId, KeyName, KeyPairId, Tags, Timestamp};
 
 /// How many key pairs an account may have (Amazon's limit).
 const MOST_KEY_PAIRS: i64 = 5000;
@@ -43,6 +44,8 @@ pub struct NewKeyPair {
     pub fingerprint: String,
     /// One line in the form of `authorized_keys`.
     pub public_key: String,
+    /// Its tags.
+    pub tags: Tags,
 }
 
 /// A key pair.
@@ -139,7 +142,7 @@ async fn add(
     if count >= MOST_KEY_PAIRS {
         return Err(Error::LimitReached { what: "key pairs of an account", most: MOST_KEY_PAIRS });
     }
-    let NewKeyPair { name, kind, fingerprint, public_key } = new;
+    let NewKeyPair { name, kind, fingerprint, public_key, tags } = new;
     let id = unused_id(db).await?;
     sqlx::query(
         "INSERT INTO key_pairs (account, name, fingerprint, public_key, created_ms, id, type)
@@ -152,9 +155,10 @@ async fn add(
     .bind(now.millis())
     .bind(id.to_string())
     .bind(kind.as_str())
-    .execute(db)
+    .execute(&mut *db)
     .await
     .map_err(|error| taken(error, Error::KeyPairExists(name.clone())))?;
+    tags::put(db, account, id, &tags).await?;
     Ok(KeyPair { id, name, kind, fingerprint, public_key, created: now })
 }
 
@@ -186,7 +190,10 @@ async fn delete(
     .bind(account.to_string())
     .bind(name)
     .bind(id)
-    .fetch_optional(db)
+    .fetch_optional(&mut *db)
     .await?;
-    row.map(|row| row.parsed("id")).transpose()
+    let Some(row) = row else { return Ok(None) };
+    let id = row.parsed("id")?;
+    tags::forget(db, id).await?;
+    Ok(Some(id))
 }

@@ -49,9 +49,14 @@ impl Display for Taggable {
 pub struct TagMap(HashMap<String, Tags>);
 
 impl TagMap {
+    /// The tags of a thing, if it has any.
+    pub fn get(&self, id: impl Display) -> Option<&Tags> {
+        if self.0.is_empty() { None } else { self.0.get(&id.to_string()) }
+    }
+
     /// The tags of a thing.
     pub fn of(&self, id: impl Display) -> Tags {
-        self.0.get(&id.to_string()).cloned().unwrap_or_default()
+        self.get(id).cloned().unwrap_or_default()
     }
 }
 

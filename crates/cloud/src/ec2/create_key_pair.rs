@@ -3,10 +3,11 @@
 use super::call::{Call, Run};
 use super::refusal::refuse;
 use super::rsa_key::RsaKey;
+use super::tag_specification::{self, TagSpecification};
 use ec2_wire::{Action, Error, Response, Xml, parameters, words};
 use state::{KeyPair, NewKeyPair};
 use tokio::sync::Semaphore;
-use types::{KeyName, KeyPairId, Secret};
+use types::{KeyName, KeyPairId, Secret, Tags};
 
 /// How many keys are made at the same time: each takes a processor for a tenth of a second.
 static MAKING: Semaphore = Semaphore::const_new(2);
@@ -21,6 +22,9 @@ parameters! {
         _kind: Option<KeyType> = "KeyType", "keyType", since (2016, 11, 15);
         /// The form in which the private key is given.
         _format: Option<KeyFormat> = "KeyFormat", "keyFormat", since (2016, 11, 15);
+        /// Tags for the pair.
+        tags: Vec<TagSpecification> =
+            "TagSpecification.N", "tagSpecification/item", since (2016, 11, 15);
     }
 }
 
@@ -45,6 +49,7 @@ pub(super) struct Output {
     name: KeyName,
     fingerprint: String,
     material: Secret<String>,
+    tags: Tags,
 }
 
 impl Action for CreateKeyPair {
@@ -56,12 +61,14 @@ impl Action for CreateKeyPair {
 
 impl Run for CreateKeyPair {
     async fn run(call: &Call<'_>, input: Input) -> Result<Output, Error> {
+        let tags = tag_specification::of("key-pair", &[], input.tags)?;
         let key = {
             let _turn = MAKING.acquire().await.map_err(Error::internal)?;
             tokio::task::spawn_blocking(RsaKey::generate).await.map_err(Error::internal)?
         };
         let key = key.map_err(Error::internal)?;
         let new = NewKeyPair {
+            tags: tags.clone(),
             name: input.name,
             kind: state::KeyType::Rsa,
             fingerprint: key.fingerprint(),
@@ -69,7 +76,7 @@ impl Run for CreateKeyPair {
         };
         let pair = call.state().add_key_pair(call.user.account, new, call.now).await;
         let KeyPair { id, name, fingerprint, .. } = pair.map_err(refuse)?;
-        Ok(Output { id, name, fingerprint, material: key.pem() })
+        Ok(Output { id, name, fingerprint, material: key.pem(), tags })
     }
 }
 
@@ -80,7 +87,7 @@ impl Response for Output {
         xml.text("keyMaterial", self.material.expose());
         if xml.since(2016, 11, 15) {
             xml.text("keyPairId", self.id);
-            xml.empty("tagSet");
+            tag_specification::encode(xml, &self.tags);
         }
     }
 }

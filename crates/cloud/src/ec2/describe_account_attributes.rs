@@ -2,10 +2,8 @@
 
 use super::call::{Call, Run};
 use super::refusal::refuse;
+use super::vpc;
 use ec2_wire::{Action, Error, Response, Version, Xml, parameters, words};
-
-/// How many addresses a user may have.
-const ADDRESSES: u64 = 5;
 
 pub(super) struct DescribeAccountAttributes;
 
@@ -15,6 +13,8 @@ words! {
     pub(super) enum Attribute {
         /// Where instances can be launched: in the default VPC.
         SupportedPlatforms = "supported-platforms",
+        /// The id of that VPC.
+        DefaultVpc = "default-vpc",
         /// How many instances the whole cloud could run at most.
         MaxInstances = "max-instances",
         /// How many groups an interface may have: as many as the account.
@@ -27,8 +27,9 @@ words! {
 }
 
 impl Attribute {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::SupportedPlatforms,
+        Self::DefaultVpc,
         Self::MaxInstances,
         Self::MaxGroups,
         Self::MaxAddresses,
@@ -62,9 +63,13 @@ impl Run for DescribeAccountAttributes {
         for attribute in Attribute::ALL.into_iter().filter(wanted) {
             let value = match attribute {
                 Attribute::SupportedPlatforms => "VPC".to_owned(),
+                Attribute::DefaultVpc => vpc::vpc(call.user.account).to_string(),
                 Attribute::MaxInstances => most_instances(call).await?.to_string(),
                 Attribute::MaxGroups => state::MOST_GROUPS.to_string(),
-                Attribute::MaxAddresses | Attribute::MaxVpcAddresses => ADDRESSES.to_string(),
+                Attribute::MaxAddresses | Attribute::MaxVpcAddresses => {
+                    let settings = call.state().settings().await.map_err(refuse)?;
+                    settings.addresses_per_user.to_string()
+                }
             };
             shown.push((attribute, value));
         }

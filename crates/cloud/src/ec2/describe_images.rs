@@ -2,13 +2,15 @@
 
 use super::call::{Call, Run};
 use super::image_attribute::{PRODUCT_TYPE, encode_products};
+use super::page::{Page, Token, cut};
 use super::refusal::refuse;
+use super::tag_specification;
 use ec2_wire::{
     Action, Code, Error, Filter, Filterable, Response, Text, Xml, check_filters, filterable,
     parameters, passes,
 };
-use state::Image;
-use types::{AccountId, ImageId};
+use state::{Image, TagMap};
+use types::{AccountId, ImageId, ImageKind, Tags};
 
 pub(super) struct DescribeImages;
 
@@ -26,34 +28,49 @@ parameters! {
         _deprecated: Option<bool> = "IncludeDeprecated", "includeDeprecated", since (2016, 11, 15);
         /// Whether disabled images are shown too; here none is ever disabled.
         _disabled: Option<bool> = "IncludeDisabled", "includeDisabled", since (2016, 11, 15);
+        /// The most images of one answer, 1 to 1000.
+        most: Option<u32> = "MaxResults", "maxResults", since (2016, 11, 15);
+        /// Where the answer before has ended.
+        token: Option<Token> = "NextToken", "nextToken", since (2016, 11, 15);
     }
 }
 
 /// What runs the instances.
 const HYPERVISOR: &str = "kvm";
 
-pub(super) struct Output(Vec<Image>);
+pub(super) struct Output {
+    images: Vec<Image>,
+    tags: TagMap,
+    next: Option<String>,
+}
+
+/// How ids of images begin.
+const PREFIXES: [&str; 3] =
+    [ImageKind::Machine.prefix(), ImageKind::Kernel.prefix(), ImageKind::Ramdisk.prefix()];
 
 /// An image, to be filtered.
-struct Shown<'a>(&'a Image);
+struct Shown<'a> {
+    image: &'a Image,
+    tags: Tags,
+}
 
 filterable! {
-    Shown<'_>: |shown, values| {
-        "architecture" => values.add(&shown.0.architecture),
-        "creation-date" => values.add(shown.0.registered_at),
-        "description" => values.all(&shown.0.description),
+    Shown<'_>, tagged by shown.tags: |shown, values| {
+        "architecture" => values.add(&shown.image.architecture),
+        "creation-date" => values.add(shown.image.registered_at),
+        "description" => values.all(&shown.image.description),
         "ena-support" => values.add(false),
         "hypervisor" => values.add(HYPERVISOR),
-        "image-id" => values.add(shown.0.id),
-        "image-type" => values.add(shown.0.id.kind().as_str()),
-        "is-public" => values.add(shown.0.public),
-        "kernel-id" => values.all(shown.0.kernel),
-        "manifest-location" => values.add(&shown.0.location),
-        "name" => values.all(&shown.0.name),
-        "owner-id" => values.add(shown.0.account),
-        "product-code" => values.all(&shown.0.products),
-        "product-code.type" => values.all(shown.0.products.first().map(|_| PRODUCT_TYPE)),
-        "ramdisk-id" => values.all(shown.0.ramdisk),
+        "image-id" => values.add(shown.image.id),
+        "image-type" => values.add(shown.image.id.kind().as_str()),
+        "is-public" => values.add(shown.image.public),
+        "kernel-id" => values.all(shown.image.kernel),
+        "manifest-location" => values.add(&shown.image.location),
+        "name" => values.all(&shown.image.name),
+        "owner-id" => values.add(shown.image.account),
+        "product-code" => values.all(&shown.image.products),
+        "product-code.type" => values.all(shown.image.products.first().map(|_| PRODUCT_TYPE)),
+        "ramdisk-id" => values.all(shown.image.ramdisk),
         "root-device-name" => values.add(super::reservation::ROOT_DEVICE),
         "root-device-type" => values.add("instance-store"),
         "state" => values.add("available"),
@@ -72,6 +89,7 @@ impl Action for DescribeImages {
 impl Run for DescribeImages {
     async fn run(call: &Call<'_>, input: Input) -> Result<Output, Error> {
         check_filters::<Shown<'_>>(&input.filters)?;
+        let page = Page::of(input.most, input.token.as_ref())?;
         let mut images = call.state().images_for(call.user).await.map_err(refuse)?;
         if let Some(id) = input.ids.iter().find(|id| !images.iter().any(|i| i.id == **id)) {
             let message = format!("The image id '[{id}]' does not exist");
@@ -85,8 +103,10 @@ impl Run for DescribeImages {
         if !input.launchers.is_empty() {
             images = launchable_by(call, images, &input.launchers).await?;
         }
-        images.retain(|image| passes(&Shown(image), &input.filters));
-        Ok(Output(images))
+        let tags = call.state().tags(call.user.account, &PREFIXES).await.map_err(refuse)?;
+        images.retain(|image| passes(&Shown { image, tags: tags.of(image.id) }, &input.filters));
+        let (images, next) = cut(page, images, |image| image.id.to_string());
+        Ok(Output { images, tags, next })
     }
 }
 
@@ -132,11 +152,14 @@ async fn launchable_by(
 
 impl Response for Output {
     fn encode(&self, xml: &mut Xml) {
-        xml.list("imagesSet", &self.0, encode_image);
+        xml.list("imagesSet", &self.images, |xml, image| {
+            encode_image(xml, image, &self.tags.of(image.id));
+        });
+        xml.maybe("nextToken", self.next.as_ref());
     }
 }
 
-fn encode_image(xml: &mut Xml, image: &Image) {
+fn encode_image(xml: &mut Xml, image: &Image, tags: &Tags) {
     xml.text("imageId", image.id);
     xml.text("imageLocation", &image.location);
     xml.text("imageState", "available");
@@ -163,7 +186,7 @@ fn encode_image(xml: &mut Xml, image: &Image) {
     }
     if xml.since(2010, 8, 31) {
         xml.text("virtualizationType", "hvm");
-        xml.empty("tagSet");
+        tag_specification::encode(xml, tags);
     }
     if xml.since(2010, 11, 15) {
         xml.text("hypervisor", HYPERVISOR);

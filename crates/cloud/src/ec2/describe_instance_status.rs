@@ -2,6 +2,7 @@
 
 use super::call::{Call, Run};
 use super::describe_instances::visible;
+use super::page::{Page, Token, cut};
 use super::reservation::encode_state;
 use ec2_wire::{
     Action, Error, Filter, Filterable, Response, Version, Xml, check_filters, filterable,
@@ -20,10 +21,14 @@ parameters! {
         all: Option<bool> = "IncludeAllInstances", "includeAllInstances", since (2012, 7, 20);
         /// Shows only instances with these attributes.
         filters: Vec<Filter> = "Filter.N", "filterSet/item", since (2011, 11, 1);
+        /// The most instances of one answer, 1 to 1000.
+        most: Option<u32> = "MaxResults", "maxResults", since (2011, 11, 1);
+        /// Where the answer before has ended.
+        token: Option<Token> = "NextToken", "nextToken", since (2011, 11, 1);
     }
 }
 
-pub(super) struct Output(Vec<Instance>);
+pub(super) struct Output(Vec<Instance>, Option<String>);
 
 /// A status in EC2's words: the summary, and the one check that it is made of.
 struct Status {
@@ -89,6 +94,7 @@ impl Action for DescribeInstanceStatus {
 impl Run for DescribeInstanceStatus {
     async fn run(call: &Call<'_>, input: Input) -> Result<Output, Error> {
         check_filters::<Shown<'_>>(&input.filters)?;
+        let page = Page::of(input.most, input.token.as_ref())?;
         let all = input.all.unwrap_or(false);
         let reservations = visible(call, input.ids).await?;
         let mut instances: Vec<_> =
@@ -97,7 +103,8 @@ impl Run for DescribeInstanceStatus {
             (all || instance.state == InstanceState::Running)
                 && passes(&Shown(instance), &input.filters)
         });
-        Ok(Output(instances))
+        let (instances, next) = cut(page, instances, |instance| instance.id.to_string());
+        Ok(Output(instances, next))
     }
 }
 
@@ -110,6 +117,7 @@ impl Response for Output {
             encode_status(xml, "systemStatus", &system(instance));
             encode_status(xml, "instanceStatus", &machine(instance));
         });
+        xml.maybe("nextToken", self.1.as_ref());
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::call::{Call, Run};
 use super::describe_availability_zones::{REGION, zone_id};
+use super::page::{Page, Token, cut};
 use super::refusal::refuse;
 use ec2_wire::{
     Action, Error, Filter, Filterable, Response, Version, Xml, check_filters, filterable,
@@ -29,6 +30,10 @@ parameters! {
         kind: Option<LocationType> = "LocationType", "", since (2016, 11, 15);
         /// Shows only offerings with these attributes.
         filters: Vec<Filter> = "Filter.N", "", since (2016, 11, 15);
+        /// The most offerings of one answer, 1 to 1000.
+        most: Option<u32> = "MaxResults", "", since (2016, 11, 15);
+        /// Where the answer before has ended.
+        token: Option<Token> = "NextToken", "", since (2016, 11, 15);
     }
 }
 
@@ -41,6 +46,7 @@ struct Offering {
 pub(super) struct Output {
     kind: LocationType,
     offerings: Vec<Offering>,
+    next: Option<String>,
 }
 
 filterable! {
@@ -62,6 +68,7 @@ impl Action for DescribeInstanceTypeOfferings {
 impl Run for DescribeInstanceTypeOfferings {
     async fn run(call: &Call<'_>, input: Input) -> Result<Output, Error> {
         check_filters::<Offering>(&input.filters)?;
+        let page = Page::of(input.most, input.token.as_ref())?;
         let kind = input.kind.unwrap_or(LocationType::Region);
         let clusters = call.state().clusters().await.map_err(refuse)?;
         let names = clusters.iter().map(|cluster| &cluster.config.name);
@@ -78,7 +85,9 @@ impl Run for DescribeInstanceTypeOfferings {
             }));
         }
         offerings.retain(|offering| passes(offering, &input.filters));
-        Ok(Output { kind, offerings })
+        let key = |it: &Offering| format!("{} {}", it.vm_type, it.location);
+        let (offerings, next) = cut(page, offerings, key);
+        Ok(Output { kind, offerings, next })
     }
 }
 
@@ -89,5 +98,6 @@ impl Response for Output {
             xml.text("locationType", self.kind.as_str());
             xml.text("location", &offering.location);
         });
+        xml.maybe("nextToken", self.next.as_ref());
     }
 }

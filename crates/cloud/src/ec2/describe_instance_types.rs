@@ -1,6 +1,7 @@
 //! DescribeInstanceTypes.
 
 use super::call::{Call, Run};
+use super::page::{Page, Token, cut};
 use super::refusal::refuse;
 use ec2_wire::{
     Action, Code, Error, Filter, Filterable, Response, Text, Version, Xml, check_filters,
@@ -22,13 +23,17 @@ parameters! {
         names: Vec<Text<64>> = "InstanceType.N", "", since (2016, 11, 15);
         /// Shows only types with these attributes.
         filters: Vec<Filter> = "Filter.N", "", since (2016, 11, 15);
+        /// The most types of one answer, 1 to 1000.
+        most: Option<u32> = "MaxResults", "", since (2016, 11, 15);
+        /// Where the answer before has ended.
+        token: Option<Token> = "NextToken", "", since (2016, 11, 15);
     }
 }
 
 /// A type, to be filtered.
 struct Shown<'a>(&'a VmType);
 
-pub(super) struct Output(Vec<VmType>);
+pub(super) struct Output(Vec<VmType>, Option<String>);
 
 filterable! {
     Shown<'_>: |shown, values| {
@@ -73,6 +78,7 @@ impl Action for DescribeInstanceTypes {
 impl Run for DescribeInstanceTypes {
     async fn run(call: &Call<'_>, input: Input) -> Result<Output, Error> {
         check_filters::<Shown<'_>>(&input.filters)?;
+        let page = Page::of(input.most, input.token.as_ref())?;
         let mut types = call.state().vm_types().await.map_err(refuse)?;
         let named = |vm_type: &VmType, name: &Text<64>| vm_type.name == name.as_str();
         let exists = |name: &&Text<64>| types.iter().any(|vm_type| named(vm_type, name));
@@ -85,7 +91,8 @@ impl Run for DescribeInstanceTypes {
                 input.names.is_empty() || input.names.iter().any(|name| named(vm_type, name));
             wanted && passes(&Shown(vm_type), &input.filters)
         });
-        Ok(Output(types))
+        let (types, next) = cut(page, types, |vm_type| vm_type.name.clone());
+        Ok(Output(types, next))
     }
 }
 
@@ -95,6 +102,7 @@ impl Response for Output {
     fn encode(&self, xml: &mut Xml) {
         if xml.since(2016, 11, 15) {
             xml.list("instanceTypeSet", &self.0, encode_type);
+            xml.maybe("nextToken", self.1.as_ref());
         } else {
             xml.list("instanceTypeDetails", &self.0, |xml, vm_type| {
                 xml.text("name", &vm_type.name);

@@ -2,14 +2,21 @@
 
 use super::call::{Call, Run};
 use super::image_attribute::PRODUCT_TYPE;
+use super::interface::Interface;
+use super::notes::Notes;
+use super::page::{Page, Token, cut};
 use super::refusal::refuse;
-use super::reservation::{self, HYPERVISOR, ROOT_DEVICE, monitoring_state, state_reason_code};
+use super::reservation::{
+    self, HYPERVISOR, ROOT_DEVICE, monitoring_state, private_address, public_address,
+    state_reason_code,
+};
 use ec2_wire::{
     Action, Code, Error, Filter, Filterable, Response, Xml, check_filters, filterable, parameters,
     passes,
 };
-use state::{Instance, InstanceFilter, Reservation};
-use types::{GroupId, GroupName, InstanceId};
+use state::{Association, Instance, InstanceFilter, Reservation};
+use std::net::Ipv4Addr;
+use types::{GroupId, GroupName, InstanceId, Tags};
 
 pub(super) struct DescribeInstances;
 
@@ -19,23 +26,52 @@ parameters! {
         ids: Vec<InstanceId> = "InstanceId.N", "instancesSet/item/instanceId";
         /// Shows only instances with these attributes.
         filters: Vec<Filter> = "Filter.N", "filterSet/item", since (2010, 8, 31);
+        /// The most instances of one answer, 1 to 1000.
+        most: Option<u32> = "MaxResults", "maxResults", since (2013, 10, 15);
+        /// Where the answer before has ended.
+        token: Option<Token> = "NextToken", "nextToken", since (2013, 10, 15);
     }
 }
 
-pub(super) struct Output(Vec<Reservation>);
+pub(super) struct Output {
+    reservations: Vec<Reservation>,
+    notes: Notes,
+    next: Option<String>,
+}
 
-/// An instance with the groups of its reservation.
+/// An instance with the groups of its reservation, its addresses and its tags.
 struct Shown<'a> {
     instance: &'a Instance,
     groups: &'a [(GroupId, GroupName)],
+    interface: Option<Interface<'a>>,
+    private: Option<Ipv4Addr>,
+    public: Option<Ipv4Addr>,
+    tags: &'a Tags,
+}
+
+impl<'a> Shown<'a> {
+    fn of(instance: &'a Instance, groups: &'a [(GroupId, GroupName)], notes: &'a Notes) -> Self {
+        Self {
+            instance,
+            groups,
+            interface: Interface::of(instance, groups, notes),
+            private: private_address(instance),
+            public: public_address(instance, notes),
+            tags: notes.tags(instance.id),
+        }
+    }
+
+    fn association(&self) -> Option<&Association> {
+        self.interface.as_ref()?.association()
+    }
 }
 
 filterable! {
-    Shown<'_>: |shown, values| {
+    Shown<'_>, tagged by shown.tags: |shown, values| {
         "architecture" => values.add(&shown.instance.architecture),
         "availability-zone" => values.add(&shown.instance.cluster),
         "client-token" => values.all(&shown.instance.client_token),
-        "dns-name" => values.all(shown.instance.state.is_live().then_some(shown.instance.ip)),
+        "dns-name" => values.all(shown.public),
         "ebs-optimized" => values.add(false),
         "ena-support" => values.add(false),
         "enclave-options.enabled" => values.add(false),
@@ -50,17 +86,35 @@ filterable! {
         "instance-type" => values.add(&shown.instance.vm_type),
         "instance.group-id" => values.all(shown.groups.iter().map(|(id, _)| id)),
         "instance.group-name" => values.all(shown.groups.iter().map(|(_, name)| name)),
-        "ip-address" => values.all(shown.instance.state.is_live().then_some(shown.instance.ip)),
+        "ip-address" => values.all(shown.public),
         "kernel-id" => values.all(shown.instance.kernel),
         "key-name" => values.all(&shown.instance.key_name),
         "launch-index" => values.add(shown.instance.launch_index),
         "launch-time" => values.add(shown.instance.launch_time),
+        "network-interface.addresses.primary" => values.all(shown.interface.map(|_| true)),
+        "network-interface.addresses.private-ip-address" => values.all(shown.private),
+        "network-interface.association.association-id" =>
+            values.all(shown.association().map(|there| there.id)),
+        "network-interface.association.public-ip" =>
+            values.all(shown.interface.and_then(|it| it.address).map(|address| address.ip)),
+        "network-interface.availability-zone" =>
+            values.all(shown.interface.map(|_| &shown.instance.cluster)),
+        "network-interface.group-id" => values.all(shown.groups.iter().map(|(id, _)| id)),
+        "network-interface.mac-address" =>
+            values.all(shown.interface.map(|_| shown.instance.mac)),
+        "network-interface.network-interface-id" =>
+            values.all(shown.interface.map(|it| it.id())),
+        "network-interface.owner-id" =>
+            values.all(shown.interface.map(|_| shown.instance.account)),
+        "network-interface.status" => values.all(shown.interface.map(|_| "in-use")),
+        "network-interface.subnet-id" => values.all(shown.interface.map(|it| it.subnet())),
+        "network-interface.vpc-id" => values.all(shown.interface.map(|it| it.vpc())),
         "monitoring-state" => values.add(monitoring_state(shown.instance.monitoring)),
         "owner-id" => values.add(shown.instance.account),
         "private-dns-name" =>
-            values.all(shown.instance.state.is_live().then_some(shown.instance.ip)),
+            values.all(shown.private),
         "private-ip-address" =>
-            values.all(shown.instance.state.is_live().then_some(shown.instance.ip)),
+            values.all(shown.private),
         "product-code" => values.all(&shown.instance.products),
         "product-code.type" =>
             values.all(shown.instance.products.first().map(|_| PRODUCT_TYPE)),
@@ -72,8 +126,10 @@ filterable! {
         "source-dest-check" => values.add(true),
         "state-reason-code" => values.add(state_reason_code(shown.instance)),
         "state-reason-message" => values.all(&shown.instance.reason),
+        "subnet-id" => values.all(shown.interface.map(|it| it.subnet())),
         "tenancy" => values.add("default"),
         "virtualization-type" => values.add("hvm"),
+        "vpc-id" => values.all(shown.interface.map(|it| it.vpc())),
     }
 }
 
@@ -89,16 +145,52 @@ impl Action for DescribeInstances {
 impl Run for DescribeInstances {
     async fn run(call: &Call<'_>, input: Input) -> Result<Output, Error> {
         check_filters::<Shown<'_>>(&input.filters)?;
+        let page = Page::of(input.most, input.token.as_ref())?;
         let mut reservations = visible(call, input.ids).await?;
-        if input.filters.is_empty() {
-            return Ok(Output(reservations));
+        let notes = Notes::read(call).await?;
+        if !input.filters.is_empty() {
+            for Reservation { instances, groups, .. } in &mut reservations {
+                let wanted = |instance: &Instance| {
+                    passes(&Shown::of(instance, groups, &notes), &input.filters)
+                };
+                instances.retain(wanted);
+            }
+            reservations.retain(|reservation| !reservation.instances.is_empty());
         }
-        for Reservation { instances, groups, .. } in &mut reservations {
-            instances.retain(|instance| passes(&Shown { instance, groups }, &input.filters));
-        }
-        reservations.retain(|reservation| !reservation.instances.is_empty());
-        Ok(Output(reservations))
+        let (reservations, next) = cut_instances(page, reservations);
+        Ok(Output { reservations, notes, next })
     }
+}
+
+/// A page of instances, in the order of launch. A reservation may go on on the next one.
+fn cut_instances(
+    page: Option<Page>,
+    reservations: Vec<Reservation>,
+) -> (Vec<Reservation>, Option<String>) {
+    if page.is_none() {
+        return (reservations, None);
+    }
+    let mut each = Vec::new();
+    for mut reservation in reservations {
+        for instance in std::mem::take(&mut reservation.instances) {
+            each.push(Reservation { instances: vec![instance], ..reservation.clone() });
+        }
+    }
+    let key = |one: &Reservation| {
+        let of = |it: &Instance| {
+            format!("{:015} {} {:06}", it.launch_time.millis(), it.reservation, it.launch_index)
+        };
+        one.instances.first().map(of).unwrap_or_default()
+    };
+    let (each, next) = cut(page, each, key);
+    let mut together: Vec<Reservation> = Vec::new();
+    for one in each {
+        match together.last_mut().filter(|last| last.id == one.id) {
+            Some(last) => last.instances.extend(one.instances),
+            None => together.push(one),
+        }
+    }
+    (together, next)
 }
 
 /// The instances with these ids that the caller may see, all of them when none is named.
@@ -144,6 +236,9 @@ fn not_found(message: String) -> Error {
 
 impl Response for Output {
     fn encode(&self, xml: &mut Xml) {
-        xml.list("reservationSet", &self.0, reservation::encode);
+        xml.list("reservationSet", &self.reservations, |xml, reservation| {
+            reservation::encode(xml, reservation, &self.notes);
+        });
+        xml.maybe("nextToken", self.next.as_ref());
     }
 }

@@ -2,12 +2,13 @@
 
 use super::call::{Call, Run};
 use super::refusal::refuse;
+use super::tag_specification;
 use ec2_wire::{
     Action, Code, Error, Filter, Filterable, Response, Xml, check_filters, filterable, parameters,
     passes,
 };
 use state::KeyPair;
-use types::{KeyName, KeyPairId};
+use types::{KeyName, KeyPairId, Tags};
 
 pub(super) struct DescribeKeyPairs;
 
@@ -25,15 +26,15 @@ parameters! {
 }
 
 pub(super) struct Output {
-    pairs: Vec<KeyPair>,
+    pairs: Vec<(KeyPair, Tags)>,
     with_public_keys: bool,
 }
 
 /// A key pair, to be filtered.
-struct Shown<'a>(&'a KeyPair);
+struct Shown<'a>(&'a KeyPair, &'a Tags);
 
 filterable! {
-    Shown<'_>: |shown, values| {
+    Shown<'_>, tagged by shown.1: |shown, values| {
         "fingerprint" => values.add(&shown.0.fingerprint),
         "key-name" => values.add(&shown.0.name),
         "key-pair-id" => values.add(shown.0.id),
@@ -65,7 +66,13 @@ impl Run for DescribeKeyPairs {
         let all = input.names.is_empty() && input.ids.is_empty();
         pairs
             .retain(|pair| all || input.names.contains(&pair.name) || input.ids.contains(&pair.id));
-        pairs.retain(|pair| passes(&Shown(pair), &input.filters));
+        let tags = call.state().tags(call.user.account, &["key-"]).await.map_err(refuse)?;
+        let with_tags = |pair: KeyPair| {
+            let tags = tags.of(pair.id);
+            (pair, tags)
+        };
+        let mut pairs: Vec<_> = pairs.into_iter().map(with_tags).collect();
+        pairs.retain(|(pair, tags)| passes(&Shown(pair, tags), &input.filters));
         Ok(Output { pairs, with_public_keys: input.public == Some(true) })
     }
 }
@@ -76,7 +83,7 @@ fn not_found(message: String) -> Error {
 
 impl Response for Output {
     fn encode(&self, xml: &mut Xml) {
-        xml.list("keySet", &self.pairs, |xml, pair| {
+        xml.list("keySet", &self.pairs, |xml, (pair, tags)| {
             xml.text("keyName", &pair.name);
             xml.text("keyFingerprint", &pair.fingerprint);
             if xml.since(2016, 11, 15) {
@@ -84,7 +91,7 @@ impl Response for Output {
                 xml.text("keyType", pair.kind.as_str());
                 xml.maybe("publicKey", self.with_public_keys.then_some(&pair.public_key));
                 xml.text("createTime", pair.created);
-                xml.empty("tagSet");
+                tag_specification::encode(xml, tags);
             }
         });
     }

@@ -2,6 +2,7 @@
 
 use super::call::{Call, Run};
 use super::interface::{self, Interface};
+use super::notes::Notes;
 use super::page::{Page, Token, cut};
 use super::refusal::refuse;
 use super::vpc;
@@ -9,9 +10,8 @@ use ec2_wire::{
     Action, Code, Error, Filter, Filterable, Response, Version, Xml, check_filters, filterable,
     parameters, passes,
 };
-use state::{Address, InstanceFilter};
-use std::collections::HashMap;
-use types::{InstanceId, InterfaceId};
+use state::{Instance, InstanceFilter, Reservation};
+use types::{GroupId, GroupName, InterfaceId};
 
 pub(super) struct DescribeNetworkInterfaces;
 
@@ -29,17 +29,24 @@ parameters! {
     }
 }
 
-pub(super) struct Output(Vec<Interface>, Option<String>);
+/// An instance and the groups of its launch.
+type Attached = (Instance, Vec<(GroupId, GroupName)>);
+
+pub(super) struct Output {
+    instances: Vec<Attached>,
+    notes: Notes,
+    next: Option<String>,
+}
 
 filterable! {
-    Interface, tagged by shown.tags: |shown, values| {
+    Interface<'_>, tagged by shown.tags: |shown, values| {
         "addresses.primary" => values.add(true),
         "addresses.private-ip-address" => values.add(shown.instance.ip),
         "association.allocation-id" =>
             values.all(shown.owner().map(|owner| owner.allocation)),
         "association.association-id" =>
             values.all(shown.association().map(|there| there.id)),
-        "association.public-ip" => values.all(shown.address.as_ref().map(|it| it.ip)),
+        "association.public-ip" => values.all(shown.address.map(|it| it.ip)),
         "attachment.attachment-id" => values.add(shown.attachment()),
         "attachment.delete-on-termination" => values.add(true),
         "attachment.device-index" => values.add(0),
@@ -73,50 +80,41 @@ impl Action for DescribeNetworkInterfaces {
 
 impl Run for DescribeNetworkInterfaces {
     async fn run(call: &Call<'_>, input: Input) -> Result<Output, Error> {
-        check_filters::<Interface>(&input.filters)?;
+        check_filters::<Interface<'_>>(&input.filters)?;
         let page = Page::of(input.most, input.token.as_ref())?;
-        let mut interfaces = all(call, &input.ids).await?;
-        if let Some(id) = input.ids.iter().find(|id| !interfaces.iter().any(|it| it.id() == **id)) {
+        let notes = Notes::read(call).await?;
+        let mut instances = live(call, &input.ids).await?;
+        let is = |it: &Attached, id: &InterfaceId| vpc::interface(it.0.id) == *id;
+        if let Some(id) = input.ids.iter().find(|id| !instances.iter().any(|it| is(it, id))) {
             let message = format!("The networkInterface ID '{id}' does not exist");
             return Err(Error::new(Code::InvalidNetworkInterfaceIdNotFound, message));
         }
-        interfaces.retain(|interface| passes(interface, &input.filters));
-        let (interfaces, next) = cut(page, interfaces, |interface| interface.id().to_string());
-        Ok(Output(interfaces, next))
+        instances.retain(|(instance, groups)| {
+            Interface::of(instance, groups, &notes).is_some_and(|it| passes(&it, &input.filters))
+        });
+        let (instances, next) = cut(page, instances, |(instance, _)| instance.id.to_string());
+        Ok(Output { instances, notes, next })
     }
 }
 
-/// The interfaces with these ids, or with none all of them: one of each live instance.
-async fn all(call: &Call<'_>, ids: &[InterfaceId]) -> Result<Vec<Interface>, Error> {
-    let (state, account) = (call.state(), call.scope());
+/// The live instances whose interfaces have these ids, or with none all of them.
+async fn live(call: &Call<'_>, ids: &[InterfaceId]) -> Result<Vec<Attached>, Error> {
     let ids = ids.iter().map(|id| vpc::instance_of(*id)).collect();
-    let filter = InstanceFilter { account, ids, states: Vec::new() };
-    let reservations = state.describe_instances(&filter, call.now).await.map_err(refuse)?;
-    let mut addresses = by_instance(state.addresses(account).await.map_err(refuse)?);
-    let tags = state.tags(call.user.account, &["eni-"]).await.map_err(refuse)?;
-    let mut interfaces = Vec::new();
-    for reservation in reservations {
-        for instance in reservation.instances.into_iter().filter(|it| it.state.is_live()) {
-            interfaces.push(Interface {
-                groups: reservation.groups.clone(),
-                address: addresses.remove(&instance.id),
-                tags: tags.of(vpc::interface(instance.id)),
-                instance,
-            });
-        }
+    let filter = InstanceFilter { account: call.scope(), ids, states: Vec::new() };
+    let found = call.state().describe_instances(&filter, call.now).await.map_err(refuse)?;
+    let mut live = Vec::new();
+    for Reservation { instances, groups, .. } in found {
+        let of_it = instances.into_iter().filter(|instance| instance.state.is_live());
+        live.extend(of_it.map(|instance| (instance, groups.clone())));
     }
-    Ok(interfaces)
-}
-
-/// Addresses by the instances that they lead to.
-pub(super) fn by_instance(addresses: Vec<Address>) -> HashMap<InstanceId, Address> {
-    let leads = |address: Address| Some((address.association.as_ref()?.instance, address));
-    addresses.into_iter().filter_map(leads).collect()
+    Ok(live)
 }
 
 impl Response for Output {
     fn encode(&self, xml: &mut Xml) {
-        xml.list("networkInterfaceSet", &self.0, |xml, shown| interface::encode(xml, shown, true));
-        xml.maybe("nextToken", self.1.as_ref());
+        let shown = self.instances.iter();
+        let shown = shown.filter_map(|(it, groups)| Interface::of(it, groups, &self.notes));
+        xml.list("networkInterfaceSet", shown, |xml, shown| interface::encode(xml, &shown, true));
+        xml.maybe("nextToken", self.next.as_ref());
     }
 }

@@ -1,6 +1,7 @@
 //! DescribeSubnets.
 
 use super::call::{Call, Run};
+use super::describe_availability_zones::{REGION, zone_id};
 use super::page::{Page, Token, cut};
 use super::refusal::refuse;
 use super::{tag_specification, vpc};
@@ -43,6 +44,7 @@ pub(super) struct Output(Vec<Subnet>, Option<String>);
 filterable! {
     Subnet, tagged by subnet.tags: |subnet, values| {
         "availability-zone" => values.add(&subnet.zone),
+        "availability-zone-id" => values.add(zone_id(&subnet.zone)),
         "availabilityZone" => values.add(&subnet.zone),
         "available-ip-address-count" => values.add(subnet.available),
         "cidr" => values.add(subnet.network),
@@ -65,8 +67,7 @@ impl Subnet {
     }
 
     fn arn(&self) -> String {
-        let region = super::describe_availability_zones::REGION;
-        format!("arn:aws:ec2:{region}:{}:subnet/{}", self.account, self.id())
+        format!("arn:aws:ec2:{REGION}:{}:subnet/{}", self.account, self.id())
     }
 
     const fn state(&self) -> &'static str {
@@ -144,6 +145,7 @@ impl Response for Output {
             xml.empty("ipv6CidrBlockAssociationSet");
             xml.text("availableIpAddressCount", subnet.available);
             xml.text("availabilityZone", &subnet.zone);
+            xml.text("availabilityZoneId", zone_id(&subnet.zone));
             xml.text("defaultForAz", true);
             xml.text("mapPublicIpOnLaunch", false);
             xml.text("assignIpv6AddressOnCreation", false);

@@ -3,9 +3,10 @@
 use super::call::{Call, Run};
 use super::public_key::PublicKey;
 use super::refusal::refuse;
+use super::tag_specification::{self, TagSpecification};
 use ec2_wire::{Action, Base64, Code, Error, Response, Version, Xml, parameters};
 use state::{KeyPair, NewKeyPair};
-use types::KeyName;
+use types::{KeyName, Tags};
 
 /// The longest public key in any of its forms, in bytes; one of 4096 bits has about 800.
 const MOST_MATERIAL: usize = 8 << 10;
@@ -19,10 +20,13 @@ parameters! {
         /// The public key: a line as OpenSSH writes it, RFC 4716, or DER; RSA with 1024 to 4096
         /// bits, or Ed25519.
         material: Base64<MOST_MATERIAL> = "PublicKeyMaterial", "publicKeyMaterial";
+        /// Tags for the pair.
+        tags: Vec<TagSpecification> =
+            "TagSpecification.N", "tagSpecification/item", since (2016, 11, 15);
     }
 }
 
-pub(super) struct Output(KeyPair);
+pub(super) struct Output(KeyPair, Tags);
 
 impl Action for ImportKeyPair {
     const NAME: &'static str = "ImportKeyPair";
@@ -34,16 +38,18 @@ impl Action for ImportKeyPair {
 
 impl Run for ImportKeyPair {
     async fn run(call: &Call<'_>, input: Input) -> Result<Output, Error> {
+        let tags = tag_specification::of("key-pair", &[], input.tags)?;
         let key = PublicKey::parse(&input.material.0)
             .map_err(|wrong| Error::new(Code::InvalidKeyFormat, wrong.to_string()))?;
         let new = NewKeyPair {
+            tags: tags.clone(),
             name: input.name,
             kind: key.kind(),
             fingerprint: key.fingerprint(),
             public_key: key.line(&format!("{}@eucalyptus", call.user.name)),
         };
         let pair = call.state().add_key_pair(call.user.account, new, call.now).await;
-        pair.map(Output).map_err(refuse)
+        pair.map(|pair| Output(pair, tags)).map_err(refuse)
     }
 }
 
@@ -53,7 +59,7 @@ impl Response for Output {
         xml.text("keyFingerprint", &self.0.fingerprint);
         if xml.since(2016, 11, 15) {
             xml.text("keyPairId", self.0.id);
-            xml.empty("tagSet");
+            tag_specification::encode(xml, &self.1);
         }
     }
 }

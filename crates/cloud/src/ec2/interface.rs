@@ -1,24 +1,36 @@
 //! The network interface of an instance, in answers.
 
+use super::notes::Notes;
 use super::{tag_specification, vpc};
 use ec2_wire::Xml;
 use state::{Address, Association, Instance, Owner};
 use types::{GroupId, GroupName, InterfaceId, SubnetId, Tags, VpcId};
 
 /// The one interface of a live instance.
-#[derive(Debug, Clone)]
-pub(super) struct Interface {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Interface<'a> {
     /// Its instance.
-    pub(super) instance: Instance,
+    pub(super) instance: &'a Instance,
     /// The security groups of the launch.
-    pub(super) groups: Vec<(GroupId, GroupName)>,
+    pub(super) groups: &'a [(GroupId, GroupName)],
     /// The public address that leads to it.
-    pub(super) address: Option<Address>,
+    pub(super) address: Option<&'a Address>,
     /// The caller's tags.
-    pub(super) tags: Tags,
+    pub(super) tags: &'a Tags,
 }
 
-impl Interface {
+impl<'a> Interface<'a> {
+    /// That of an instance; none once it is terminated.
+    pub(super) fn of(
+        instance: &'a Instance,
+        groups: &'a [(GroupId, GroupName)],
+        notes: &'a Notes,
+    ) -> Option<Self> {
+        let tags = notes.tags(vpc::interface(instance.id));
+        let address = notes.address(instance.id);
+        instance.state.is_live().then_some(Self { instance, groups, address, tags })
+    }
+
     pub(super) const fn id(&self) -> InterfaceId {
         vpc::interface(self.instance.id)
     }
@@ -35,18 +47,18 @@ impl Interface {
         format!("eni-attach-{:08X}", self.id().bits())
     }
 
-    pub(super) fn owner(&self) -> Option<&Owner> {
-        self.address.as_ref()?.owner.as_ref()
+    pub(super) fn owner(&self) -> Option<&'a Owner> {
+        self.address?.owner.as_ref()
     }
 
-    pub(super) fn association(&self) -> Option<&Association> {
-        self.address.as_ref()?.association.as_ref()
+    pub(super) fn association(&self) -> Option<&'a Association> {
+        self.address?.association.as_ref()
     }
 }
 
 /// The elements of an interface: `whole`, or those that an instance's own elements have.
-pub(super) fn encode(xml: &mut Xml, shown: &Interface, whole: bool) {
-    let instance = &shown.instance;
+pub(super) fn encode(xml: &mut Xml, shown: &Interface<'_>, whole: bool) {
+    let instance = shown.instance;
     xml.text("networkInterfaceId", shown.id());
     xml.text("subnetId", shown.subnet());
     xml.text("vpcId", shown.vpc());
@@ -63,7 +75,7 @@ pub(super) fn encode(xml: &mut Xml, shown: &Interface, whole: bool) {
     xml.text("privateIpAddress", instance.ip);
     xml.text("privateDnsName", instance.ip);
     xml.text("sourceDestCheck", true);
-    xml.list("groupSet", &shown.groups, |xml, (id, name)| {
+    xml.list("groupSet", shown.groups, |xml, (id, name)| {
         xml.text("groupId", id);
         xml.text("groupName", name);
     });
@@ -78,11 +90,11 @@ pub(super) fn encode(xml: &mut Xml, shown: &Interface, whole: bool) {
     xml.empty("ipv6AddressesSet");
     xml.text("interfaceType", "interface");
     if whole {
-        tag_specification::encode(xml, &shown.tags);
+        tag_specification::encode(xml, shown.tags);
     }
 }
 
-fn encode_attachment(xml: &mut Xml, shown: &Interface, whole: bool) {
+fn encode_attachment(xml: &mut Xml, shown: &Interface<'_>, whole: bool) {
     xml.text("attachmentId", shown.attachment());
     if whole {
         xml.text("instanceId", shown.instance.id);
@@ -94,8 +106,8 @@ fn encode_attachment(xml: &mut Xml, shown: &Interface, whole: bool) {
     xml.text("deleteOnTermination", true);
 }
 
-fn encode_association(xml: &mut Xml, shown: &Interface, whole: bool) {
-    let (Some(address), Some(owner)) = (&shown.address, shown.owner()) else { return };
+fn encode_association(xml: &mut Xml, shown: &Interface<'_>, whole: bool) {
+    let (Some(address), Some(owner)) = (shown.address, shown.owner()) else { return };
     xml.element("association", |xml| {
         xml.text("publicIp", address.ip);
         xml.text("publicDnsName", address.ip);

@@ -1,9 +1,13 @@
 //! Reservations and instances as answers show them.
 
 use super::image_attribute::encode_products;
+use super::interface::{self, Interface};
+use super::notes::Notes;
+use super::tag_specification;
 use ec2_wire::Xml;
 use protocol::Goal;
 use state::{Instance, Reservation};
+use std::net::Ipv4Addr;
 use types::{GroupId, GroupName, InstanceState};
 
 /// Where an instance sees its root disk (FACTS 3.5: sda1 root).
@@ -12,12 +16,12 @@ pub(super) const ROOT_DEVICE: &str = "/dev/sda1";
 pub(super) const HYPERVISOR: &str = "kvm";
 
 /// The elements of a reservation.
-pub(super) fn encode(xml: &mut Xml, reservation: &Reservation) {
+pub(super) fn encode(xml: &mut Xml, reservation: &Reservation, notes: &Notes) {
     xml.text("reservationId", reservation.id);
     xml.text("ownerId", reservation.account);
     encode_groups(xml, &reservation.groups);
     xml.list("instancesSet", &reservation.instances, |xml, instance| {
-        encode_instance(xml, instance, &reservation.groups);
+        encode_instance(xml, instance, &reservation.groups, notes);
     });
 }
 
@@ -34,15 +38,19 @@ pub(super) fn encode_groups(xml: &mut Xml, groups: &[(GroupId, GroupName)]) {
 }
 
 /// In the order of EC2's schema, old elements first.
-fn encode_instance(xml: &mut Xml, instance: &Instance, groups: &[(GroupId, GroupName)]) {
-    // A terminated instance's address may be another's already.
-    let address = instance.state.is_live().then_some(instance.ip);
-    let name = address.map(|ip| ip.to_string()).unwrap_or_default();
+fn encode_instance(
+    xml: &mut Xml,
+    instance: &Instance,
+    groups: &[(GroupId, GroupName)],
+    notes: &Notes,
+) {
+    let (private, public) = (private_address(instance), public_address(instance, notes));
+    let name = |address: Option<Ipv4Addr>| address.map(|ip| ip.to_string()).unwrap_or_default();
     xml.text("instanceId", instance.id);
     xml.text("imageId", instance.image);
     xml.element("instanceState", |xml| encode_state(xml, instance.state));
-    xml.text("privateDnsName", &name);
-    xml.text("dnsName", &name);
+    xml.text("privateDnsName", name(private));
+    xml.text("dnsName", name(public));
     xml.maybe("reason", instance.reason.as_ref());
     xml.maybe("keyName", instance.key_name.as_ref());
     xml.text("amiLaunchIndex", instance.launch_index);
@@ -61,9 +69,14 @@ fn encode_instance(xml: &mut Xml, instance: &Instance, groups: &[(GroupId, Group
     if xml.since(2009, 4, 4) {
         encode_monitoring(xml, instance.monitoring);
     }
+    let interface = Interface::of(instance, groups, notes).filter(|_| xml.since(2016, 11, 15));
+    if let Some(interface) = &interface {
+        xml.text("subnetId", interface.subnet());
+        xml.text("vpcId", interface.vpc());
+    }
     if xml.since(2009, 7, 15) {
-        xml.maybe("privateIpAddress", address);
-        xml.maybe("ipAddress", address);
+        xml.maybe("privateIpAddress", private);
+        xml.maybe("ipAddress", public);
     }
     if xml.since(2016, 11, 15) {
         xml.text("sourceDestCheck", true);
@@ -81,9 +94,23 @@ fn encode_instance(xml: &mut Xml, instance: &Instance, groups: &[(GroupId, Group
     if xml.since(2010, 8, 31) {
         xml.text("virtualizationType", "hvm");
         xml.maybe("clientToken", instance.client_token.as_ref());
-        xml.empty("tagSet");
+        tag_specification::encode(xml, notes.tags(instance.id));
+    }
+    if let Some(interface) = &interface {
+        xml.list("networkInterfaceSet", [interface], |xml, it| interface::encode(xml, it, false));
     }
     encode_hardware(xml, instance);
+}
+
+/// An instance's own address. That of a terminated one may be another's already.
+pub(super) fn private_address(instance: &Instance) -> Option<Ipv4Addr> {
+    instance.state.is_live().then_some(instance.ip)
+}
+
+/// The address that leads to an instance from outside: its public one, else its own.
+pub(super) fn public_address(instance: &Instance, notes: &Notes) -> Option<Ipv4Addr> {
+    let public = notes.address(instance.id).map(|address| address.ip);
+    private_address(instance).map(|private| public.unwrap_or(private))
 }
 
 /// What an instance runs on, of which EC2 showed more and more.

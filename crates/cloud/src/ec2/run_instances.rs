@@ -4,6 +4,7 @@ use super::call::{Call, Run};
 use super::instance_attribute::ShutdownBehavior;
 use super::launch_network::{NewInterface, network};
 use super::launch_options::{self, AddressingType, BlockDevice, Tenancy};
+use super::notes::Notes;
 use super::refusal::refuse;
 use super::reservation;
 use super::tag_specification::{self, TagSpecification};
@@ -114,7 +115,7 @@ parameters! {
     }
 }
 
-pub(super) struct Output(Reservation);
+pub(super) struct Output(Reservation, Notes);
 
 impl Action for RunInstances {
     const NAME: &'static str = "RunInstances";
@@ -133,7 +134,7 @@ impl Run for RunInstances {
             types::crash_point("cloud.run.committed");
             call.cloud.poke();
         }
-        Ok(Output(outcome.reservation))
+        Ok(Output(outcome.reservation, Notes::read(call).await?))
     }
 }
 
@@ -207,6 +208,6 @@ fn zone_name(text: &str) -> Result<ClusterName, Error> {
 
 impl Response for Output {
     fn encode(&self, xml: &mut Xml) {
-        reservation::encode(xml, &self.0);
+        reservation::encode(xml, &self.0, &self.1);
     }
 }
