@@ -54,34 +54,43 @@ impl State {
     ) -> Option<InstanceObserved> {
         match self.placements.of.get(&wanted.id) {
             Some(Placement::Ended { node, reason, reboots, .. }) => Some(InstanceObserved {
-                id: wanted.id,
-                node: node.clone(),
                 phase: InstancePhase::Terminated,
-                reason: reason.clone(),
                 reboots: *reboots,
+                ..unheard(wanted, node.clone(), reason.clone())
             }),
             Some(Placement::On { node, told, .. }) => match said.get(&(node, wanted.id)) {
                 Some(said) => {
                     Some(InstanceObserved { node: Some(node.clone()), ..(*said).clone() })
                 }
                 None if *told => None,
-                None => Some(pending(wanted, Some(node.clone()), None)),
+                None => Some(unheard(wanted, Some(node.clone()), None)),
             },
             None => {
                 let reason = format!("waiting for a node: {}", shortage(rooms, &wanted.figures));
-                Some(pending(wanted, None, Some(reason)))
+                Some(unheard(wanted, None, Some(reason)))
             }
         }
     }
 }
 
-fn pending(
+/// An instance of which no node has said anything.
+fn unheard(
     wanted: &InstanceDesired,
     node: Option<NodeName>,
     reason: Option<String>,
 ) -> InstanceObserved {
-    let phase = InstancePhase::Pending;
-    InstanceObserved { id: wanted.id, node, phase, reason, reboots: 0 }
+    InstanceObserved {
+        id: wanted.id,
+        node,
+        phase: match wanted.should_be_stopped() {
+            true => InstancePhase::Stopping,
+            false => InstancePhase::Pending,
+        },
+        reason,
+        reboots: 0,
+        turn: wanted.turn,
+        metadata: None,
+    }
 }
 
 fn status(name: &NodeName, sighting: &Sighting) -> NodeStatus {

@@ -162,6 +162,7 @@ fn network() -> NetworkDesired {
         subnet: "192.168.2.0/26".parse().unwrap(),
         router: "192.168.2.1".parse().unwrap(),
         ingress: Vec::new(),
+        egress: Vec::new(),
     }
 }
 
@@ -173,6 +174,8 @@ fn instance(id: &str) -> InstanceDesired {
         id,
         goal: Goal::Run,
         reboots: 0,
+        turn: 0,
+        forced: false,
         reservation: "r-00000009".parse().unwrap(),
         launch_index: 0,
         launch_time: Timestamp::from_millis(0),
@@ -186,6 +189,7 @@ fn instance(id: &str) -> InstanceDesired {
         ramdisk: None,
         key: None,
         user_data: Vec::new(),
+        metadata: protocol::MetadataOptions::default(),
         nic: Nic {
             mac: MacAddr::of_instance(id),
             ip: std::net::Ipv4Addr::new(192, 168, 2, id.bits() as u8 + 1),

@@ -1,4 +1,5 @@
-//! EC2's Query API, version 2009-11-30, signed with version 2.
+//! EC2's Query API, signed with version 2: in version 2009-11-30, where an action or what it shows
+//! is younger in 2016-11-15.
 
 use crate::error::Error;
 use crate::http::{self, Answer, Ask, Endpoint};
@@ -10,6 +11,8 @@ use signature::client::{Credentials, query_v2};
 use types::Timestamp;
 
 const VERSION: &str = "2009-11-30";
+/// The version of actions and answers that came after those of Eucalyptus 1.4.
+pub(crate) const NEW: &str = "2016-11-15";
 
 /// The options that every EC2 tool has.
 #[derive(Debug, Args)]
@@ -74,6 +77,17 @@ pub(crate) fn call(
     action: &str,
     parameters: Parameters,
 ) -> Result<Element, Error> {
+    call_in(VERSION, session, connection, action, parameters)
+}
+
+/// Asks the cloud for an action in this version of the API.
+pub(crate) fn call_in(
+    version: &str,
+    session: &Session<'_, '_>,
+    connection: &Connection,
+    action: &str,
+    parameters: Parameters,
+) -> Result<Element, Error> {
     let url = session.setting(
         connection.url.as_deref(),
         &["EC2_URL", "AWS_ENDPOINT_URL_EC2"],
@@ -86,7 +100,7 @@ pub(crate) fn call(
         ("--access-key", "--secret-key"),
     )?;
     let path = if endpoint.path.is_empty() { "/" } else { endpoint.path.as_str() };
-    let parameters = parameters.with("Action", action).with("Version", VERSION).0;
+    let parameters = parameters.with("Action", action).with("Version", version).0;
     let Keys { access, secret } = &keys;
     let credentials = Credentials { access_key: access, secret };
     let form =

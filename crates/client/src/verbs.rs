@@ -11,6 +11,7 @@ mod images;
 mod instances;
 mod keypairs;
 mod monitoring;
+mod power;
 mod run_instances;
 mod tags;
 mod upload_bundle;
@@ -100,6 +101,8 @@ verbs! {
     "reset-instance-attribute" | "ec2rinatt" => attributes::Reset,
     "revoke" | "ec2revoke" => groups::Revoke,
     "run-instances" | "ec2run" => run_instances::RunInstances,
+    "start-instances" | "ec2start" => power::Start,
+    "stop-instances" | "ec2stop" => power::Stop,
     "terminate-instances" | "ec2kill" => instances::Terminate,
     "unmonitor-instances" | "ec2unmon" => monitoring::Unmonitor,
     "upload-bundle" => upload_bundle::UploadBundle,

@@ -90,6 +90,7 @@ codes! {
     InvalidPermissionNotFound, "InvalidPermission.NotFound", 400;
     InvalidRouteTableIdMalformed, "InvalidRouteTableID.Malformed", 400;
     InvalidRouteTableIdNotFound, "InvalidRouteTableID.NotFound", 400;
+    InvalidSecurityGroupRuleIdMalformed, "InvalidSecurityGroupRuleId.Malformed", 400;
     InvalidSecurityGroupRuleIdNotFound, "InvalidSecurityGroupRuleId.NotFound", 400;
     InvalidSubnetIdMalformed, "InvalidSubnetID.Malformed", 400;
     InvalidSubnetIdNotFound, "InvalidSubnetID.NotFound", 400;

@@ -10,7 +10,8 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use types::{
     AccountId, AllocationId, AssociationId, GatewayId, GroupId, GroupName, ImageId, InstanceId,
-    InterfaceId, KeyName, KeyPairId, MalformedId, RouteTableId, SubnetId, TagKey, UserName, VpcId,
+    InterfaceId, KeyName, KeyPairId, MalformedId, RouteTableId, RuleId, SubnetId, TagKey, UserName,
+    VpcId,
 };
 
 /// A type that one parameter's text is parsed into.
@@ -142,6 +143,7 @@ id!(InterfaceId, "eni-XXXXXXXX", Code::InvalidNetworkInterfaceIdMalformed);
 id!(RouteTableId, "rtb-XXXXXXXX", Code::InvalidRouteTableIdMalformed);
 id!(GatewayId, "igw-XXXXXXXX", Code::InvalidInternetGatewayIdMalformed);
 id!(KeyPairId, "key-XXXXXXXX", Code::InvalidKeyPairNotFound);
+id!(RuleId, "sgr-XXXXXXXX", Code::InvalidSecurityGroupRuleIdMalformed);
 
 macro_rules! form {
     ($type:ty, $form:literal) => {

@@ -20,6 +20,11 @@ impl Xml {
         Self { out: String::new(), version }
     }
 
+    /// The version that was asked for.
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
     /// Whether the version that was asked for is this one or later: the gate for elements that
     /// older clients do not know.
     pub fn since(&self, year: u16, month: u8, day: u8) -> bool {

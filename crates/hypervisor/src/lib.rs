@@ -85,6 +85,10 @@ pub trait Hypervisor: Send + Sync {
     /// Starts a domain that vanishes when it stops. Success when one of this name runs already.
     fn start(&self, spec: &DomainSpec) -> Result<(), HypervisorError>;
 
+    /// Asks the guest to shut down, as the power button of a machine does. Whether it does so is
+    /// seen in [`domains`](Self::domains) only. Success when there is none of this name.
+    fn shutdown(&self, id: InstanceId) -> Result<(), HypervisorError>;
+
     /// Ends a domain at once, as a power cut does. Success when there is none of this name.
     fn destroy(&self, id: InstanceId) -> Result<(), HypervisorError>;
 

@@ -76,6 +76,10 @@ impl Hypervisor for Libvirt {
         self.call(&doing, |link| link.start(spec, self.accelerator))
     }
 
+    fn shutdown(&self, id: InstanceId) -> Result<(), HypervisorError> {
+        self.call(&format!("shut down {id}"), |link| link.shutdown(id))
+    }
+
     fn destroy(&self, id: InstanceId) -> Result<(), HypervisorError> {
         self.call(&format!("destroy {id}"), |link| link.destroy(id))
     }

@@ -20,6 +20,8 @@ struct Machine {
     starts: BTreeMap<String, u32>,
     failing_starts: VecDeque<String>,
     lost_starts: u32,
+    /// Whether guests do nothing when they are asked to shut down.
+    deaf: bool,
     unreachable: bool,
 }
 
@@ -46,6 +48,11 @@ impl SimHypervisor {
     /// The next start happens, but its answer is lost: the caller sees [`HypervisorError::Unreachable`].
     pub fn lose_next_start_answer(&self) {
         self.machine().lost_starts += 1;
+    }
+
+    /// From now on guests ignore that they are asked to shut down, or no longer.
+    pub fn set_deaf(&self, deaf: bool) {
+        self.machine().deaf = deaf;
     }
 
     /// From now on every call fails, or no longer.
@@ -84,6 +91,11 @@ impl SimHypervisor {
     /// How often the instance was started since the machine exists.
     pub fn starts(&self, id: InstanceId) -> u32 {
         self.machine().starts.get(&id.to_string()).copied().unwrap_or(0)
+    }
+
+    /// The instances that were started since the machine exists.
+    pub fn ever_started(&self) -> Vec<InstanceId> {
+        self.machine().starts.keys().filter_map(|name| name.parse().ok()).collect()
     }
 
     /// How often the domain that now runs was reset.
@@ -134,6 +146,14 @@ impl Hypervisor for SimHypervisor {
         if machine.lost_starts > 0 {
             machine.lost_starts -= 1;
             return Err(unreachable());
+        }
+        Ok(())
+    }
+
+    fn shutdown(&self, id: InstanceId) -> Result<(), HypervisorError> {
+        let mut machine = self.reached()?;
+        if !machine.deaf {
+            machine.domains.remove(&id.to_string());
         }
         Ok(())
     }
@@ -211,6 +231,19 @@ mod tests {
         assert_eq!(sim.start(&spec(1)), Err(unreachable()));
         assert_eq!(sim.start(&spec(1)), Ok(()));
         assert_eq!(sim.starts(InstanceId::from_bits(1)), 1, "the lost start had happened");
+    }
+
+    #[test]
+    fn guests_shut_down_when_they_are_asked_unless_they_are_deaf() {
+        let sim = SimHypervisor::new(CAPACITY);
+        sim.start(&spec(1)).unwrap();
+        sim.set_deaf(true);
+        sim.shutdown(InstanceId::from_bits(1)).unwrap();
+        assert_eq!(sim.domains().unwrap().len(), 1);
+        sim.set_deaf(false);
+        sim.shutdown(InstanceId::from_bits(1)).unwrap();
+        assert_eq!(sim.domains().unwrap(), []);
+        sim.shutdown(InstanceId::from_bits(1)).unwrap();
     }
 
     #[test]

@@ -86,8 +86,12 @@ impl Machine {
 
         self.libvirt.reset(spec.id).unwrap();
         assert_eq!(self.libvirt.domains().unwrap().len(), 1);
+        // Nobody in it listens to the power button.
+        self.libvirt.shutdown(spec.id).unwrap();
+        assert_eq!(self.libvirt.domains().unwrap().len(), 1);
         self.libvirt.destroy(spec.id).unwrap();
         self.libvirt.destroy(spec.id).unwrap();
+        self.libvirt.shutdown(spec.id).unwrap();
         assert_eq!(self.libvirt.domains().unwrap(), []);
         assert!(!run("ip", &["link"], &[]).contains("tap4EA305C1"));
         check_owners(&spec.root, &base);

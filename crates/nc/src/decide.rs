@@ -8,6 +8,12 @@ use types::Timestamp;
 /// For how long a terminated instance's console is kept, as EC2 shows terminated instances.
 pub(crate) const CONSOLE_KEPT_MS: u64 = 60 * 60 * 1000;
 
+/// A guest that has not shut down after this long loses its power.
+pub(crate) const GUEST_TAKES_MS: u64 = 60 * 1000;
+
+/// How long apart a guest is asked to shut down.
+pub(crate) const ASK_AGAIN_MS: u64 = 10 * 1000;
+
 /// Reason of an instance whose domain ended by itself.
 pub(crate) const ENDED_BY_ITSELF: &str = "the guest powered itself off or its virtual machine failed; \
                                    its console output may tell which";
@@ -23,6 +29,11 @@ pub(crate) enum Wanted {
         /// The number of reboots that its owner has asked for.
         reboots: u32,
     },
+    /// It should be stopped and keep its disks.
+    Stop {
+        /// Whether its guest is not asked before.
+        forced: bool,
+    },
     /// It should be gone.
     Terminate,
     /// It is not named. That is no reason to destroy what runs.
@@ -35,6 +46,7 @@ impl Wanted {
         match desired {
             None => Self::Unnamed,
             Some(it) if it.goal == Goal::Terminate => Self::Terminate,
+            Some(it) if it.should_be_stopped() => Self::Stop { forced: it.forced },
             Some(it) => Self::Run { reboots: it.reboots },
         }
     }
@@ -47,6 +59,8 @@ pub(crate) struct Sight<'a> {
     pub(crate) wanted: Wanted,
     /// The instance's domain, if the hypervisor knows one.
     pub(crate) domain: Option<DomainState>,
+    /// When this node controller asked its guest to shut down.
+    pub(crate) asked: Option<Timestamp>,
     /// The host's boot id.
     pub(crate) boot_id: &'a str,
     /// The time.
@@ -62,12 +76,17 @@ pub(crate) enum Action {
     Launch,
     /// Note that its domain runs.
     Adopt,
-    /// The host was rebooted under it: start its domain from the disks that it has.
+    /// The host was rebooted under it, or it was stopped: start its domain from the disks that it
+    /// has.
     StartAgain,
     /// Reset its domain; it then has been rebooted this often.
     Reboot(u32),
+    /// Ask its guest to shut down.
+    AskToShutDown,
+    /// End its domain if it is still there, and note that it is stopped.
+    PowerOff,
     /// End its domain and give back everything. The reason, unless one was noted before.
-    Stop(Option<&'static str>),
+    Remove(Option<&'static str>),
     /// Remove its directory.
     Forget,
 }
@@ -80,10 +99,13 @@ pub(crate) fn decide(entry: &Entry, sight: &Sight<'_>) -> Action {
     let running = sight.domain == Some(DomainState::Running);
     match entry.phase {
         Phase::Terminated => terminated(entry, sight),
-        Phase::Stopping | Phase::Stopped => Action::Stop(None),
-        _ if sight.wanted == Wanted::Terminate => Action::Stop(None),
-        Phase::Accepted | Phase::Prepared if running => Action::Adopt,
+        Phase::Removing | Phase::Removed => Action::Remove(None),
+        _ if sight.wanted == Wanted::Terminate => Action::Remove(None),
+        // What was begun is brought to its end even if it should run again by now.
+        Phase::Halting => halting(entry, sight),
+        Phase::Accepted | Phase::Prepared | Phase::Halted if running => Action::Adopt,
         Phase::Accepted | Phase::Prepared => unstarted(entry, sight),
+        Phase::Halted => halted(sight),
         Phase::Started if running => started_and_running(entry, sight),
         Phase::Started => started_and_gone(entry, sight),
     }
@@ -99,11 +121,12 @@ fn terminated(entry: &Entry, sight: &Sight<'_>) -> Action {
 
 fn unstarted(entry: &Entry, sight: &Sight<'_>) -> Action {
     match (sight.wanted, sight.domain) {
-        (Wanted::Run { .. }, Some(_)) => Action::Stop(Some(ENDED_BY_ITSELF)),
+        (Wanted::Run { .. }, Some(_)) => Action::Remove(Some(ENDED_BY_ITSELF)),
         (Wanted::Run { .. }, None) => Action::Launch,
+        (Wanted::Stop { .. }, _) => Action::PowerOff,
         // It has run before and may hold somebody's data.
         _ if entry.started_in.is_some() => Action::Rest,
-        _ => Action::Stop(Some(WITHDRAWN)),
+        _ => Action::Remove(Some(WITHDRAWN)),
     }
 }
 
@@ -113,16 +136,44 @@ fn started_and_running(entry: &Entry, sight: &Sight<'_>) -> Action {
     }
     match sight.wanted {
         Wanted::Run { reboots } if reboots > entry.reboots => Action::Reboot(reboots),
+        Wanted::Stop { forced: false } => Action::AskToShutDown,
+        Wanted::Stop { forced: true } => Action::PowerOff,
         _ => Action::Rest,
     }
 }
 
 fn started_and_gone(entry: &Entry, sight: &Sight<'_>) -> Action {
+    if matches!(sight.wanted, Wanted::Stop { .. }) {
+        return Action::PowerOff;
+    }
     if entry.started_in.as_deref() == Some(sight.boot_id) {
-        return Action::Stop(Some(ENDED_BY_ITSELF));
+        return Action::Remove(Some(ENDED_BY_ITSELF));
     }
     match sight.wanted {
         Wanted::Run { .. } => Action::StartAgain,
+        _ => Action::Rest,
+    }
+}
+
+/// The guest is asked again now and then: one that was just booting did not hear it.
+fn halting(entry: &Entry, sight: &Sight<'_>) -> Action {
+    let passed = |since: Option<Timestamp>| since.map_or(u64::MAX, |at| sight.now.millis_since(at));
+    let runs = sight.domain == Some(DomainState::Running);
+    let forced = sight.wanted == Wanted::Stop { forced: true };
+    if !runs || forced || passed(entry.halting_since) >= GUEST_TAKES_MS {
+        Action::PowerOff
+    } else if passed(sight.asked) >= ASK_AGAIN_MS {
+        Action::AskToShutDown
+    } else {
+        Action::Rest
+    }
+}
+
+fn halted(sight: &Sight<'_>) -> Action {
+    match (sight.wanted, sight.domain) {
+        (Wanted::Run { .. }, _) => Action::StartAgain,
+        // Something was left that does not run.
+        (Wanted::Stop { .. }, Some(_)) => Action::PowerOff,
         _ => Action::Rest,
     }
 }

@@ -16,10 +16,18 @@ pub enum Phase {
     Prepared,
     /// Its domain was started.
     Started,
-    /// It is being removed; its domain may still be there.
-    Stopping,
+    /// It is being stopped; its domain may still be there. On disk before its guest is asked, so
+    /// that a domain that ends is known to have been stopped.
+    Halting,
+    /// It is stopped: its domain is gone and its disks are there.
+    Halted,
+    /// It is being removed; its domain may still be there. The words on disk are those of the
+    /// time when nothing could be stopped but for good.
+    #[serde(rename = "stopping")]
+    Removing,
     /// Its domain is gone; its tap and disks are being removed.
-    Stopped,
+    #[serde(rename = "stopped")]
+    Removed,
     /// Nothing of it is left but this entry and its console.
     Terminated,
 }
@@ -48,6 +56,9 @@ pub struct Entry {
     pub disks: Option<DiskPaths>,
     /// When it was terminated.
     pub ended_at: Option<Timestamp>,
+    /// Since when it is being stopped.
+    #[serde(default)]
+    pub halting_since: Option<Timestamp>,
 }
 
 /// Where an instance's disks are.
@@ -74,6 +85,7 @@ impl Entry {
             started_in: None,
             disks: None,
             ended_at: None,
+            halting_since: None,
         }
     }
 
@@ -91,16 +103,19 @@ impl Entry {
 
     /// Whether the instance has, or is about to have, a place in its network.
     pub fn is_on_the_network(&self) -> bool {
-        self.phase < Phase::Stopped
+        self.phase < Phase::Removed
     }
 
-    /// The phase that the node reports.
+    /// The phase that the node reports: how far it has got towards what it was told. It belongs to
+    /// the turn that the entry has.
     pub const fn reported_phase(&self) -> InstancePhase {
         match self.phase {
-            Phase::Accepted | Phase::Prepared => InstancePhase::Pending,
-            Phase::Started => InstancePhase::Running,
-            Phase::Stopping | Phase::Stopped => InstancePhase::ShuttingDown,
+            Phase::Removing | Phase::Removed => InstancePhase::ShuttingDown,
             Phase::Terminated => InstancePhase::Terminated,
+            Phase::Halted if self.desired.should_be_stopped() => InstancePhase::Stopped,
+            _ if self.desired.should_be_stopped() => InstancePhase::Stopping,
+            Phase::Started => InstancePhase::Running,
+            _ => InstancePhase::Pending,
         }
     }
 }

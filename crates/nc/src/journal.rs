@@ -173,6 +173,27 @@ mod tests {
     }
 
     #[test]
+    fn entries_from_before_instances_could_be_stopped_are_read() {
+        let home = tempfile::tempdir().unwrap();
+        let journal = Journal::new(home.path().to_owned());
+        journal.store(&entry("i-00000001")).unwrap();
+        let path = home.path().join("alice/i-00000001/instance.json");
+        let mut text = fs::read_to_string(&path).unwrap();
+        for later in [
+            "    \"turn\": 0,\n",
+            "    \"forced\": false,\n",
+            "    \"metadata\": {\n      \"enabled\": true,\n      \"tokens_required\": false,\n      \
+             \"hops\": 1\n    },\n",
+            ",\n  \"halting_since\": null",
+        ] {
+            assert!(text.contains(later), "{later} in {text}");
+            text = text.replace(later, "");
+        }
+        fs::write(&path, text).unwrap();
+        assert_eq!(journal.recall().unwrap().entries, [entry("i-00000001")]);
+    }
+
+    #[test]
     fn forgetting_the_last_instance_of_a_user_removes_the_users_directory() {
         let home = tempfile::tempdir().unwrap();
         let journal = Journal::new(home.path().to_owned());

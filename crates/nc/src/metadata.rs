@@ -9,6 +9,7 @@ mod answer;
 mod keeper;
 mod lookup;
 mod server;
+mod token;
 
 pub use answer::{Answer, answer};
 pub use keeper::{DetachedMetadata, MetadataKeeper, Unattended, build_id, run};

@@ -8,7 +8,7 @@ use crate::state::Concern;
 use crate::work::Work;
 use hypervisor::DomainState;
 use std::collections::BTreeMap;
-use types::{Figures, InstanceId};
+use types::{Figures, InstanceId, Timestamp};
 
 impl Nc {
     /// The network comes first, because it needs nobody's answer: after a restart it is repaired
@@ -40,13 +40,15 @@ impl Nc {
         }
     }
 
-    async fn step_each(&self, at_rest: Vec<(InstanceId, Entry)>, survey: &Survey) {
+    async fn step_each(&self, at_rest: Vec<Resting>, survey: &Survey) {
         let domains: BTreeMap<&str, DomainState> =
             survey.domains.iter().map(|domain| (domain.name.as_str(), domain.state)).collect();
-        for (id, entry) in at_rest {
+        for Resting { entry, asked } in at_rest {
+            let id = entry.desired.id;
             let sight = Sight {
                 wanted: self.node.state().wanted(id),
                 domain: domains.get(id.to_string().as_str()).copied(),
+                asked,
                 boot_id: &self.node.settings.boot_id,
                 now: self.node.adapters.clock.now(),
             };
@@ -59,14 +61,16 @@ impl Nc {
         match action {
             Action::Rest => {}
             Action::Launch => self.begin(id, Work::Launch),
-            Action::Stop(reason) => self.begin(id, Work::Stop(reason.map(str::to_owned))),
+            Action::Remove(reason) => self.begin(id, Work::Remove(reason.map(str::to_owned))),
+            Action::AskToShutDown => self.begin(id, Work::AskToShutDown),
+            Action::PowerOff => self.begin(id, Work::PowerOff),
             Action::Reboot(count) => self.begin(id, Work::Reboot(count)),
             Action::Adopt => {
                 tracing::info!(%id, "adopting a domain that runs");
                 node.record_started(id).await;
             }
             Action::StartAgain => {
-                tracing::info!(%id, "starting again after the host was rebooted");
+                tracing::info!(%id, "starting again from its disks");
                 node.record(id, |entry| entry.phase = Phase::Prepared).await;
                 self.begin(id, Work::Launch);
             }
@@ -75,11 +79,18 @@ impl Nc {
     }
 }
 
+/// An instance that nobody works on.
+struct Resting {
+    entry: Entry,
+    /// When its guest was asked to shut down.
+    asked: Option<Timestamp>,
+}
+
 impl Node {
-    fn at_rest(&self) -> Vec<(InstanceId, Entry)> {
+    fn at_rest(&self) -> Vec<Resting> {
         let state = self.state();
-        let idle = state.slots.iter().filter(|(_, slot)| !slot.busy);
-        idle.map(|(id, slot)| (*id, slot.entry.clone())).collect()
+        let idle = state.slots.values().filter(|slot| !slot.busy);
+        idle.map(|slot| Resting { entry: slot.entry.clone(), asked: slot.asked }).collect()
     }
 
     async fn note_capacity(&self, survey: &Survey) {

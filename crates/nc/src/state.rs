@@ -10,7 +10,7 @@ use protocol::{
 };
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use types::{Figures, InstanceId, NodeName};
+use types::{Figures, InstanceId, NodeName, Timestamp};
 
 /// One instance.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct Slot {
     pub(crate) dirty: bool,
     /// What is being waited for, or went wrong and is tried again.
     pub(crate) note: Option<String>,
+    /// When its guest was asked to shut down; none when this process has not asked.
+    pub(crate) asked: Option<Timestamp>,
 }
 
 /// Whom a problem belongs to: each part of the node has at most one and clears its own.
@@ -139,8 +141,16 @@ impl State {
         let held_up = self.problems.get(&Concern::Hypervisor);
         let held_up = held_up.filter(|_| phase == InstancePhase::Pending);
         let reason = slot.note.as_ref().or(held_up).or(entry.reason.as_ref()).cloned();
-        let (id, reboots) = (entry.desired.id, entry.reboots);
-        InstanceObserved { id, node: Some(node.clone()), phase, reason, reboots }
+        InstanceObserved {
+            id: entry.desired.id,
+            node: Some(node.clone()),
+            phase,
+            reason,
+            reboots: entry.reboots,
+            turn: entry.desired.turn,
+            // It is read from the disk.
+            metadata: (!slot.dirty).then_some(entry.desired.metadata),
+        }
     }
 
     /// Whether this instance should run.
@@ -161,7 +171,7 @@ impl State {
 
 impl Slot {
     pub(crate) const fn new(entry: Entry, dirty: bool) -> Self {
-        Self { entry, busy: false, dirty, note: None }
+        Self { entry, busy: false, dirty, note: None, asked: None }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the tests of this crate share.
 
-use protocol::{Digest, Goal, ImageRef, InstanceDesired, InstanceKey, Nic};
+use protocol::{Digest, Goal, ImageRef, InstanceDesired, InstanceKey, MetadataOptions, Nic};
 use types::{Figures, ImageId, ImageKind, InstanceId, MacAddr, Timestamp, UserName};
 
 /// An image of this kind.
@@ -22,6 +22,8 @@ pub(crate) fn instance(id: &str) -> InstanceDesired {
         id,
         goal: Goal::Run,
         reboots: 0,
+        turn: 0,
+        forced: false,
         reservation: "r-00000009".parse().unwrap(),
         launch_index: 3,
         launch_time: Timestamp::from_millis(1_000),
@@ -38,6 +40,7 @@ pub(crate) fn instance(id: &str) -> InstanceDesired {
             public_key: "ssh-ed25519 AAAA alice".to_owned(),
         }),
         user_data: Vec::new(),
+        metadata: MetadataOptions::default(),
         nic: Nic {
             mac: MacAddr::of_instance(id),
             ip: "192.168.2.2".parse().unwrap(),

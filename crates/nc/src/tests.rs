@@ -3,7 +3,9 @@
 mod ends;
 mod faults;
 mod launch;
+#[macro_use]
 mod restart;
+mod power;
 mod sync;
 
 use crate::metadata::Unattended;

@@ -2,6 +2,7 @@
 
 mod launch;
 mod record;
+mod remove;
 mod stop;
 
 use crate::node::{Nc, Node};
@@ -17,7 +18,9 @@ use types::InstanceId;
 pub(crate) enum Work {
     Launch,
     /// With the reason to note, unless one was noted before.
-    Stop(Option<String>),
+    Remove(Option<String>),
+    AskToShutDown,
+    PowerOff,
     /// The domain then has been rebooted this often.
     Reboot(u32),
 }
@@ -100,7 +103,9 @@ impl Node {
     async fn work(&self, id: InstanceId, work: Work) -> Result<(), String> {
         let done = match work {
             Work::Launch => self.launch(id).await,
-            Work::Stop(reason) => self.stop(id, reason).await,
+            Work::Remove(reason) => self.remove(id, reason).await,
+            Work::AskToShutDown => self.ask_to_shut_down(id).await,
+            Work::PowerOff => self.power_off(id).await,
             Work::Reboot(count) => self.reboot(id, count).await,
         };
         done.map_err(Setback::into_text)

@@ -5,17 +5,17 @@
 //! instances' (bridges, anti-spoofing, metadata: tables `bridge eucalyptus` and
 //! `ip eucalyptus_metadata`). Neither touches the other's part, nor anything else of the host.
 
+mod cells;
 mod chain_name;
 mod dhcp;
-mod ingress;
 mod nft;
 mod node;
 mod router;
 mod subnet;
 
+pub use cells::{Cell, GroupChain};
 pub use chain_name::chain_name;
 pub use dhcp::{DhcpNetwork, DhcpReply, Lease, MOST_DHCP_BYTES, answer};
-pub use ingress::{Cell, GroupChain};
 pub use nft::{Family, Ruleset, Table};
 pub use node::{NodeInput, NodeNic, NodePlan, node_plan, tap_name};
 pub use router::{Packet, RouterBridge, RouterInput, RouterPlan, router_plan};

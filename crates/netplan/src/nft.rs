@@ -181,3 +181,8 @@ pub(crate) fn accept() -> Value {
 pub(crate) fn drop() -> Value {
     json!({"drop": null})
 }
+
+/// Goes on after the jump that led here.
+pub(crate) fn pass() -> Value {
+    json!({"return": null})
+}

@@ -3,10 +3,10 @@
 mod evaluate;
 mod rules;
 
-use crate::ingress::{self, GroupChain, Span};
+use crate::cells::{self, Cell, GroupChain, Span};
 use crate::{DhcpNetwork, Lease, Ruleset, Table, chain_name, nft::Family};
 use ipnet::Ipv4Net;
-use protocol::{NetworkDesired, RuleSource};
+use protocol::{GroupRule, NetworkDesired, Peer};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use types::{MacAddr, NetworkTag};
@@ -95,26 +95,26 @@ fn sound<'a>(input: &RouterInput<'a>) -> Vec<&'a NetworkDesired> {
 }
 
 fn group_chain(network: &NetworkDesired, networks: &[&NetworkDesired]) -> GroupChain {
-    let spans: Vec<Span> = network
-        .ingress
-        .iter()
-        .filter_map(|rule| {
-            let source = addresses(&rule.source, networks)?;
-            Span::of(rule.protocol, rule.ports, source)
-        })
-        .collect();
+    let cells = |rules: &[GroupRule]| -> Vec<Cell> {
+        let span = |rule: &GroupRule| {
+            let peer = addresses(&rule.peer, networks)?;
+            Span::of(rule.protocol, rule.ports, peer)
+        };
+        cells::cells(&rules.iter().filter_map(span).collect::<Vec<_>>())
+    };
     GroupChain {
         name: chain_name(&network.user, &network.group),
         tag: network.tag,
         subnet: network.subnet.trunc(),
-        cells: ingress::cells(&spans),
+        ingress: cells(&network.ingress),
+        egress: cells(&network.egress),
     }
 }
 
-fn addresses(source: &RuleSource, networks: &[&NetworkDesired]) -> Option<Ipv4Net> {
-    match source {
-        RuleSource::Cidr(net) => Some(*net),
-        RuleSource::Group { account, group } => networks
+fn addresses(peer: &Peer, networks: &[&NetworkDesired]) -> Option<Ipv4Net> {
+    match peer {
+        Peer::Cidr(net) => Some(*net),
+        Peer::Group { account, group } => networks
             .iter()
             .find(|network| network.account == *account && network.group == *group)
             .map(|network| network.subnet),
@@ -154,7 +154,6 @@ fn dhcp_networks(
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use protocol::IngressRule;
     use types::{AccountId, GroupId, PortRange, Protocol, UserName};
 
     fn network(tag: u16, user: &str, subnet: &str) -> NetworkDesired {
@@ -169,15 +168,18 @@ mod tests {
             subnet,
             router: subnet.hosts().next().unwrap(),
             ingress: Vec::new(),
+            egress: vec![GroupRule::UNLIMITED],
         }
     }
+
+    const DNS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 53);
 
     fn planned(networks: &[NetworkDesired], leases: &[Lease]) -> RouterPlan {
         router_plan(&RouterInput {
             networks,
             leases,
             vnet_subnet: "10.77.0.0/16".parse().unwrap(),
-            dns: &[],
+            dns: &[DNS],
             public_ports: &[8773],
             mtu: 1500,
         })
@@ -234,34 +236,58 @@ mod tests {
         let mut web = network(10, "alice", "10.77.2.0/26");
         let db = network(11, "bob", "10.77.2.64/26");
         web.ingress = vec![tcp(22, group(&db))];
-        assert_eq!(planned(&[web.clone()], &[]).groups[0].cells, []);
-        assert_eq!(planned(&[web, db.clone()], &[]).groups[0].cells[0].source, db.subnet);
+        assert_eq!(planned(&[web.clone()], &[]).groups[0].ingress, []);
+        assert_eq!(planned(&[web, db.clone()], &[]).groups[0].ingress[0].peer, db.subnet);
     }
 
-    fn tcp(port: i32, source: RuleSource) -> IngressRule {
-        IngressRule { protocol: Protocol::Tcp, ports: PortRange { from: port, to: port }, source }
+    fn tcp(port: i32, peer: Peer) -> GroupRule {
+        GroupRule { protocol: Protocol::Tcp, ports: PortRange { from: port, to: port }, peer }
     }
 
-    fn group(of: &NetworkDesired) -> RuleSource {
-        RuleSource::Group { account: of.account, group: of.group.clone() }
+    fn group(of: &NetworkDesired) -> Peer {
+        Peer::Group { account: of.account, group: of.group.clone() }
     }
 
-    /// Up to six networks; each lets ports 0 to 3 in from some of the others and from outside.
+    /// Whether one of the rules names what the packet is and this peer.
+    fn names(rules: &[GroupRule], packet: &Packet, peer: &Peer) -> bool {
+        rules.iter().any(|rule| {
+            *rule == GroupRule::UNLIMITED
+                || (rule.ports.from == i32::from(packet.port) && rule.peer == *peer)
+        })
+    }
+
+    fn outside() -> Peer {
+        Peer::Cidr("192.0.2.0/24".parse().unwrap())
+    }
+
+    /// Rules in the numbers that become them: ports 0 to 3, of up to six networks or outside.
+    type Rules = Vec<(i32, usize)>;
+    /// Ingress, and egress where that is limited.
+    type Sides = (Rules, Option<Rules>);
+
+    fn rules() -> impl Strategy<Value = Rules> {
+        prop::collection::vec((0i32..4, 0usize..7), 0..5)
+    }
+
+    /// Up to six networks; each lets ports 0 to 3 in from some of the others and from outside, and
+    /// out to some of them, or everything out.
     fn town() -> impl Strategy<Value = Vec<NetworkDesired>> {
-        let rules = prop::collection::vec((0i32..4, 0usize..7), 0..5);
-        prop::collection::vec(rules, 1..7).prop_map(|rules| {
+        let sides = (rules(), prop::option::of(rules()));
+        prop::collection::vec(sides, 1..7).prop_map(|sides| {
             let name =
                 |i: usize| network(10 + i as u16, &format!("u{i}"), &format!("10.77.{i}.0/26"));
-            let plain: Vec<_> = (0..rules.len()).map(name).collect();
-            let source = |from: usize| match plain.get(from) {
-                Some(network) => group(network),
-                None => RuleSource::Cidr("192.0.2.0/24".parse().unwrap()),
+            let plain: Vec<_> = (0..sides.len()).map(name).collect();
+            let made = |rules: Rules| -> Vec<GroupRule> {
+                let peer = |at: usize| plain.get(at).map_or_else(outside, group);
+                rules.into_iter().map(|(port, at)| tcp(port, peer(at))).collect()
             };
-            let with_rules = |(network, rules): (&NetworkDesired, Vec<(i32, usize)>)| {
-                let ingress = rules.into_iter().map(|(port, from)| tcp(port, source(from)));
-                NetworkDesired { ingress: ingress.collect(), ..network.clone() }
-            };
-            plain.iter().zip(rules).map(with_rules).collect()
+            let with_rules =
+                |(network, (ingress, egress)): (&NetworkDesired, Sides)| NetworkDesired {
+                    ingress: made(ingress),
+                    egress: egress.map_or_else(|| network.egress.clone(), made),
+                    ..network.clone()
+                };
+            plain.iter().zip(sides).map(with_rules).collect()
         })
     }
 
@@ -278,9 +304,8 @@ mod tests {
                 protocol: Protocol::Tcp,
                 port,
             };
-            let allowed = networks[to].ingress.iter().any(|rule| {
-                rule.ports.from == i32::from(port) && rule.source == group(&networks[from])
-            });
+            let allowed = names(&networks[from].egress, &packet, &group(&networks[to]))
+                && names(&networks[to].ingress, &packet, &group(&networks[from]));
             let plan = planned(&networks, &[]);
             prop_assert_eq!(plan.forwards(&packet), allowed || from == to);
             // An address of another network helps nobody.
@@ -297,24 +322,30 @@ mod tests {
         }
 
         #[test]
-        fn outside_comes_in_only_by_a_rule_and_instances_get_out(
-            networks in town(), to in 0usize..6, port in 0u16..4,
+        fn outside_comes_in_and_is_reached_only_by_a_rule(
+            networks in town(), at in 0usize..6, port in 0u16..4,
         ) {
-            let network = &networks[to % networks.len()];
+            let network = &networks[at % networks.len()];
             let inside = network.subnet.hosts().nth(1).unwrap();
-            let outside = Ipv4Addr::new(192, 0, 2, 9);
-            let coming = Packet {
-                from: None, source: outside, destination: inside, protocol: Protocol::Tcp, port,
-            };
-            let by_cidr = |rule: &IngressRule| {
-                rule.ports.from == i32::from(port) && matches!(rule.source, RuleSource::Cidr(_))
-            };
+            let host = Ipv4Addr::new(192, 0, 2, 9);
+            let protocol = Protocol::Tcp;
+            let coming = Packet { from: None, source: host, destination: inside, protocol, port };
             let plan = planned(&networks, &[]);
-            prop_assert_eq!(plan.forwards(&coming), network.ingress.iter().any(by_cidr));
+            prop_assert_eq!(plan.forwards(&coming), names(&network.ingress, &coming, &outside()));
             let leaving = Packet {
-                from: Some(network.tag), source: inside, destination: outside, ..coming
+                from: Some(network.tag), source: inside, destination: host, ..coming
             };
-            prop_assert!(plan.forwards(&leaving));
+            prop_assert_eq!(plan.forwards(&leaving), names(&network.egress, &leaving, &outside()));
+            let nameless = Packet { protocol: Protocol::All, ..leaving };
+            let is_free = network.egress == [GroupRule::UNLIMITED];
+            prop_assert_eq!(plan.forwards(&nameless), is_free);
+            let question = Packet { destination: DNS, port: 53, ..leaving };
+            prop_assert!(plan.forwards(&question));
+            prop_assert_eq!(plan.forwards(&Packet { port: 54, ..question }), is_free);
+            for from_here in [coming, leaving] {
+                let to_nobody = Packet { destination: [10, 77, 200, 2].into(), ..from_here };
+                prop_assert!(!plan.forwards(&to_nobody));
+            }
             let to_metadata = Packet { destination: [169, 254, 169, 254].into(), ..leaving };
             prop_assert!(!plan.forwards(&to_metadata));
         }

@@ -1,6 +1,6 @@
 //! Desired state: what should be.
 
-use crate::{Generation, ImageRef};
+use crate::{Generation, ImageRef, MetadataOptions};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
@@ -64,6 +64,12 @@ pub struct InstanceDesired {
     pub goal: Goal,
     /// How often its owner has asked for a reboot; the node reboots until it has done as many.
     pub reboots: u32,
+    /// How often its owner has asked for a stop or a start: odd while it should be stopped.
+    #[serde(default)]
+    pub turn: u32,
+    /// Whether its guest is not asked before it is stopped: its domain is ended at once.
+    #[serde(default)]
+    pub forced: bool,
     /// The reservation that it came with.
     pub reservation: ReservationId,
     /// Its place in the reservation, from 0.
@@ -91,8 +97,18 @@ pub struct InstanceDesired {
     /// User data, decoded. At most 16 KB.
     #[serde(default, with = "base64_bytes")]
     pub user_data: Vec<u8>,
+    /// How its metadata requests are answered.
+    #[serde(default)]
+    pub metadata: MetadataOptions,
     /// Its network interface.
     pub nic: Nic,
+}
+
+impl InstanceDesired {
+    /// Whether it should be stopped, which holds only while its goal is to run.
+    pub const fn should_be_stopped(&self) -> bool {
+        !self.turn.is_multiple_of(2)
+    }
 }
 
 /// A key pair's public half.
@@ -135,29 +151,46 @@ pub struct NetworkDesired {
     /// The gateway, on the cluster controller.
     pub router: Ipv4Addr,
     /// What may come in from outside the group. All that is not named is dropped.
-    pub ingress: Vec<IngressRule>,
+    pub ingress: Vec<GroupRule>,
+    /// What its instances may reach outside the group. A cloud that does not say limits nothing.
+    #[serde(default = "unlimited")]
+    pub egress: Vec<GroupRule>,
 }
 
-/// Traffic that a security group lets in.
+fn unlimited() -> Vec<GroupRule> {
+    vec![GroupRule::UNLIMITED]
+}
+
+/// Traffic that a security group lets in, or out.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct IngressRule {
+pub struct GroupRule {
     /// The protocol.
     pub protocol: Protocol,
-    /// Its ports, or ICMP type and code.
+    /// Its destination ports, or ICMP type and code.
     pub ports: PortRange,
-    /// Where it may come from.
-    pub source: RuleSource,
+    /// Where it may come from, or go to.
+    #[serde(rename = "source")]
+    pub peer: Peer,
 }
 
-/// The source of an ingress rule.
+impl GroupRule {
+    /// Any traffic from or to anywhere: the egress rule of every new group.
+    pub const UNLIMITED: Self = Self {
+        protocol: Protocol::All,
+        ports: PortRange::ALL,
+        peer: Peer::Cidr(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0)),
+    };
+}
+
+/// The other side of a rule's traffic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum RuleSource {
+pub enum Peer {
     /// Addresses.
     Cidr(Ipv4Net),
     /// The members of a group; matches nothing while that group has no network.
     Group {
-        /// The owner of the source group.
+        /// The owner of that group.
         account: AccountId,
         /// Its name.
         group: GroupName,
@@ -176,5 +209,27 @@ mod base64_bytes {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
         let text = String::deserialize(from)?;
         STANDARD.decode(text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_of_an_older_cloud_is_read_and_its_egress_is_unlimited() {
+        let text = r#"{"tag":10,"account":"000100729354","user":"alice","group":"web",
+            "group_id":"sg-0000000A","subnet":"10.77.2.0/26","router":"10.77.2.1","ingress":[
+            {"protocol":"tcp","ports":{"from":22,"to":22},"source":{"cidr":"0.0.0.0/0"}},
+            {"protocol":"udp","ports":{"from":1,"to":2},
+             "source":{"group":{"account":"000100729354","group":"db"}}}]}"#;
+        let network: NetworkDesired = serde_json::from_str(text).unwrap();
+        assert_eq!(network.ingress.len(), 2);
+        assert_eq!(network.egress, [GroupRule::UNLIMITED]);
+        let limited = NetworkDesired { egress: vec![], ..network.clone() };
+        for network in [network, limited] {
+            let again = serde_json::to_string(&network).unwrap();
+            assert_eq!(serde_json::from_str::<NetworkDesired>(&again).unwrap(), network);
+        }
     }
 }

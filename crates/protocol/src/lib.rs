@@ -8,13 +8,15 @@
 pub mod admin;
 mod desired;
 mod image;
+mod metadata;
 mod observed;
 
 pub use desired::{
-    ClusterDesired, Goal, IngressRule, InstanceDesired, InstanceKey, NetworkDesired, Nic,
-    NodeDesired, RuleSource,
+    ClusterDesired, Goal, GroupRule, InstanceDesired, InstanceKey, NetworkDesired, Nic,
+    NodeDesired, Peer,
 };
 pub use image::{Digest, ImageRef, ImageSource, MalformedDigest};
+pub use metadata::MetadataOptions;
 pub use observed::{
     ClusterObserved, ConsoleOutput, InstanceObserved, InstancePhase, NodeObserved, NodeStatus,
     Revision,

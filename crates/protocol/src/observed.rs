@@ -1,6 +1,6 @@
 //! Observed state: what is.
 
-use crate::Generation;
+use crate::{Generation, MetadataOptions};
 use serde::{Deserialize, Serialize};
 use types::{ClusterName, Figures, InstanceId, NodeName, Timestamp};
 
@@ -18,6 +18,10 @@ pub enum InstancePhase {
     Pending,
     /// Its domain runs.
     Running,
+    /// It should be stopped, and its domain may still be there.
+    Stopping,
+    /// It should be stopped, and its domain is gone. Its disks stay.
+    Stopped,
     /// It is being removed.
     ShuttingDown,
     /// Its domain, disks and tap are gone.
@@ -38,6 +42,13 @@ pub struct InstanceObserved {
     pub reason: Option<String>,
     /// How many of the wanted reboots are done.
     pub reboots: u32,
+    /// The newest [`InstanceDesired::turn`](crate::InstanceDesired::turn) that the phase follows.
+    #[serde(default)]
+    pub turn: u32,
+    /// The newest [`InstanceDesired::metadata`](crate::InstanceDesired::metadata) that is in
+    /// force; none when the node has not told.
+    #[serde(default)]
+    pub metadata: Option<MetadataOptions>,
 }
 
 /// What a node reports.

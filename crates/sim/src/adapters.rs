@@ -31,6 +31,10 @@ impl Hypervisor for FusedHypervisor {
         self.1.pass_blocking(|| self.0.start(spec))
     }
 
+    fn shutdown(&self, id: InstanceId) -> Result<(), HypervisorError> {
+        self.1.pass_blocking(|| self.0.shutdown(id))
+    }
+
     fn destroy(&self, id: InstanceId) -> Result<(), HypervisorError> {
         self.1.pass_blocking(|| self.0.destroy(id))
     }

@@ -16,7 +16,7 @@ use std::fmt;
 pub enum Rule {
     /// An instance that the cloud has promised is in its records.
     NothingLost,
-    /// States move forward; a terminated instance does not come back.
+    /// States move forward within a turn, and turns do; a terminated instance does not come back.
     ForwardOnly,
     /// No two live instances share an address or a MAC.
     OneOwnerOfAnAddress,
@@ -28,6 +28,8 @@ pub enum Rule {
     OneDomain,
     /// A domain of ours belongs to an instance that is not terminated.
     NoDomainUnwanted,
+    /// A stopped instance has no domain.
+    StoppedIsOff,
     /// A domain that somebody else started is left alone.
     ForeignLeftAlone,
     /// A client token that comes again gets the same instances.
@@ -43,6 +45,8 @@ pub enum Rule {
     Rest,
     /// A running instance has its domain, on the node that the cloud names.
     Running,
+    /// An instance is stopped exactly when it was stopped last, and not started.
+    PowerKept,
     /// An instance ended because its owner wanted it to or for a cause that there was, and says so.
     EndedWithReason,
     /// An instance whose end was promised is terminated.

@@ -129,7 +129,7 @@ impl Driver {
         let scene = self.world.look().await;
         self.broken.extend(check(&scene, &self.ledger));
         for (instance, _) in &scene.instances {
-            self.ledger.furthest.insert(instance.id, instance.state);
+            self.ledger.furthest.insert(instance.id, (instance.turn, instance.state));
         }
         self.go_on()
     }

@@ -10,8 +10,8 @@ pub struct Ledger {
     pub instances: Vec<InstanceId>,
     /// What was asked of each of them.
     pub asked: BTreeMap<InstanceId, Asked>,
-    /// The furthest state in which an instance was seen.
-    pub furthest: BTreeMap<InstanceId, InstanceState>,
+    /// The latest turn, and the furthest state of it, in which an instance was seen.
+    pub furthest: BTreeMap<InstanceId, (u32, InstanceState)>,
     /// Guests that powered themselves off.
     pub powered_off: BTreeSet<InstanceId>,
     /// How often a running instance had been started and reset when its last reboot was promised.
@@ -33,6 +33,9 @@ pub struct Asked {
     pub reboots: u32,
     /// How many more it was asked for while nobody waited for the answer.
     pub perhaps_reboots: u32,
+    /// What the cloud promised last: whether it is stopped. None when nobody waited for the answer
+    /// since.
+    pub stopped: Option<bool>,
 }
 
 impl Ledger {
@@ -40,7 +43,7 @@ impl Ledger {
     pub fn launched(&mut self, by: usize, ids: &[InstanceId]) {
         for id in ids {
             self.instances.push(*id);
-            self.asked.entry(*id).or_insert(Asked { by, ..Asked::default() });
+            self.asked.entry(*id).or_insert(Asked { by, stopped: Some(false), ..Asked::default() });
         }
     }
 

@@ -30,6 +30,8 @@ pub struct Host {
     pub domains: Vec<SeenDomain>,
     /// The disks that exist, with their size in GB.
     pub disks: BTreeMap<InstanceId, u64>,
+    /// The instances that were ever started here.
+    pub started: BTreeSet<InstanceId>,
     /// Domains that somebody else started.
     pub foreign: BTreeSet<String>,
     /// The node's side of its network.

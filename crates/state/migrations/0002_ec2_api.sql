@@ -41,6 +41,8 @@ CREATE TABLE product_codes (
 
 -- How often it was stopped or started: odd while it should be stopped.
 ALTER TABLE instances ADD COLUMN turn BIGINT NOT NULL DEFAULT 0;
+-- Whether its guest is not asked before it is stopped.
+ALTER TABLE instances ADD COLUMN forced BIGINT NOT NULL DEFAULT 0;
 -- Base64; in the place of that of the launch.
 ALTER TABLE instances ADD COLUMN user_data TEXT;
 -- Whether it can be terminated through the API only after this is unset.
@@ -50,6 +52,8 @@ CREATE INDEX instances_by_reservation ON instances (reservation);
 ALTER TABLE instances ADD COLUMN metadata_enabled BIGINT NOT NULL DEFAULT 1;
 ALTER TABLE instances ADD COLUMN metadata_tokens BIGINT NOT NULL DEFAULT 0; -- 1: required
 ALTER TABLE instances ADD COLUMN metadata_hops BIGINT NOT NULL DEFAULT 1;
+-- Whether its node has not yet said that these are in force.
+ALTER TABLE instances ADD COLUMN metadata_pending BIGINT NOT NULL DEFAULT 0;
 
 -- What users note on things, each for themselves: two users may tag the same public image.
 CREATE TABLE tags (

@@ -4,16 +4,16 @@ use crate::clusters::generation;
 use crate::database::{Connection, Row, State};
 use crate::error::Result;
 use crate::fields::{Fields, corrupt};
+use crate::group_rules::{self, Direction};
 use crate::images::reference;
 use crate::instances::{goal, tag};
 use crate::networks::router;
+use crate::power;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use protocol::{
-    ClusterDesired, IngressRule, InstanceDesired, InstanceKey, NetworkDesired, Nic, RuleSource,
-};
+use protocol::{ClusterDesired, GroupRule, InstanceDesired, InstanceKey, NetworkDesired, Nic};
 use std::collections::HashMap;
-use types::{ClusterName, GroupId, GroupName, InstanceId, MacAddr, PortRange, Protocol};
+use types::{ClusterName, GroupId, GroupName, InstanceId, MacAddr};
 
 const INSTANCES: &str = "
     SELECT instances.*, users.name AS user_name,
@@ -50,7 +50,7 @@ const NETWORKS: &str = "
 
 const RULES: &str = "
     SELECT * FROM group_rules
-    WHERE egress = 0 AND group_id IN (SELECT group_id FROM networks WHERE cluster = $1)
+    WHERE group_id IN (SELECT group_id FROM networks WHERE cluster = $1)
     ORDER BY group_id, protocol, from_port, to_port, cidr, peer_account, peer_group";
 
 impl State {
@@ -94,6 +94,8 @@ fn instance(row: &Row, groups: &HashMap<String, Vec<GroupName>>) -> Result<Insta
         id,
         goal: goal(row)?,
         reboots: row.number("reboots")?,
+        turn: row.number("turn")?,
+        forced: row.flag("forced")?,
         reservation: row.parsed("reservation")?,
         launch_index: row.number("launch_index")?,
         launch_time: row.time("launch_ms")?,
@@ -110,6 +112,7 @@ fn instance(row: &Row, groups: &HashMap<String, Vec<GroupName>>) -> Result<Insta
         user_data: BASE64
             .decode(row.text("data")?)
             .map_err(|problem| corrupt("user_data", problem))?,
+        metadata: power::metadata(row)?,
         nic: Nic {
             mac: MacAddr::of_instance(id),
             ip: row.parsed("ip")?,
@@ -125,16 +128,20 @@ fn key(row: &Row) -> Result<Option<InstanceKey>> {
 }
 
 async fn networks(db: &mut Connection, cluster: &ClusterName) -> Result<Vec<NetworkDesired>> {
-    let mut rules: HashMap<GroupId, Vec<IngressRule>> = HashMap::new();
+    let mut rules = Rules::new();
     for row in rows(db, RULES, cluster).await? {
-        rules.entry(row.parsed("group_id")?).or_default().push(rule(&row)?);
+        let key = (row.parsed("group_id")?, group_rules::direction(&row)?);
+        rules.entry(key).or_default().push(group_rules::content(&row)?);
     }
     let networks = rows(db, NETWORKS, cluster).await?;
     networks.iter().map(|row| network(row, &mut rules)).collect()
 }
 
-fn network(row: &Row, rules: &mut HashMap<GroupId, Vec<IngressRule>>) -> Result<NetworkDesired> {
+type Rules = HashMap<(GroupId, Direction), Vec<GroupRule>>;
+
+fn network(row: &Row, rules: &mut Rules) -> Result<NetworkDesired> {
     let group_id = row.parsed("group_id")?;
+    let mut of = |direction| rules.remove(&(group_id, direction)).unwrap_or_default();
     let subnet = row.parsed("subnet")?;
     Ok(NetworkDesired {
         tag: tag(row)?,
@@ -144,19 +151,7 @@ fn network(row: &Row, rules: &mut HashMap<GroupId, Vec<IngressRule>>) -> Result<
         group_id,
         subnet,
         router: router(subnet),
-        ingress: rules.remove(&group_id).unwrap_or_default(),
+        ingress: of(Direction::Ingress),
+        egress: of(Direction::Egress),
     })
-}
-
-/// A row of `group_rules`.
-pub(crate) fn rule(row: &Row) -> Result<IngressRule> {
-    let protocol =
-        Protocol::parse(&row.text("protocol")?).map_err(|problem| corrupt("protocol", problem))?;
-    let source = if row.text("cidr")?.is_empty() {
-        RuleSource::Group { account: row.parsed("peer_account")?, group: row.parsed("peer_group")? }
-    } else {
-        RuleSource::Cidr(row.parsed("cidr")?)
-    };
-    let ports = PortRange { from: row.number("from_port")?, to: row.number("to_port")? };
-    Ok(IngressRule { protocol, ports, source })
 }

@@ -4,7 +4,7 @@ use crate::addresses::AddressRef;
 use crate::tags::Taggable;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use types::{ClusterName, GroupName, ImageId, InstanceId, KeyName, UserName};
+use types::{ClusterName, GroupName, ImageId, InstanceId, KeyName, RuleId, UserName};
 
 /// The result of every function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -164,7 +164,7 @@ pub enum Error {
     /// There is no such instance, or the caller may not know of it.
     #[error("the instance \"{0}\" does not exist")]
     InstanceNotFound(InstanceId),
-    /// The instance is being removed or gone.
+    /// The state of the instance does not allow it.
     #[error("the instance \"{id}\" is {state}")]
     InstanceNotRunning {
         /// The instance.
@@ -264,6 +264,9 @@ pub enum Error {
     /// There is no such rule.
     #[error("the specified rule does not exist in this security group")]
     RuleNotFound,
+    /// The security group has no rule of this id in this direction.
+    #[error("the security group rule ID \"{0}\" does not exist")]
+    RuleIdNotFound(RuleId),
 }
 
 impl From<sqlx::Error> for Error {

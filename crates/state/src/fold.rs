@@ -1,6 +1,6 @@
 //! What a report makes of an instance: the pure transition function.
 
-use protocol::{Goal, InstanceObserved, InstancePhase};
+use protocol::{Goal, InstanceObserved, InstancePhase, MetadataOptions};
 use types::{InstanceState, NodeName};
 
 /// What the cloud holds of an instance that a report can change.
@@ -8,10 +8,13 @@ use types::{InstanceState, NodeName};
 pub(crate) struct Known {
     pub(crate) goal: Goal,
     pub(crate) state: InstanceState,
+    pub(crate) turn: u32,
     pub(crate) reason: Option<String>,
     pub(crate) node: Option<NodeName>,
     pub(crate) reboots_done: u32,
     pub(crate) impaired: bool,
+    pub(crate) metadata: MetadataOptions,
+    pub(crate) metadata_pending: bool,
 }
 
 /// The reason of an instance that ended by itself when its node gives none.
@@ -19,36 +22,49 @@ const ENDED: &str = "The instance ended on its node; the node gave no reason";
 
 /// The instance after a report of it.
 ///
-/// States only move forward, so a late or repeated report does no harm. `silent` says that the
-/// node did not answer lately: what it said before still counts, but is flagged.
+/// Within a turn states only move forward, and what a node says of another turn does not count
+/// unless it is the end, so a late or repeated report does no harm. `silent` says that the node did
+/// not answer lately: what it said before still counts, but is flagged.
 pub(crate) fn fold(known: &Known, report: &InstanceObserved, silent: bool) -> Known {
     if !known.state.is_live() {
         return known.clone();
     }
-    let state = known.state.max(state_of(report.phase));
+    let counts = report.turn == known.turn || is_end(report.phase);
+    let state = if counts { known.state.max(state_of(report.phase)) } else { known.state };
     Known {
         goal: known.goal,
         state,
-        reason: reason(known, report, state),
+        turn: known.turn,
+        reason: if counts { reason(known, report, state) } else { known.reason.clone() },
         node: report.node.clone().or_else(|| known.node.clone()),
         reboots_done: known.reboots_done.max(report.reboots),
         impaired: silent && state.is_live(),
+        metadata: known.metadata,
+        metadata_pending: known.metadata_pending && report.metadata != Some(known.metadata),
     }
+}
+
+const fn is_end(phase: InstancePhase) -> bool {
+    matches!(phase, InstancePhase::ShuttingDown | InstancePhase::Terminated)
 }
 
 fn state_of(phase: InstancePhase) -> InstanceState {
     match phase {
         InstancePhase::Pending => InstanceState::Pending,
         InstancePhase::Running => InstanceState::Running,
+        InstancePhase::Stopping => InstanceState::Stopping,
+        InstancePhase::Stopped => InstanceState::Stopped,
         InstancePhase::ShuttingDown => InstanceState::ShuttingDown,
         InstancePhase::Terminated => InstanceState::Terminated,
     }
 }
 
-/// The owner's own termination keeps its reason; else the node knows best. A report that is older
-/// than the state says nothing about it.
+/// The owner's own termination or stop keeps its reason; else the node knows best. A report that is
+/// older than the state says nothing about it.
 fn reason(known: &Known, report: &InstanceObserved, state: InstanceState) -> Option<String> {
-    if known.goal == Goal::Terminate || state_of(report.phase) < state {
+    let by_owner = known.goal == Goal::Terminate
+        || matches!(state, InstanceState::Stopping | InstanceState::Stopped);
+    if by_owner || state_of(report.phase) < state {
         return known.reason.clone();
     }
     let told = report.reason.clone();
@@ -68,10 +84,13 @@ mod tests {
         Known {
             goal,
             state,
+            turn: 0,
             reason: reason.map(str::to_owned),
             node: None,
             reboots_done: 0,
             impaired: false,
+            metadata: MetadataOptions::default(),
+            metadata_pending: false,
         }
     }
 
@@ -82,6 +101,8 @@ mod tests {
             phase,
             reason: reason.map(str::to_owned),
             reboots: 0,
+            turn: 0,
+            metadata: None,
         }
     }
 
@@ -117,6 +138,53 @@ mod tests {
     }
 
     #[test]
+    fn a_report_of_another_turn_counts_only_when_it_is_the_end() {
+        let user = Some("User initiated (then)");
+        for (turn, state, had, said, phase, then) in [
+            // stopped: what the node says of the time before does not count
+            (1, S::Stopping, user, 0, P::Running, S::Stopping),
+            (1, S::Stopping, user, 1, P::Stopping, S::Stopping),
+            (1, S::Stopping, user, 1, P::Stopped, S::Stopped),
+            (1, S::Stopped, user, 0, P::Running, S::Stopped),
+            (1, S::Stopped, user, 1, P::Stopping, S::Stopped),
+            // started again
+            (2, S::Pending, None, 1, P::Stopped, S::Pending),
+            (2, S::Pending, None, 0, P::Running, S::Pending),
+            (2, S::Pending, None, 2, P::Pending, S::Pending),
+            (2, S::Pending, None, 2, P::Running, S::Running),
+            (2, S::Running, None, 1, P::Stopped, S::Running),
+            // the end is the end
+            (2, S::Pending, None, 0, P::Terminated, S::Terminated),
+            (1, S::Stopping, user, 0, P::ShuttingDown, S::ShuttingDown),
+        ] {
+            let known = Known { turn, ..known(Goal::Run, state, had) };
+            let report = InstanceObserved { turn: said, ..report(phase, Some("late")) };
+            let after = fold(&known, &report, false);
+            let context = format!("{state:?} in {turn}, {phase:?} of {said}");
+            assert_eq!((after.turn, after.state), (turn, then), "{context}");
+            if matches!(then, S::Stopping | S::Stopped) {
+                assert_eq!(after.reason.as_deref(), user, "{context}");
+            }
+        }
+    }
+
+    #[test]
+    fn metadata_options_are_pending_until_the_node_has_those() {
+        let wanted = MetadataOptions { tokens_required: true, ..MetadataOptions::default() };
+        let known = Known {
+            metadata: wanted,
+            metadata_pending: true,
+            ..known(Goal::Run, S::Running, None)
+        };
+        for (told, pending) in
+            [(None, true), (Some(MetadataOptions::default()), true), (Some(wanted), false)]
+        {
+            let report = InstanceObserved { metadata: told, ..report(P::Running, None) };
+            assert_eq!(fold(&known, &report, false).metadata_pending, pending, "{told:?}");
+        }
+    }
+
+    #[test]
     fn a_silent_node_flags_its_instances_and_changes_nothing_else() {
         let running =
             Known { node: Some("node1".parse().unwrap()), ..known(Goal::Run, S::Running, None) };
@@ -127,8 +195,9 @@ mod tests {
 
     #[test]
     fn folding_a_report_twice_changes_nothing_more() {
-        for phase in [P::Pending, P::Running, P::ShuttingDown, P::Terminated] {
-            for state in [S::Pending, S::Running, S::ShuttingDown, S::Terminated] {
+        use P::{Pending, Running, ShuttingDown, Stopped, Stopping, Terminated};
+        for phase in [Pending, Running, Stopping, Stopped, ShuttingDown, Terminated] {
+            for state in [S::Pending, S::Running, S::Stopped, S::ShuttingDown, S::Terminated] {
                 let once = fold(&known(Goal::Run, state, None), &report(phase, Some("r")), false);
                 assert_eq!(fold(&once, &report(phase, Some("r")), false), once);
                 assert!(once.state >= state, "{state:?} {phase:?}");

@@ -3,11 +3,10 @@
 use crate::database::{Connection, Row, State};
 use crate::error::{Error, Result};
 use crate::fields::Fields;
-use crate::ingress;
+use crate::group_rules::{self, SecurityGroupRule};
 use crate::launch::{DEFAULT_GROUP, default_group, unused_group_id};
 use crate::tags;
 use crate::users::taken;
-use protocol::IngressRule;
 use std::fmt;
 use types::{AccountId, GroupId, GroupName, Timestamp};
 
@@ -25,8 +24,8 @@ pub struct SecurityGroup {
     pub name: GroupName,
     /// What its owner says it is for.
     pub description: String,
-    /// What may come in, in a fixed order.
-    pub ingress: Vec<IngressRule>,
+    /// What may come in and go out, in a fixed order: first what comes in.
+    pub rules: Vec<SecurityGroupRule>,
 }
 
 /// How a request names a security group.
@@ -65,7 +64,7 @@ impl State {
         all(&mut *self.snapshot().await?, account).await
     }
 
-    /// Makes a security group without rules.
+    /// Makes a security group that lets nothing in and everything out.
     ///
     /// # Errors
     /// [`Error::GroupExists`], [`Error::GroupReserved`] for the default group,
@@ -129,9 +128,10 @@ async fn create(
     .bind(name.as_str())
     .bind(description)
     .bind(now.millis())
-    .execute(db)
+    .execute(&mut *db)
     .await
     .map_err(|error| taken(error, Error::GroupExists(name)))?;
+    group_rules::start(db, id).await?;
     Ok(id)
 }
 
@@ -146,6 +146,7 @@ async fn delete(
     if let Some(user) = user_of(db, account, id, &name).await? {
         return Err(Error::GroupInUse { group: name, user });
     }
+    forget_peer(db, account, &name).await?;
     for statement in
         ["DELETE FROM group_rules WHERE group_id = $1", "DELETE FROM security_groups WHERE id = $1"]
     {
@@ -154,7 +155,24 @@ async fn delete(
     tags::forget(db, id).await
 }
 
-/// An instance in the group, or else another group of the account with a rule that lets it in.
+/// Removes the rules that name a group which is about to go: they would be true of the next group
+/// of its name.
+async fn forget_peer(db: &mut Connection, account: AccountId, name: &GroupName) -> Result<()> {
+    const STATEMENTS: [&str; 2] = [
+        "UPDATE clusters SET generation = generation + 1 WHERE name IN
+             (SELECT networks.cluster FROM networks
+              JOIN group_rules ON group_rules.group_id = networks.group_id
+              WHERE peer_account = $1 AND peer_group = $2)",
+        "DELETE FROM group_rules WHERE peer_account = $1 AND peer_group = $2",
+    ];
+    for statement in STATEMENTS {
+        let bound = sqlx::query(statement).bind(account.to_string()).bind(name.as_str());
+        bound.execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// An instance in the group, or else another group of the account with a rule that names it.
 /// Rules of other accounts do not count: nobody may keep another's group from being deleted.
 async fn user_of(
     db: &mut Connection,
@@ -215,7 +233,7 @@ pub(crate) async fn find(
 }
 
 async fn all(db: &mut Connection, account: AccountId) -> Result<Vec<SecurityGroup>> {
-    let mut ingress = ingress::by_group(db, account).await?;
+    let mut rules = group_rules::by_group(db, account).await?;
     let rows = sqlx::query(
         "SELECT id, account, name, description FROM security_groups
          WHERE account = $1 ORDER BY name",
@@ -230,7 +248,7 @@ async fn all(db: &mut Connection, account: AccountId) -> Result<Vec<SecurityGrou
             account: row.parsed("account")?,
             name: row.parsed("name")?,
             description: row.text("description")?,
-            ingress: ingress.remove(&id).unwrap_or_default(),
+            rules: rules.remove(&id).unwrap_or_default(),
         })
     };
     rows.iter().map(group).collect()

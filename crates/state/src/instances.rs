@@ -6,7 +6,8 @@ use crate::database::{Connection, Row, Snapshot, State};
 use crate::error::{Error, Result};
 use crate::fields::{Fields, corrupt};
 use crate::image_attributes::{product_codes, product_codes_of_instances};
-use protocol::Goal;
+use crate::power;
+use protocol::{Goal, MetadataOptions};
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
 use types::{
@@ -68,6 +69,12 @@ pub struct Instance {
     pub node: Option<NodeName>,
     /// Whether its node is silent: its state is the last one that was heard.
     pub impaired: bool,
+    /// How often it was stopped or started: odd while it should be stopped.
+    pub turn: u32,
+    /// How its metadata requests are answered.
+    pub metadata: MetadataOptions,
+    /// Whether its node has not yet said that these options are in force.
+    pub metadata_pending: bool,
     /// When it was found to be gone.
     pub terminated_at: Option<Timestamp>,
     /// The product codes of its root image, in order.
@@ -187,7 +194,8 @@ impl State {
     /// Wants these instances rebooted once more. All or none.
     ///
     /// # Errors
-    /// [`Error::InstanceNotFound`], [`Error::InstanceNotRunning`] for one that is going away.
+    /// [`Error::InstanceNotFound`], [`Error::InstanceNotRunning`] for one that is stopped or going
+    /// away.
     pub async fn reboot_instances(
         &self,
         account: Option<AccountId>,
@@ -365,6 +373,9 @@ fn instance(row: &Row) -> Result<Instance> {
         reason: row.maybe_text("reason")?,
         node: row.maybe("node")?,
         impaired: row.flag("impaired")?,
+        turn: row.number("turn")?,
+        metadata: power::metadata(row)?,
+        metadata_pending: row.flag("metadata_pending")?,
         terminated_at: row.maybe_time("terminated_ms")?,
         products: Vec::new(),
     })

@@ -3,6 +3,7 @@
 use crate::database::Connection;
 use crate::error::{Error, Result};
 use crate::fields::{Fields, corrupt};
+use crate::group_rules;
 use crate::groups::{GroupRef, find};
 use types::{AccountId, GroupId, GroupName, KeyName, Timestamp};
 
@@ -44,14 +45,14 @@ pub(crate) async fn groups(
     Ok(groups)
 }
 
-/// The account's default group, made without rules if it is not there.
+/// The account's default group, made if it is not there; it then lets nothing in.
 pub(crate) async fn default_group(
     db: &mut Connection,
     account: AccountId,
     now: Timestamp,
 ) -> Result<()> {
     let id = unused_group_id(db).await?;
-    sqlx::query(
+    let made = sqlx::query(
         "INSERT INTO security_groups (id, account, name, description, created_ms)
          VALUES ($1, $2, $3, 'default group', $4) ON CONFLICT (account, name) DO NOTHING",
     )
@@ -61,7 +62,7 @@ pub(crate) async fn default_group(
     .bind(now.millis())
     .execute(&mut *db)
     .await?;
-    Ok(())
+    if made.rows_affected() == 0 { Ok(()) } else { group_rules::start(db, id).await }
 }
 
 /// An id that no group has.

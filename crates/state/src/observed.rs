@@ -5,7 +5,7 @@ use crate::database::{Connection, Row, State};
 use crate::error::Result;
 use crate::fields::{Fields, column, json};
 use crate::fold::{Known, fold};
-use crate::{addresses, images, instances, networks, tags, tokens};
+use crate::{addresses, images, instances, networks, power, tags, tokens};
 use protocol::{ClusterObserved, InstanceObserved, NodeStatus};
 use std::collections::HashMap;
 use types::{ClusterName, InstanceId, NodeName, Timestamp};
@@ -15,8 +15,9 @@ use types::{ClusterName, InstanceId, NodeName, Timestamp};
 const SIGHT_STEP_MS: u64 = 10_000;
 
 const LIVE: &str = "
-    SELECT id, goal, state, reason, node, reboots_done, impaired FROM instances
-    WHERE cluster = $1 AND state <> 'terminated'";
+    SELECT id, goal, state, turn, reason, node, reboots_done, impaired, metadata_enabled,
+        metadata_tokens, metadata_hops, metadata_pending
+    FROM instances WHERE cluster = $1 AND state <> 'terminated'";
 
 impl State {
     /// Folds a cluster's report into the state. Terminated instances give back their address,
@@ -87,10 +88,13 @@ fn known(row: &Row) -> Result<Known> {
     Ok(Known {
         goal: instances::goal(row)?,
         state: instances::state(row)?,
+        turn: row.number("turn")?,
         reason: row.maybe_text("reason")?,
         node: row.maybe("node")?,
         reboots_done: row.number("reboots_done")?,
         impaired: row.flag("impaired")?,
+        metadata: power::metadata(row)?,
+        metadata_pending: row.flag("metadata_pending")?,
     })
 }
 
@@ -174,7 +178,9 @@ async fn record_instance(
     now: Timestamp,
 ) -> Result<bool> {
     let row = sqlx::query(
-        "SELECT goal, state, reason, node, reboots_done, impaired FROM instances WHERE id = $1",
+        "SELECT goal, state, turn, reason, node, reboots_done, impaired, metadata_enabled,
+             metadata_tokens, metadata_hops, metadata_pending
+         FROM instances WHERE id = $1",
     )
     .bind(report.id.to_string())
     .fetch_optional(&mut *db)
@@ -185,13 +191,15 @@ async fn record_instance(
     let ended = before.state.is_live() && !after.state.is_live();
     sqlx::query(
         "UPDATE instances SET state = $1, reason = $2, node = $3, reboots_done = $4,
-             impaired = $5, terminated_ms = COALESCE(terminated_ms, $6) WHERE id = $7",
+             impaired = $5, metadata_pending = $6, terminated_ms = COALESCE(terminated_ms, $7)
+         WHERE id = $8",
     )
     .bind(after.state.as_str())
     .bind(&after.reason)
     .bind(after.node.as_ref().map(NodeName::as_str))
     .bind(i64::from(after.reboots_done))
     .bind(i64::from(after.impaired))
+    .bind(i64::from(after.metadata_pending))
     .bind(ended.then_some(now.millis()))
     .bind(report.id.to_string())
     .execute(db)

@@ -11,6 +11,7 @@ use crate::users::{self, User};
 use crate::{admission, launch, networks, settings, tags, tokens};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use protocol::MetadataOptions;
 use std::net::Ipv4Addr;
 use types::{
     AccountId, ClusterName, GroupId, GroupName, ImageId, ImageKind, InstanceId, KeyName,
@@ -52,6 +53,8 @@ pub struct RunRequest {
     pub protected: bool,
     /// Whether the instances are to be monitored.
     pub monitoring: bool,
+    /// How their metadata requests are answered.
+    pub metadata: MetadataOptions,
 }
 
 /// What a launch came to.
@@ -75,6 +78,7 @@ struct Plan {
     cluster: ClusterConfig,
     tag: NetworkTag,
     addresses: Vec<Ipv4Addr>,
+    metadata: MetadataOptions,
 }
 
 impl State {
@@ -136,6 +140,7 @@ async fn plan(db: &mut Connection, request: &RunRequest, now: Timestamp) -> Resu
         cluster,
         tag: network.tag,
         addresses,
+        metadata: request.metadata,
     })
 }
 
@@ -264,9 +269,9 @@ async fn insert_instances(
             "INSERT INTO instances (id, reservation, launch_index, admitted, account, cluster,
                  image, kernel, ramdisk, vm_type, cores, memory_mb, disk_gb, key_name, public_key,
                  tag, ip, goal, state, reboots, reboots_done, impaired, launch_ms, protected,
-                 monitoring)
+                 monitoring, metadata_pending, metadata_enabled, metadata_tokens, metadata_hops)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                 'run', 'pending', 0, 0, 0, $18, $19, $20)",
+                 'run', 'pending', 0, 0, 0, $18, $19, $20, 1, $21, $22, $23)",
         )
         .bind(id.to_string())
         .bind(reservation.to_string())
@@ -288,6 +293,9 @@ async fn insert_instances(
         .bind(now.millis())
         .bind(i64::from(request.protected))
         .bind(i64::from(request.monitoring))
+        .bind(i64::from(plan.metadata.enabled))
+        .bind(i64::from(plan.metadata.tokens_required))
+        .bind(i64::from(plan.metadata.hops))
         .execute(&mut *db)
         .await?;
     }

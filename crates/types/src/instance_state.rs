@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// An instance's state. The order is that of its life.
+/// An instance's state. The order is that of its life between two stops or starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InstanceState {
@@ -10,6 +10,10 @@ pub enum InstanceState {
     Pending,
     /// Its domain runs.
     Running,
+    /// Its domain is being ended; its disks stay.
+    Stopping,
+    /// Its domain is gone and its disks are there. It keeps its node and its capacity.
+    Stopped,
     /// Being removed by its node.
     ShuttingDown,
     /// Gone; shown for an hour.
@@ -24,6 +28,8 @@ impl InstanceState {
             Self::Running => 16,
             Self::ShuttingDown => 32,
             Self::Terminated => 48,
+            Self::Stopping => 64,
+            Self::Stopped => 80,
         }
     }
 
@@ -32,6 +38,8 @@ impl InstanceState {
         match self {
             Self::Pending => "pending",
             Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
             Self::ShuttingDown => "shutting-down",
             Self::Terminated => "terminated",
         }
@@ -39,9 +47,15 @@ impl InstanceState {
 
     /// The state with this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Pending, Self::Running, Self::ShuttingDown, Self::Terminated]
-            .into_iter()
-            .find(|state| state.as_str() == name)
+        const ALL: [InstanceState; 6] = [
+            InstanceState::Pending,
+            InstanceState::Running,
+            InstanceState::Stopping,
+            InstanceState::Stopped,
+            InstanceState::ShuttingDown,
+            InstanceState::Terminated,
+        ];
+        ALL.into_iter().find(|state| state.as_str() == name)
     }
 
     /// Whether the instance holds capacity, an address and a place in its network.

@@ -124,7 +124,7 @@ impl fmt::Debug for NetworkTag {
     }
 }
 
-/// A protocol of an ingress rule.
+/// The protocol of a security group's rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
@@ -134,6 +134,9 @@ pub enum Protocol {
     Udp,
     /// ICMP; its "ports" are type and code.
     Icmp,
+    /// Every IP protocol, those that rules cannot name too; it has no ports.
+    #[serde(rename = "-1")]
+    All,
 }
 
 impl Protocol {
@@ -143,25 +146,27 @@ impl Protocol {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
             Self::Icmp => "icmp",
+            Self::All => "-1",
         }
     }
 
     /// The protocol with this name or IP protocol number, case ignored.
     ///
     /// # Errors
-    /// For anything but tcp, udp, icmp, 6, 17 and 1.
+    /// For anything but tcp, udp, icmp, 6, 17, 1, and all or -1.
     pub fn parse(text: &str) -> Result<Self, InvalidNet> {
         match text.to_ascii_lowercase().as_str() {
             "tcp" | "6" => Ok(Self::Tcp),
             "udp" | "17" => Ok(Self::Udp),
             "icmp" | "1" => Ok(Self::Icmp),
-            _ => Err(invalid("protocol", text, "one of tcp, udp, icmp")),
+            "all" | "-1" => Ok(Self::All),
+            _ => Err(invalid("protocol", text, "tcp, udp, icmp or their numbers, or -1 for all")),
         }
     }
 }
 
 /// The ports of a tcp or udp rule (0 to 65535, both ends included), or the ICMP type and code
-/// (0 to 255, or -1 for all).
+/// (0 to 255, or -1 for all). A rule for all protocols has [`ALL`](Self::ALL).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PortRange {
     /// First port, or ICMP type.
@@ -171,7 +176,11 @@ pub struct PortRange {
 }
 
 impl PortRange {
-    /// Checks the two numbers against the protocol.
+    /// What a rule for all protocols has in the place of ports; also every ICMP type and code.
+    pub const ALL: Self = Self { from: -1, to: -1 };
+
+    /// Checks the two numbers against the protocol. Those of a rule for all protocols have no
+    /// meaning, as in EC2.
     ///
     /// # Errors
     /// When a number is outside its range, or the first port is above the last.
@@ -193,6 +202,7 @@ impl PortRange {
                     return Err(invalid("ICMP type and code", shown, rule));
                 }
             }
+            Protocol::All => return Ok(Self::ALL),
         }
         Ok(Self { from, to })
     }
@@ -220,5 +230,23 @@ mod tests {
         assert!(PortRange::checked(Protocol::Icmp, -1, -1).is_ok());
         assert!(PortRange::checked(Protocol::Icmp, 8, -1).is_ok());
         assert!(PortRange::checked(Protocol::Icmp, -1, 0).is_err());
+        assert_eq!(PortRange::checked(Protocol::All, 22, 22), Ok(PortRange::ALL));
+    }
+
+    #[test]
+    fn protocols_have_names_and_numbers() {
+        for (text, protocol) in [
+            ("TCP", Protocol::Tcp),
+            ("17", Protocol::Udp),
+            ("1", Protocol::Icmp),
+            ("-1", Protocol::All),
+            ("all", Protocol::All),
+        ] {
+            assert_eq!(Protocol::parse(text), Ok(protocol));
+            assert_eq!(Protocol::parse(protocol.as_str()), Ok(protocol));
+        }
+        for unknown in ["", "50", "esp", "icmpv6", "-2"] {
+            assert!(Protocol::parse(unknown).is_err(), "{unknown}");
+        }
     }
 }

@@ -107,10 +107,21 @@ impl FakeNode {
 }
 
 impl Told {
+    /// The turn that it was told of an instance.
+    fn turn(&self, id: InstanceId) -> u32 {
+        let desired = self.desired.iter().flat_map(|desired| &desired.instances);
+        desired.filter(|it| it.id == id).map(|it| it.turn).next().unwrap_or(0)
+    }
+
     fn obey(&mut self, desired: NodeDesired) {
         for instance in &desired.instances {
             let now = self.phases.entry(instance.id);
             let now = now.or_insert((InstancePhase::Running, None));
+            match (now.0, instance.should_be_stopped()) {
+                (InstancePhase::Running, true) => now.0 = InstancePhase::Stopped,
+                (InstancePhase::Stopped, false) => now.0 = InstancePhase::Running,
+                _ => {}
+            }
             if instance.goal == Goal::Terminate {
                 now.0 = InstancePhase::Terminated;
             }
@@ -165,6 +176,8 @@ impl NodeApi for FakeNode {
                 phase: *phase,
                 reason: reason.clone(),
                 reboots: 0,
+                turn: told.turn(*id),
+                metadata: None,
             }
         };
         Ok(NodeObserved {

@@ -2,7 +2,7 @@ use super::fake_node::Fault;
 use super::*;
 use crate::memory::{Placement, Placements};
 use crate::place::Ground;
-use InstancePhase::{Pending, Running, Terminated};
+use InstancePhase::{Pending, Running, Stopped, Stopping, Terminated};
 use placement::Room;
 use std::collections::BTreeMap;
 
@@ -41,6 +41,29 @@ async fn what_fits_nowhere_waits_and_is_then_given_up_for_good_with_the_figures(
     world.bring_about(vec![ended(ONE), instance(TWO), instance(THREE)]).await;
     assert_eq!(world.place_of(THREE).await, on("", Terminated), "also when there is room later");
     assert_eq!(world.held(), [[TWO]]);
+}
+
+#[tokio::test]
+async fn a_stopped_instance_keeps_its_node_and_its_room() {
+    let mut world = World::new(1);
+    let turned = |turn| InstanceDesired { turn, ..instance(ONE) };
+    world.bring_about(vec![instance(ONE), instance(TWO)]).await;
+    world.bring_about(vec![turned(1), instance(TWO), instance(THREE)]).await;
+    assert_eq!(world.place_of(ONE).await, on("a", Stopped));
+    assert_eq!(world.instance(ONE).await.unwrap().turn, 1);
+    assert_eq!(world.place_of(THREE).await, on("", Pending), "there is no room for it");
+    world.restart();
+    world.bring_about(vec![turned(2), instance(TWO), instance(THREE)]).await;
+    assert_eq!(world.place_of(ONE).await, on("a", Running));
+}
+
+#[tokio::test]
+async fn what_waits_for_a_node_and_should_be_stopped_is_not_said_to_be_pending() {
+    let mut world = World::new(1);
+    world.nodes[0].set(Fault::Away);
+    world.bring_about(vec![InstanceDesired { turn: 1, ..instance(ONE) }]).await;
+    assert_eq!(world.place_of(ONE).await, on("", Stopping));
+    assert_eq!(world.instance(ONE).await.unwrap().turn, 1);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! `describe-group`, `add-group`, `delete-group`, `authorize`, `revoke`.
 
 use super::Verb;
-use crate::ec2::{Connection, Parameters, call};
+use crate::ec2::{Connection, NEW, Parameters, call, call_in};
 use crate::error::Error;
 use crate::session::Session;
 use crate::xml::Element;
@@ -20,43 +20,51 @@ pub(super) struct Describe {
 impl Verb for Describe {
     fn run(self, session: &mut Session<'_, '_>) -> Result<(), Error> {
         let parameters = Parameters::default().list("GroupName", &self.groups);
-        let reply = call(session, &self.connection, "DescribeSecurityGroups", parameters)?;
+        let action = "DescribeSecurityGroups";
+        let reply = call_in(NEW, session, &self.connection, action, parameters)?;
         for group in reply.items("securityGroupInfo") {
             let (owner, name) = (group.text("ownerId"), group.text("groupName"));
             session.print(&["GROUP", owner, name, group.text("groupDescription")])?;
             for permission in group.items("ipPermissions") {
-                print_permission(session, owner, name, permission)?;
+                print_permission(session, &["PERMISSION", owner, name], permission, false)?;
+            }
+            for permission in group.items("ipPermissionsEgress") {
+                print_permission(session, &["PERMISSION", owner, name], permission, true)?;
             }
         }
         Ok(())
     }
 }
 
-/// A line for each source that a permission lets in.
+/// A line for each other side of a permission.
 fn print_permission(
     session: &mut Session<'_, '_>,
-    owner: &str,
-    name: &str,
+    start: &[&str],
     permission: &Element,
+    is_egress: bool,
 ) -> Result<(), Error> {
-    let rule = [
-        "PERMISSION",
-        owner,
-        name,
-        "ALLOWS",
-        permission.text("ipProtocol"),
-        permission.text("fromPort"),
-        permission.text("toPort"),
-        "FROM",
-    ];
+    let words = ["ipProtocol", "fromPort", "toPort"].map(|name| permission.text(name));
     for range in permission.items("ipRanges") {
-        session.print(&[&rule[..], &["CIDR", range.text("cidrIp")]].concat())?;
+        print_rule(session, start, words, &["CIDR", range.text("cidrIp")], is_egress)?;
     }
     for group in permission.items("groups") {
-        let source = ["USER", group.text("userId"), "GRPNAME", group.text("groupName")];
-        session.print(&[&rule[..], &source].concat())?;
+        let peer = ["USER", group.text("userId"), "GRPNAME", group.text("groupName")];
+        print_rule(session, start, words, &peer, is_egress)?;
     }
     Ok(())
+}
+
+/// The line of one rule: protocol, first and last port, and the other side.
+fn print_rule(
+    session: &mut Session<'_, '_>,
+    start: &[&str],
+    [protocol, from, to]: [&str; 3],
+    peer: &[&str],
+    is_egress: bool,
+) -> Result<(), Error> {
+    let rule = ["ALLOWS", protocol, from, to, if is_egress { "TO" } else { "FROM" }];
+    let end: &[&str] = if is_egress { &["egress"] } else { &[] };
+    session.print(&[start, &rule, peer, end].concat())
 }
 
 /// Makes a security group.
@@ -100,7 +108,7 @@ impl Verb for Delete {
     }
 }
 
-/// Lets traffic in to the instances of a security group.
+/// Lets traffic in to the instances of a security group, or out of it.
 #[derive(Debug, Parser)]
 pub(super) struct Authorize {
     #[command(flatten)]
@@ -109,7 +117,7 @@ pub(super) struct Authorize {
 
 impl Verb for Authorize {
     fn run(self, session: &mut Session<'_, '_>) -> Result<(), Error> {
-        self.rule.send(session, "AuthorizeSecurityGroupIngress")
+        self.rule.send(session, "Authorize")
     }
 }
 
@@ -122,18 +130,22 @@ pub(super) struct Revoke {
 
 impl Verb for Revoke {
     fn run(self, session: &mut Session<'_, '_>) -> Result<(), Error> {
-        self.rule.send(session, "RevokeSecurityGroupIngress")
+        self.rule.send(session, "Revoke")
     }
 }
 
 /// The options of a rule.
 #[derive(Debug, clap::Args)]
 struct Rule {
-    /// The security group
+    /// The security group, by name or id
     #[arg(default_value = "default")]
     group: String,
-    /// tcp, udp or icmp [default: tcp]
-    #[arg(short = 'P', long, value_name = "PROTOCOL")]
+    /// A rule for traffic that leaves the group; a new group lets out everything
+    /// (-P -1 -s 0.0.0.0/0)
+    #[arg(long)]
+    egress: bool,
+    /// tcp, udp, icmp, or -1 for all protocols [default: tcp]
+    #[arg(short = 'P', long, value_name = "PROTOCOL", allow_hyphen_values = true)]
     protocol: Option<String>,
     /// A port or a range of ports: "22", "8000-8080"
     #[arg(short, long, value_name = "PORTS", allow_hyphen_values = true)]
@@ -141,10 +153,10 @@ struct Rule {
     /// ICMP type and code: "8:0"; "-1:-1" is all
     #[arg(short = 't', long, value_name = "TYPE:CODE", allow_hyphen_values = true)]
     icmp_type_code: Option<String>,
-    /// The network that is let in, in CIDR form [default: 0.0.0.0/0]
+    /// The network that is let in, or reached, in CIDR form [default: 0.0.0.0/0]
     #[arg(short = 's', long, value_name = "CIDR", conflicts_with = "source_group")]
     source_subnet: Option<String>,
-    /// The security group whose instances are let in, on all ports and protocols
+    /// The security group whose instances are let in, or reached, on all ports and protocols
     #[arg(
         short = 'o',
         long,
@@ -159,50 +171,79 @@ struct Rule {
     connection: Connection,
 }
 
-/// What the rule lets in, in the words of the printed line and of the request.
+/// What the rule allows, in the words of the printed line and of the request.
 #[derive(Debug, PartialEq, Eq)]
 struct Range {
     protocol: String,
-    from: i32,
-    to: i32,
+    /// The first and the last port; none for all protocols.
+    ports: Option<(i32, i32)>,
+}
+
+impl Range {
+    fn all() -> Self {
+        Self { protocol: ALL.to_owned(), ports: None }
+    }
 }
 
 impl Rule {
-    fn send(&self, session: &mut Session<'_, '_>, action: &str) -> Result<(), Error> {
-        let parameters = Parameters::default().with("GroupName", &self.group);
-        if let Some(source) = &self.source_group {
+    fn send(&self, session: &mut Session<'_, '_>, verb: &str) -> Result<(), Error> {
+        let is_id = self.group.starts_with("sg-") && self.group.len() == "sg-XXXXXXXX".len();
+        let by = if is_id { "GroupId" } else { "GroupName" };
+        let parameters = Parameters::default().with(by, &self.group);
+        if let Some(peer) = &self.source_group {
             let user = self.source_group_user.as_deref();
             let user = session.setting(user, &["EC2_USER_ID"], "--source-group-user")?;
             let parameters = parameters
-                .with("SourceSecurityGroupName", source)
+                .with("SourceSecurityGroupName", peer)
                 .with("SourceSecurityGroupOwnerId", &user);
-            call(session, &self.connection, action, parameters)?;
-            let everything = [("tcp", 0, 65535), ("udp", 0, 65535), ("icmp", -1, -1)]
-                .map(|(protocol, from, to)| Range { protocol: protocol.to_owned(), from, to });
-            return self.print(session, &everything, &["USER", &user, "GRPNAME", source]);
+            self.ask(session, verb, self.egress, parameters)?;
+            let three = || {
+                [("tcp", (0, 65535)), ("udp", (0, 65535)), ("icmp", (-1, -1))]
+                    .map(|(name, ports)| Range { protocol: name.to_owned(), ports: Some(ports) })
+            };
+            let made = if self.egress { vec![Range::all()] } else { three().into() };
+            return self.print(session, &made, &["USER", &user, "GRPNAME", peer]);
         }
         let range = self.range()?;
-        let source = self.source_subnet.as_deref().unwrap_or("0.0.0.0/0");
+        let peer = self.source_subnet.as_deref().unwrap_or("0.0.0.0/0");
         let parameters = parameters
             .with("IpProtocol", &range.protocol)
-            .with("FromPort", range.from)
-            .with("ToPort", range.to)
-            .with("CidrIp", source);
-        call(session, &self.connection, action, parameters)?;
-        self.print(session, &[range], &["CIDR", source])
+            .maybe("FromPort", range.ports.map(|(from, _)| from))
+            .maybe("ToPort", range.ports.map(|(_, to)| to))
+            .with("CidrIp", peer);
+        self.ask(session, verb, self.egress || range.ports.is_none(), parameters)?;
+        self.print(session, &[range], &["CIDR", peer])
+    }
+
+    /// Calls the action for the rule's direction. To old versions all protocols are three rules.
+    fn ask(
+        &self,
+        session: &Session<'_, '_>,
+        verb: &str,
+        is_new: bool,
+        parameters: Parameters,
+    ) -> Result<(), Error> {
+        let direction = if self.egress { "Egress" } else { "Ingress" };
+        let action = format!("{verb}SecurityGroup{direction}");
+        let asked = match is_new {
+            true => call_in(NEW, session, &self.connection, &action, parameters),
+            false => call(session, &self.connection, &action, parameters),
+        };
+        asked.map(drop)
     }
 
     fn print(
         &self,
         session: &mut Session<'_, '_>,
         ranges: &[Range],
-        source: &[&str],
+        peer: &[&str],
     ) -> Result<(), Error> {
         session.print(&["GROUP", "", &self.group])?;
-        for Range { protocol, from, to } in ranges {
-            let (from, to) = (from.to_string(), to.to_string());
-            let rule = ["PERMISSION", "", &self.group, "ALLOWS", protocol, &from, &to, "FROM"];
-            session.print(&[&rule[..], source].concat())?;
+        for Range { protocol, ports } in ranges {
+            let port = |port: i32| port.to_string();
+            let (from, to) = ports.map(|(from, to)| (port(from), port(to))).unwrap_or_default();
+            let start = ["PERMISSION", "", &self.group];
+            print_rule(session, &start, [protocol, &from, &to], peer, self.egress)?;
         }
         Ok(())
     }
@@ -213,17 +254,21 @@ impl Rule {
             (None, Some(_)) => "icmp".to_owned(),
             (None, None) => "tcp".to_owned(),
         };
-        let (from, to) = match (protocol.as_str(), &self.port_range, &self.icmp_type_code) {
+        let ports = match (protocol.as_str(), &self.port_range, &self.icmp_type_code) {
+            ("-1" | "all", None, None) => return Ok(Range::all()),
+            ("-1" | "all", _, _) => return Err(wrong("--protocol", &protocol, "no ports then")),
             ("icmp", None, text) => icmp(text.as_deref().unwrap_or("-1:-1"))?,
             ("tcp" | "udp", Some(text), None) => ports(text)?,
             ("tcp" | "udp", _, _) => return Err(wrong("--port-range", "", PORTS)),
             ("icmp", Some(text), _) => return Err(wrong("--port-range", text, "none with icmp")),
-            _ => return Err(wrong("--protocol", &protocol, "tcp, udp or icmp")),
+            _ => return Err(wrong("--protocol", &protocol, "tcp, udp, icmp or -1")),
         };
-        Ok(Range { protocol, from, to })
+        Ok(Range { protocol, ports: Some(ports) })
     }
 }
 
+/// EC2's name for all protocols.
+const ALL: &str = "-1";
 const PORTS: &str = "a port, or the first and the last such as 8000-8080, for tcp and udp";
 
 fn wrong(option: &'static str, value: &str, expected: &'static str) -> Error {
@@ -250,21 +295,24 @@ fn icmp(text: &str) -> Result<(i32, i32), Error> {
 mod tests {
     use super::*;
 
-    fn range(args: &str) -> Option<(String, i32, i32)> {
+    fn range(args: &str) -> Option<(String, Option<(i32, i32)>)> {
         let args = ["euca-authorize"].into_iter().chain(args.split_whitespace());
         let rule = Authorize::try_parse_from(args).ok()?.rule;
-        rule.range().ok().map(|range| (range.protocol, range.from, range.to))
+        rule.range().ok().map(|range| (range.protocol, range.ports))
     }
 
     #[test]
     fn the_options_of_a_rule_make_one_range() {
-        let expect = |protocol: &str, from, to| Some((protocol.to_owned(), from, to));
+        let expect = |protocol: &str, from, to| Some((protocol.to_owned(), Some((from, to))));
         assert_eq!(range("default -P tcp -p 22 -s 0.0.0.0/0"), expect("tcp", 22, 22));
         assert_eq!(range("-p 22"), expect("tcp", 22, 22));
         assert_eq!(range("web -P UDP -p 8000-8080"), expect("udp", 8000, 8080));
         assert_eq!(range("-P icmp -t -1:-1"), expect("icmp", -1, -1));
         assert_eq!(range("-P icmp"), expect("icmp", -1, -1));
         assert_eq!(range("-t 8:0"), expect("icmp", 8, 0));
+        for all in ["-P -1", "--egress default -P all -s 10.0.0.0/8"] {
+            assert_eq!(range(all), Some(("-1".to_owned(), None)));
+        }
         for bad in [
             "",
             "-P tcp",
@@ -275,6 +323,7 @@ mod tests {
             "-P icmp -p 1",
             "-P tcp -p 1 -t 8:0",
             "-P icmp -t 8",
+            "-P -1 -p 22",
             "-o other -p 22",
             "-o other -s 10.0.0.0/8",
             "-u 000100729354",

@@ -41,12 +41,7 @@ impl Verb for Terminate {
     fn run(self, session: &mut Session<'_, '_>) -> Result<(), Error> {
         let parameters = Parameters::default().list("InstanceId", &self.instances);
         let reply = call(session, &self.connection, "TerminateInstances", parameters)?;
-        for instance in reply.items("instancesSet") {
-            let now = instance.first(&["shutdownState/name", "currentState/name"]);
-            let before = instance.text("previousState/name");
-            session.print(&["INSTANCE", instance.text("instanceId"), before, now])?;
-        }
-        Ok(())
+        print_changes(session, &reply)
     }
 }
 
@@ -65,6 +60,15 @@ impl Verb for Reboot {
         let parameters = Parameters::default().list("InstanceId", &self.instances);
         call(session, &self.connection, "RebootInstances", parameters).map(drop)
     }
+}
+
+/// Prints what became of each instance that was named: its state before and now.
+pub(super) fn print_changes(session: &mut Session<'_, '_>, reply: &Element) -> Result<(), Error> {
+    reply.items("instancesSet").try_for_each(|instance| {
+        let now = instance.first(&["shutdownState/name", "currentState/name"]);
+        let before = instance.text("previousState/name");
+        session.print(&["INSTANCE", instance.text("instanceId"), before, now])
+    })
 }
 
 /// Prints a reservation and its instances, and under an instance the reason for its state.

@@ -6,6 +6,7 @@ mod attributes;
 mod bundles;
 mod ec2;
 mod failures;
+mod groups;
 mod images;
 mod network;
 mod server;

@@ -2,6 +2,7 @@
 
 use super::allocate_address::AllocateAddress;
 use super::associate_address::AssociateAddress;
+use super::authorize_security_group_egress::AuthorizeSecurityGroupEgress;
 use super::authorize_security_group_ingress::AuthorizeSecurityGroupIngress;
 use super::call::Entry;
 use super::confirm_product_instance::ConfirmProductInstance;
@@ -27,6 +28,7 @@ use super::describe_key_pairs::DescribeKeyPairs;
 use super::describe_network_interfaces::DescribeNetworkInterfaces;
 use super::describe_regions::DescribeRegions;
 use super::describe_route_tables::DescribeRouteTables;
+use super::describe_security_group_rules::DescribeSecurityGroupRules;
 use super::describe_security_groups::DescribeSecurityGroups;
 use super::describe_subnets::DescribeSubnets;
 use super::describe_tags::DescribeTags;
@@ -40,22 +42,30 @@ use super::get_user::GetUser;
 use super::import_key_pair::ImportKeyPair;
 use super::modify_image_attribute::ModifyImageAttribute;
 use super::modify_instance_attribute::ModifyInstanceAttribute;
+use super::modify_instance_metadata_options::ModifyInstanceMetadataOptions;
+use super::modify_security_group_rules::ModifySecurityGroupRules;
 use super::monitor_instances::MonitorInstances;
 use super::reboot_instances::RebootInstances;
 use super::register_image::RegisterImage;
 use super::release_address::ReleaseAddress;
 use super::reset_image_attribute::ResetImageAttribute;
 use super::reset_instance_attribute::ResetInstanceAttribute;
+use super::revoke_security_group_egress::RevokeSecurityGroupEgress;
 use super::revoke_security_group_ingress::RevokeSecurityGroupIngress;
 use super::run_instances::RunInstances;
+use super::start_instances::StartInstances;
+use super::stop_instances::StopInstances;
 use super::terminate_instances::TerminateInstances;
 use super::unmonitor_instances::UnmonitorInstances;
+use super::update_security_group_rule_descriptions_egress::UpdateSecurityGroupRuleDescriptionsEgress;
+use super::update_security_group_rule_descriptions_ingress::UpdateSecurityGroupRuleDescriptionsIngress;
 use ec2_wire::{Code, Error, Service, shown};
 
 /// Every action that is served, by name.
 pub(super) static ACTIONS: &[Entry] = &[
     Entry::of::<AllocateAddress>(),
     Entry::of::<AssociateAddress>(),
+    Entry::of::<AuthorizeSecurityGroupEgress>(),
     Entry::of::<AuthorizeSecurityGroupIngress>(),
     Entry::of::<ConfirmProductInstance>(),
     Entry::of::<CreateKeyPair>(),
@@ -80,6 +90,7 @@ pub(super) static ACTIONS: &[Entry] = &[
     Entry::of::<DescribeNetworkInterfaces>(),
     Entry::of::<DescribeRegions>(),
     Entry::of::<DescribeRouteTables>(),
+    Entry::of::<DescribeSecurityGroupRules>(),
     Entry::of::<DescribeSecurityGroups>(),
     Entry::of::<DescribeSubnets>(),
     Entry::of::<DescribeTags>(),
@@ -93,16 +104,23 @@ pub(super) static ACTIONS: &[Entry] = &[
     Entry::of::<ImportKeyPair>(),
     Entry::of::<ModifyImageAttribute>(),
     Entry::of::<ModifyInstanceAttribute>(),
+    Entry::of::<ModifyInstanceMetadataOptions>(),
+    Entry::of::<ModifySecurityGroupRules>(),
     Entry::of::<MonitorInstances>(),
     Entry::of::<RebootInstances>(),
     Entry::of::<RegisterImage>(),
     Entry::of::<ReleaseAddress>(),
     Entry::of::<ResetImageAttribute>(),
     Entry::of::<ResetInstanceAttribute>(),
+    Entry::of::<RevokeSecurityGroupEgress>(),
     Entry::of::<RevokeSecurityGroupIngress>(),
     Entry::of::<RunInstances>(),
+    Entry::of::<StartInstances>(),
+    Entry::of::<StopInstances>(),
     Entry::of::<TerminateInstances>(),
     Entry::of::<UnmonitorInstances>(),
+    Entry::of::<UpdateSecurityGroupRuleDescriptionsEgress>(),
+    Entry::of::<UpdateSecurityGroupRuleDescriptionsIngress>(),
 ];
 
 /// The longest name that an action can have, in bytes.

@@ -1,9 +1,9 @@
 //! AuthorizeSecurityGroupIngress.
 
+use super::authorize::{Authorized, Input, authorize};
 use super::call::{Call, Run};
-use super::ingress::{Input, change};
-use super::refusal::refuse;
-use ec2_wire::{Action, Error, Return};
+use ec2_wire::{Action, Error};
+use state::Direction;
 
 pub(super) struct AuthorizeSecurityGroupIngress;
 
@@ -11,15 +11,11 @@ impl Action for AuthorizeSecurityGroupIngress {
     const NAME: &'static str = "AuthorizeSecurityGroupIngress";
     const DOC: &'static str = "Lets traffic into a security group: all the rules named, or none.";
     type Input = Input;
-    type Output = Return;
+    type Output = Authorized;
 }
 
 impl Run for AuthorizeSecurityGroupIngress {
-    async fn run(call: &Call<'_>, input: Input) -> Result<Return, Error> {
-        let (group, rules) = change(call, input).await?;
-        let (state, account) = (call.state(), call.user.account);
-        state.authorize_ingress(account, group, rules, call.now).await.map_err(refuse)?;
-        call.cloud.poke();
-        Ok(Return(true))
+    async fn run(call: &Call<'_>, input: Input) -> Result<Authorized, Error> {
+        authorize(call, Direction::Ingress, input).await
     }
 }

@@ -1,7 +1,7 @@
 //! DeleteSecurityGroup.
 
 use super::call::{Call, Run};
-use super::ingress::named;
+use super::permission::named;
 use super::refusal::refuse;
 use ec2_wire::{Action, Error, Return, parameters};
 use types::{GroupId, GroupName};
@@ -30,6 +30,7 @@ impl Run for DeleteSecurityGroup {
         let group = named(input.name, input.id)?;
         let (state, account) = (call.state(), call.user.account);
         state.delete_security_group(account, group, call.now).await.map_err(refuse)?;
+        call.cloud.poke();
         Ok(Return(true))
     }
 }

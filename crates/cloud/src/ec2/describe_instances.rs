@@ -3,6 +3,7 @@
 use super::call::{Call, Run};
 use super::image_attribute::PRODUCT_TYPE;
 use super::interface::Interface;
+use super::metadata_options;
 use super::notes::Notes;
 use super::page::{Page, Token, cut};
 use super::refusal::refuse;
@@ -91,6 +92,12 @@ filterable! {
         "key-name" => values.all(&shown.instance.key_name),
         "launch-index" => values.add(shown.instance.launch_index),
         "launch-time" => values.add(shown.instance.launch_time),
+        "metadata-options.http-endpoint" =>
+            values.add(metadata_options::endpoint(shown.instance.metadata)),
+        "metadata-options.http-put-response-hop-limit" =>
+            values.add(shown.instance.metadata.hops),
+        "metadata-options.http-tokens" =>
+            values.add(metadata_options::tokens(shown.instance.metadata)),
         "network-interface.addresses.primary" => values.all(shown.interface.map(|_| true)),
         "network-interface.addresses.private-ip-address" => values.all(shown.private),
         "network-interface.association.association-id" =>

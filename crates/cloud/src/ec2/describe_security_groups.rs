@@ -1,14 +1,16 @@
 //! DescribeSecurityGroups.
 
 use super::call::{Call, Run};
+use super::group_rule::described;
+use super::permission::{knows_all_protocols, three_protocols};
 use super::refusal::refuse;
 use ec2_wire::{
     Action, Code, Error, Filter, Filterable, Response, Xml, check_filters, filterable, parameters,
     passes,
 };
-use protocol::{IngressRule, RuleSource};
-use state::{GroupRef, SecurityGroup};
-use types::{GroupId, GroupName};
+use protocol::{GroupRule, Peer};
+use state::{Direction, GroupRef, SecurityGroup, SecurityGroupRule};
+use types::{AccountId, GroupId, GroupName, Protocol};
 
 pub(super) struct DescribeSecurityGroups;
 
@@ -23,11 +25,8 @@ parameters! {
     }
 }
 
-/// The groups to show, and the ids of all groups that their rules may name.
-pub(super) struct Output {
-    groups: Vec<SecurityGroup>,
-    known: Vec<(GroupName, GroupId)>,
-}
+/// The groups to show.
+pub(super) struct Output(Vec<SecurityGroup>);
 
 /// A group, to be filtered.
 struct Shown<'a>(&'a SecurityGroup);
@@ -35,34 +34,69 @@ struct Shown<'a>(&'a SecurityGroup);
 filterable! {
     Shown<'_>: |shown, values| {
         "description" => values.add(&shown.0.description),
+        "egress.ip-permission.cidr" => values.all(shown.egress().filter_map(cidr)),
+        "egress.ip-permission.from-port" => values.all(shown.egress().map(|r| r.rule.ports.from)),
+        "egress.ip-permission.group-id" => values.all(shown.egress().filter_map(|r| r.peer_group)),
+        "egress.ip-permission.group-name" => values.all(shown.egress().filter_map(peer_name)),
+        "egress.ip-permission.protocol" => values.all(shown.egress().map(protocol_name)),
+        "egress.ip-permission.to-port" => values.all(shown.egress().map(|r| r.rule.ports.to)),
+        "egress.ip-permission.user-id" => values.all(shown.egress().filter_map(peer_account)),
         "group-id" => values.add(shown.0.id),
         "group-name" => values.add(&shown.0.name),
-        "ip-permission.cidr" => values.all(shown.0.ingress.iter().filter_map(cidr)),
-        "ip-permission.from-port" => values.all(shown.0.ingress.iter().map(|r| r.ports.from)),
-        "ip-permission.group-name" => values.all(shown.0.ingress.iter().filter_map(source_group)),
-        "ip-permission.protocol" => values.all(shown.0.ingress.iter().map(|r| r.protocol.as_str())),
-        "ip-permission.to-port" => values.all(shown.0.ingress.iter().map(|r| r.ports.to)),
+        "ip-permission.cidr" => values.all(shown.ingress().filter_map(cidr)),
+        "ip-permission.from-port" => values.all(shown.ingress().map(|r| r.rule.ports.from)),
+        "ip-permission.group-id" => values.all(shown.ingress().filter_map(|r| r.peer_group)),
+        "ip-permission.group-name" => values.all(shown.ingress().filter_map(peer_name)),
+        "ip-permission.protocol" => values.all(shown.ingress().map(protocol_name)),
+        "ip-permission.to-port" => values.all(shown.ingress().map(|r| r.rule.ports.to)),
+        "ip-permission.user-id" => values.all(shown.ingress().filter_map(peer_account)),
         "owner-id" => values.add(shown.0.account),
     }
 }
 
-fn cidr(rule: &IngressRule) -> Option<String> {
-    match &rule.source {
-        RuleSource::Cidr(net) => Some(net.to_string()),
-        RuleSource::Group { .. } => None,
+impl Shown<'_> {
+    fn ingress(&self) -> impl Iterator<Item = &SecurityGroupRule> {
+        self.rules(Direction::Ingress)
+    }
+
+    fn egress(&self) -> impl Iterator<Item = &SecurityGroupRule> {
+        self.rules(Direction::Egress)
+    }
+
+    fn rules(&self, direction: Direction) -> impl Iterator<Item = &SecurityGroupRule> {
+        self.0.rules.iter().filter(move |rule| rule.direction == direction)
     }
 }
 
-const fn source_group(rule: &IngressRule) -> Option<&GroupName> {
-    match &rule.source {
-        RuleSource::Cidr(_) => None,
-        RuleSource::Group { group, .. } => Some(group),
+fn cidr(rule: &SecurityGroupRule) -> Option<String> {
+    match &rule.rule.peer {
+        Peer::Cidr(net) => Some(net.to_string()),
+        Peer::Group { .. } => None,
     }
+}
+
+fn peer_name(rule: &SecurityGroupRule) -> Option<&GroupName> {
+    peer(rule).map(|(_, name)| name)
+}
+
+fn peer_account(rule: &SecurityGroupRule) -> Option<AccountId> {
+    peer(rule).map(|(account, _)| account)
+}
+
+const fn peer(rule: &SecurityGroupRule) -> Option<(AccountId, &GroupName)> {
+    match &rule.rule.peer {
+        Peer::Cidr(_) => None,
+        Peer::Group { account, group } => Some((*account, group)),
+    }
+}
+
+const fn protocol_name(rule: &SecurityGroupRule) -> &'static str {
+    rule.rule.protocol.as_str()
 }
 
 impl Action for DescribeSecurityGroups {
     const NAME: &'static str = "DescribeSecurityGroups";
-    const DOC: &'static str = "Shows the caller's security groups and what they let in.";
+    const DOC: &'static str = "Shows the caller's security groups and what they let in and out.";
     const FILTERS: &'static [&'static str] = Shown::ATTRIBUTES;
     type Input = Input;
     type Output = Output;
@@ -73,7 +107,6 @@ impl Run for DescribeSecurityGroups {
         check_filters::<Shown<'_>>(&input.filters)?;
         let (state, account) = (call.state(), call.user.account);
         let mut groups = state.security_groups(account, call.now).await.map_err(refuse)?;
-        let known = groups.iter().map(|group| (group.name.clone(), group.id)).collect();
         let by_name = input.names.into_iter().map(GroupRef::Name);
         let wanted: Vec<_> = by_name.chain(input.ids.into_iter().map(GroupRef::Id)).collect();
         for group in &wanted {
@@ -84,7 +117,7 @@ impl Run for DescribeSecurityGroups {
         }
         groups.retain(|group| wanted.is_empty() || wanted.iter().any(|named| is(group, named)));
         groups.retain(|group| passes(&Shown(group), &input.filters));
-        Ok(Output { groups, known })
+        Ok(Output(groups))
     }
 }
 
@@ -97,19 +130,17 @@ fn is(group: &SecurityGroup, named: &GroupRef) -> bool {
 
 impl Response for Output {
     fn encode(&self, xml: &mut Xml) {
-        xml.list("securityGroupInfo", &self.groups, |xml, group| {
+        xml.list("securityGroupInfo", &self.0, |xml, group| {
             xml.text("ownerId", group.account);
             if xml.since(2011, 1, 1) {
                 xml.text("groupId", group.id);
             }
             xml.text("groupName", &group.name);
             xml.text("groupDescription", &group.description);
-            // The rules are sorted, so those of one protocol and range stand together.
-            let permissions =
-                group.ingress.chunk_by(|a, b| (a.protocol, a.ports) == (b.protocol, b.ports));
-            xml.list("ipPermissions", permissions, |xml, rules| {
-                self.encode_permission(xml, group, rules);
-            });
+            encode_permissions(xml, "ipPermissions", group, Direction::Ingress);
+            if xml.since(2011, 1, 1) {
+                encode_permissions(xml, "ipPermissionsEgress", group, Direction::Egress);
+            }
             if xml.since(2010, 8, 31) {
                 xml.empty("tagSet");
             }
@@ -117,26 +148,63 @@ impl Response for Output {
     }
 }
 
-impl Output {
-    /// Rules that differ in their source only.
-    fn encode_permission(&self, xml: &mut Xml, group: &SecurityGroup, rules: &[IngressRule]) {
-        let [first, ..] = rules else { return };
-        xml.text("ipProtocol", first.protocol.as_str());
-        xml.text("fromPort", first.ports.from);
-        xml.text("toPort", first.ports.to);
-        let sources = rules.iter().filter_map(|rule| match &rule.source {
-            RuleSource::Group { account, group } => Some((*account, group)),
-            RuleSource::Cidr(_) => None,
-        });
-        xml.list("groups", sources, |xml, (account, name)| {
-            xml.text("userId", account);
-            let own = account == group.account && xml.since(2011, 1, 1);
-            let known = self.known.iter().find(|(known, _)| own && known == name);
-            xml.maybe("groupId", known.map(|(_, id)| id));
-            xml.text("groupName", name);
-        });
-        xml.list("ipRanges", rules.iter().filter_map(cidr), |xml, net| {
-            xml.text("cidrIp", net);
-        });
+/// The rules of one direction; those that differ in their other side only are one permission.
+fn encode_permissions(
+    xml: &mut Xml,
+    name: &'static str,
+    group: &SecurityGroup,
+    direction: Direction,
+) {
+    let mut rules: Vec<_> = Shown(group).rules(direction).cloned().collect();
+    if !knows_all_protocols(xml.version(), direction) {
+        rules = rules.into_iter().flat_map(as_older_tools_know_it).collect();
+    }
+    rules.sort_by(|a, b| a.rule.cmp(&b.rule));
+    let key = |rule: &SecurityGroupRule| (rule.rule.protocol, rule.rule.ports);
+    xml.list(name, rules.chunk_by(|a, b| key(a) == key(b)), encode_permission);
+}
+
+/// The rule, or three in the place of one for all protocols.
+fn as_older_tools_know_it(rule: SecurityGroupRule) -> Vec<SecurityGroupRule> {
+    if rule.rule.protocol != Protocol::All {
+        return vec![rule];
+    }
+    let of_one = |(protocol, ports)| {
+        let content = GroupRule { protocol, ports, ..rule.rule.clone() };
+        SecurityGroupRule { rule: content, ..rule.clone() }
+    };
+    three_protocols().map(of_one).into()
+}
+
+fn encode_permission(xml: &mut Xml, rules: &[SecurityGroupRule]) {
+    let [first, ..] = rules else { return };
+    xml.text("ipProtocol", protocol_name(first));
+    if first.rule.protocol != Protocol::All {
+        xml.text("fromPort", first.rule.ports.from);
+        xml.text("toPort", first.rule.ports.to);
+    }
+    let groups = rules.iter().filter_map(|rule| Some((rule, peer(rule)?)));
+    xml.list("groups", groups, |xml, (rule, (account, name))| {
+        xml.text("userId", account);
+        if xml.since(2011, 1, 1) {
+            xml.maybe("groupId", rule.peer_group);
+        }
+        xml.text("groupName", name);
+        encode_description(xml, rule);
+    });
+    let ranges = rules.iter().filter_map(|rule| Some((rule, cidr(rule)?)));
+    xml.list("ipRanges", ranges, |xml, (rule, net)| {
+        xml.text("cidrIp", net);
+        encode_description(xml, rule);
+    });
+    if xml.since(2016, 11, 15) {
+        xml.empty("ipv6Ranges");
+        xml.empty("prefixListIds");
+    }
+}
+
+fn encode_description(xml: &mut Xml, rule: &SecurityGroupRule) {
+    if xml.since(2016, 11, 15) {
+        xml.maybe("description", described(rule));
     }
 }

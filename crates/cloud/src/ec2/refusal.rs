@@ -55,6 +55,7 @@ const fn state_code(error: &Refused) -> Option<Code> {
         Refused::GroupInUse { .. } => Code::InvalidGroupInUse,
         Refused::RuleExists => Code::InvalidPermissionDuplicate,
         Refused::RuleNotFound => Code::InvalidPermissionNotFound,
+        Refused::RuleIdNotFound(_) => Code::InvalidSecurityGroupRuleIdNotFound,
         Refused::LimitReached { .. } => Code::ResourceLimitExceeded,
         Refused::AddressLimit(_) => Code::AddressLimitExceeded,
         Refused::NoAddress => Code::InsufficientAddressCapacity,

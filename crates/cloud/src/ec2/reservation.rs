@@ -2,6 +2,7 @@
 
 use super::image_attribute::encode_products;
 use super::interface::{self, Interface};
+use super::metadata_options;
 use super::notes::Notes;
 use super::tag_specification;
 use ec2_wire::Xml;
@@ -129,6 +130,9 @@ fn encode_hardware(xml: &mut Xml, instance: &Instance) {
         });
         xml.element("hibernationOptions", |xml| xml.text("configured", false));
         xml.element("enclaveOptions", |xml| xml.text("enabled", false));
+        xml.element("metadataOptions", |xml| {
+            metadata_options::encode(xml, instance.metadata, instance.metadata_pending);
+        });
     }
 }
 
@@ -161,7 +165,9 @@ fn encode_state_reason(xml: &mut Xml, instance: &Instance) {
 pub(super) fn state_reason_code(instance: &Instance) -> &'static str {
     match (instance.state, instance.goal) {
         (InstanceState::Pending, _) => "pending",
-        (_, Goal::Terminate) => "Client.UserInitiatedShutdown",
+        (InstanceState::Stopping | InstanceState::Stopped, _) | (_, Goal::Terminate) => {
+            "Client.UserInitiatedShutdown"
+        }
         (_, Goal::Run) => "Server.InternalError",
     }
 }

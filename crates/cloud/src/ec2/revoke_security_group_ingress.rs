@@ -1,25 +1,22 @@
 //! RevokeSecurityGroupIngress.
 
 use super::call::{Call, Run};
-use super::ingress::{Input, change};
-use super::refusal::refuse;
-use ec2_wire::{Action, Error, Return};
+use super::revoke::{Input, Revoked, revoke};
+use ec2_wire::{Action, Error};
+use state::Direction;
 
 pub(super) struct RevokeSecurityGroupIngress;
 
 impl Action for RevokeSecurityGroupIngress {
     const NAME: &'static str = "RevokeSecurityGroupIngress";
-    const DOC: &'static str = "Takes rules from a security group: all that are named, or none.";
+    const DOC: &'static str =
+        "Takes ingress rules from a security group: all that are named, or none.";
     type Input = Input;
-    type Output = Return;
+    type Output = Revoked;
 }
 
 impl Run for RevokeSecurityGroupIngress {
-    async fn run(call: &Call<'_>, input: Input) -> Result<Return, Error> {
-        let (group, rules) = change(call, input).await?;
-        let (state, account) = (call.state(), call.user.account);
-        state.revoke_ingress(account, group, rules, call.now).await.map_err(refuse)?;
-        call.cloud.poke();
-        Ok(Return(true))
+    async fn run(call: &Call<'_>, input: Input) -> Result<Revoked, Error> {
+        revoke(call, Direction::Ingress, input).await
     }
 }

@@ -4,13 +4,15 @@ use super::call::{Call, Run};
 use super::instance_attribute::ShutdownBehavior;
 use super::launch_network::{NewInterface, network};
 use super::launch_options::{self, AddressingType, BlockDevice, Tenancy};
+use super::metadata_options::Options;
 use super::notes::Notes;
 use super::refusal::refuse;
 use super::reservation;
 use super::tag_specification::{self, TagSpecification};
 use ec2_wire::{Action, Base64, Code, Error, Response, Text, Xml, parameters};
+use protocol::MetadataOptions;
 use sha2::{Digest, Sha256};
-use state::{GroupRef, Reservation, RunRequest};
+use state::{GroupRef, MetadataChange, Reservation, RunRequest};
 use types::{ClusterName, GroupId, GroupName, ImageId, KeyName, SubnetId, VmType};
 
 /// The longest user data, in bytes once decoded (Amazon's limit).
@@ -112,6 +114,8 @@ parameters! {
         pub(super) template_name: Option<Text<128>> =
             "LaunchTemplate.LaunchTemplateName", "launchTemplate/launchTemplateName",
             since (2016, 11, 15);
+        /// How their metadata requests are answered.
+        metadata: Option<Options> = "MetadataOptions", "", since (2016, 11, 15);
     }
 }
 
@@ -152,6 +156,8 @@ fn refuse_launch(error: state::Error) -> Error {
 
 async fn request(call: &Call<'_>, input: Input) -> Result<RunRequest, Error> {
     let request_digest = digest(&input);
+    let metadata =
+        input.metadata.as_ref().map_or(Ok(MetadataChange::default()), Options::change)?;
     let by_name = input.groups.into_iter().map(GroupRef::Name);
     let by_id = input.group_ids.into_iter().map(GroupRef::Id);
     let mut groups: Vec<_> = by_name.chain(by_id).collect();
@@ -183,6 +189,7 @@ async fn request(call: &Call<'_>, input: Input) -> Result<RunRequest, Error> {
         user_data: input.user_data.unwrap_or_default().0,
         protected: input.protected.unwrap_or(false),
         monitoring: input.monitoring.unwrap_or(false),
+        metadata: metadata.apply(MetadataOptions::default()),
     })
 }
 

@@ -2,9 +2,8 @@
 
 use super::call::{Call, Run};
 use super::refusal::refuse;
-use super::reservation::encode_state;
-use ec2_wire::{Action, Error, OneOrMore, Response, Xml, parameters};
-use state::StateChange;
+use super::state_changes::{StateChanges, each_once};
+use ec2_wire::{Action, Error, OneOrMore, parameters};
 use types::InstanceId;
 
 pub(super) struct TerminateInstances;
@@ -16,35 +15,19 @@ parameters! {
     }
 }
 
-pub(super) struct Output(Vec<StateChange>);
-
 impl Action for TerminateInstances {
     const NAME: &'static str = "TerminateInstances";
     const DOC: &'static str = "Ends instances. Their disks are gone.";
     type Input = Input;
-    type Output = Output;
+    type Output = StateChanges;
 }
 
 impl Run for TerminateInstances {
-    async fn run(call: &Call<'_>, input: Input) -> Result<Output, Error> {
-        let OneOrMore(mut ids) = input.ids;
-        ids.sort();
-        ids.dedup();
+    async fn run(call: &Call<'_>, input: Input) -> Result<StateChanges, Error> {
+        let ids = each_once(input.ids.0);
         let changes = call.state().terminate_instances(call.scope(), ids, call.now).await;
         let changes = changes.map_err(refuse)?;
         call.cloud.poke();
-        Ok(Output(changes))
-    }
-}
-
-impl Response for Output {
-    fn encode(&self, xml: &mut Xml) {
-        xml.list("instancesSet", &self.0, |xml, change| {
-            xml.text("instanceId", change.id);
-            // EC2 renamed it when instances could be stopped.
-            let current = if xml.since(2009, 10, 31) { "currentState" } else { "shutdownState" };
-            xml.element(current, |xml| encode_state(xml, change.current));
-            xml.element("previousState", |xml| encode_state(xml, change.previous));
-        });
+        Ok(StateChanges(changes))
     }
 }

@@ -11,6 +11,8 @@ mod images;
 mod instances;
 mod key_pairs;
 mod matrix;
+mod power;
+mod rules;
 mod tags;
 mod types;
 mod vpc;

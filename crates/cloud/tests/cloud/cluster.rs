@@ -62,11 +62,14 @@ impl FakeCluster {
             id: instance.id,
             node: Some("node1".parse().unwrap()),
             phase: match instance.goal {
+                Goal::Run if instance.should_be_stopped() => InstancePhase::Stopped,
                 Goal::Run => InstancePhase::Running,
                 Goal::Terminate => InstancePhase::Terminated,
             },
             reason: None,
             reboots: instance.reboots,
+            turn: instance.turn,
+            metadata: Some(instance.metadata),
         };
         let generation = kept.as_ref().map_or(0, |kept| kept.generation);
         ClusterObserved {

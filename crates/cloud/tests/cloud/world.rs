@@ -121,6 +121,7 @@ impl World {
             tags: types::Tags::new(),
             protected: false,
             monitoring: false,
+            metadata: protocol::MetadataOptions::default(),
         }
     }
 

@@ -7,6 +7,7 @@
 mod buckets;
 mod clients;
 mod crashes;
+mod egress;
 mod give_back;
 mod guide;
 mod kills;
@@ -15,3 +16,4 @@ mod outside;
 mod readme;
 mod refusals;
 mod site;
+mod stop_start;

@@ -5,10 +5,10 @@ use crate::site::{Key, Site};
 use std::process::Command;
 use std::time::Duration;
 
-const OUTSIDE: &str = "203.0.113.2";
+pub(crate) const OUTSIDE: &str = "203.0.113.2";
 
 /// Joins a namespace `outside` to the machine, which routes between it and the instances.
-fn add_outside(site: &Site) {
+pub(crate) fn add_outside(site: &Site) {
     let machine = site.machine();
     let ip = |line: &str| machine.must("ip", line.split(' '));
     ip("netns add outside");
@@ -21,13 +21,13 @@ fn add_outside(site: &Site) {
 }
 
 /// A command run in the world outside.
-fn outside(site: &Site, program: &str) -> Command {
+pub(crate) fn outside(site: &Site, program: &str) -> Command {
     let mut command = site.machine().command("ip");
     command.args(["netns", "exec", "outside", program]);
     command
 }
 
-fn enters(site: &Site, key: &Key, ip: &str) -> bool {
+pub(crate) fn enters(site: &Site, key: &Key, ip: &str) -> bool {
     site.ssh_from(outside(site, "timeout"), key, ip, "true").status.success()
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails should fail its test")]
 
 mod dhcp;
+mod egress;
 mod firewall;
 mod metadata;
 mod plans;

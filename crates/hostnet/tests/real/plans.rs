@@ -4,7 +4,7 @@ use crate::world::{Guest, World};
 use netplan::{
     Lease, NodeInput, NodePlan, RouterInput, RouterPlan, node_plan, router_plan, subnet_of,
 };
-use protocol::{IngressRule, NetworkDesired, RuleSource};
+use protocol::{GroupRule, NetworkDesired, Peer};
 use std::net::Ipv4Addr;
 use types::{AccountId, GroupId, NetworkTag, PortRange, Protocol, UserName};
 
@@ -18,7 +18,7 @@ pub(crate) fn tag(number: u16) -> NetworkTag {
 }
 
 /// Group `web` of `alice` has tag 10, group `db` of `bob` tag 11.
-pub(crate) fn network(number: u16, ingress: Vec<IngressRule>) -> NetworkDesired {
+pub(crate) fn network(number: u16, ingress: Vec<GroupRule>) -> NetworkDesired {
     let (user, group) = if number == 10 { ("alice", "web") } else { ("bob", "db") };
     let user: UserName = user.parse().unwrap();
     let place = subnet_of(tag(number), "10.77.0.0/16".parse().unwrap(), 64).unwrap();
@@ -31,19 +31,20 @@ pub(crate) fn network(number: u16, ingress: Vec<IngressRule>) -> NetworkDesired 
         subnet: place.subnet,
         router: place.router,
         ingress,
+        egress: vec![GroupRule::UNLIMITED],
     }
 }
 
-pub(crate) fn open(protocol: Protocol, from: i32, to: i32, source: &str) -> IngressRule {
+pub(crate) fn open(protocol: Protocol, from: i32, to: i32, peer: &str) -> GroupRule {
     let ports = PortRange::checked(protocol, from, to).unwrap();
-    IngressRule { protocol, ports, source: RuleSource::Cidr(source.parse().unwrap()) }
+    GroupRule { protocol, ports, peer: Peer::Cidr(peer.parse().unwrap()) }
 }
 
-pub(crate) fn open_to_group(port: i32, of: &NetworkDesired) -> IngressRule {
-    IngressRule {
+pub(crate) fn open_to_group(port: i32, of: &NetworkDesired) -> GroupRule {
+    GroupRule {
         protocol: Protocol::Tcp,
         ports: PortRange { from: port, to: port },
-        source: RuleSource::Group { account: of.account, group: of.group.clone() },
+        peer: Peer::Group { account: of.account, group: of.group.clone() },
     }
 }
 
@@ -109,12 +110,20 @@ impl Town {
         [&self.web1, &self.web2, &self.db]
     }
 
-    pub(crate) fn router_plan(&self, web: Vec<IngressRule>, db: Vec<IngressRule>) -> RouterPlan {
+    pub(crate) fn router_plan(&self, web: Vec<GroupRule>, db: Vec<GroupRule>) -> RouterPlan {
         router(&[network(10, web), network(11, db)], &self.guests())
     }
 
     /// Changes the groups' rules.
-    pub(crate) fn allow(&self, web: Vec<IngressRule>, db: Vec<IngressRule>) {
+    pub(crate) fn allow(&self, web: Vec<GroupRule>, db: Vec<GroupRule>) {
         self.world.controller.router(&self.router_plan(web, db));
+    }
+
+    /// Limits what may leave group `web`, in which only ssh comes in; `db` is open to all.
+    pub(crate) fn limit(&self, egress: Vec<GroupRule>) {
+        let ssh = vec![open(Protocol::Tcp, 22, 22, "0.0.0.0/0")];
+        let web = NetworkDesired { egress, ..network(10, ssh) };
+        let db = network(11, vec![GroupRule::UNLIMITED]);
+        self.world.controller.router(&router(&[web, db], &self.guests()));
     }
 }

@@ -5,7 +5,7 @@ use crate::world::{Controller, World};
 use netplan::{NodePlan, RouterPlan};
 use types::Protocol;
 
-fn rules() -> Vec<protocol::IngressRule> {
+fn rules() -> Vec<protocol::GroupRule> {
     vec![
         open(Protocol::Tcp, 22, 22, "0.0.0.0/0"),
         open(Protocol::Tcp, 1, 1000, "10.0.0.0/8"),
@@ -13,6 +13,7 @@ fn rules() -> Vec<protocol::IngressRule> {
         open(Protocol::Icmp, -1, -1, "10.0.0.0/8"),
         open(Protocol::Icmp, 8, 0, "0.0.0.0/0"),
         open(Protocol::Icmp, 3, -1, "0.0.0.0/0"),
+        open(Protocol::All, -1, -1, "192.0.2.128/25"),
     ]
 }
 

@@ -129,6 +129,15 @@ impl Link {
         }
     }
 
+    pub(super) fn shutdown(&self, id: InstanceId) -> Result<(), Trouble> {
+        let Some(domain) = self.lookup(id)? else { return Ok(()) };
+        match domain.shutdown().map_err(Trouble::from) {
+            // It ended by itself since it was looked up.
+            Err(trouble) if trouble.is(ErrorNumber::OperationInvalid) => Ok(()),
+            other => unless_gone_trouble(other).map(drop),
+        }
+    }
+
     pub(super) fn destroy(&self, id: InstanceId) -> Result<(), Trouble> {
         self.lookup(id)?.map_or(Ok(()), |domain| remove(&domain))
     }

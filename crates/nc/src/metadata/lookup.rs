@@ -45,7 +45,7 @@ impl Lookup {
         *known = refreshed;
         let entries = known.values().map(|known| &known.entry);
         let has_it =
-            |entry: &&Arc<Entry>| entry.desired.nic.ip == address && entry.phase < Phase::Stopped;
+            |entry: &&Arc<Entry>| entry.desired.nic.ip == address && entry.phase < Phase::Removed;
         entries.filter(has_it).max_by_key(|entry| entry.desired.launch_time).cloned()
     }
 }

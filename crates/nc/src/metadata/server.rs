@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, answer};
 use super::lookup::Lookup;
+use super::token::{MOST_SECONDS, Tokens};
 use crate::entry::Entry;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderName};
@@ -31,6 +32,12 @@ pub(super) const QUIT: &str = "quit";
 
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+/// Where a session token is got, and the headers that carry it and its life in seconds (AWS, "Use
+/// the Instance Metadata Service").
+const TOKEN_PATH: &str = "/latest/api/token";
+const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
+const TOKEN_SECONDS: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
+
 /// Why the metadata service cannot run.
 #[derive(Debug, thiserror::Error)]
 #[error("the metadata service cannot listen on {place}: {cause}")]
@@ -48,8 +55,15 @@ pub async fn serve(
     instance_path: PathBuf,
     build: &str,
 ) {
-    let service =
-        Arc::new(Service { lookup: Lookup::new(instance_path), connected: Mutex::default() });
+    let tokens = match Tokens::new() {
+        Ok(tokens) => tokens,
+        Err(error) => {
+            tracing::error!(%error, "no randomness from the operating system for session tokens");
+            return;
+        }
+    };
+    let lookup = Lookup::new(instance_path);
+    let service = Arc::new(Service { lookup, tokens, connected: Mutex::default() });
     tokio::select! {
         () = answer_guests(&guests, &service) => {}
         () = answer_control(&control, build) => {}
@@ -58,6 +72,7 @@ pub async fn serve(
 
 struct Service {
     lookup: Lookup,
+    tokens: Tokens,
     connected: Mutex<HashMap<IpAddr, usize>>,
 }
 
@@ -108,9 +123,10 @@ impl Drop for Place {
 }
 
 async fn exchange(stream: TcpStream, from: SocketAddr, place: Place) {
+    let Ok((stream, wire)) = twice(stream) else { return };
     let service = service_fn(|request| {
-        let service = Arc::clone(&place.service);
-        async move { respond(service, request, from.ip()).await }
+        let (service, wire) = (Arc::clone(&place.service), Arc::clone(&wire));
+        async move { respond(service, request, from.ip(), &wire).await }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -121,39 +137,86 @@ async fn exchange(stream: TcpStream, from: SocketAddr, place: Place) {
     let _ = tokio::time::timeout(EXCHANGE, connection).await;
 }
 
+/// The connection, and a second handle by which its options are set.
+fn twice(stream: TcpStream) -> io::Result<(TcpStream, Arc<std::net::TcpStream>)> {
+    let wire = stream.into_std()?;
+    let stream = TcpStream::from_std(wire.try_clone()?)?;
+    Ok((stream, Arc::new(wire)))
+}
+
+type Reply = Result<Response<Full<Bytes>>, http::Error>;
+
 async fn respond(
     service: Arc<Service>,
     request: Request<Incoming>,
     from: IpAddr,
-) -> Result<Response<Full<Bytes>>, http::Error> {
-    let path = request.uri().path().to_owned();
-    let refused = refusal(&request);
-    if let Some(status) = refused {
-        return Response::builder().status(status).header(ALLOW, "GET, HEAD").body(Full::default());
+    wire: &std::net::TcpStream,
+) -> Reply {
+    let asks_for_token = *request.method() == Method::PUT && request.uri().path() == TOKEN_PATH;
+    if !asks_for_token && !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let refused = Response::builder().status(StatusCode::METHOD_NOT_ALLOWED);
+        return refused.header(ALLOW, "GET, HEAD").body(Full::default());
     }
-    let found = tokio::task::spawn_blocking(move || {
-        let IpAddr::V4(guest) = from else { return None };
-        let entry: Arc<Entry> = service.lookup.by_address(guest)?;
-        answer(&path, &entry)
+    // Nobody may read on behalf of another (AWS: the service refuses X-Forwarded-For, which a
+    // misused proxy inside the guest would add).
+    if request.headers().contains_key(&FORWARDED) {
+        return empty(StatusCode::FORBIDDEN);
+    }
+    let lookup = Arc::clone(&service);
+    let found = tokio::task::spawn_blocking(move || match from {
+        IpAddr::V4(guest) => lookup.lookup.by_address(guest),
+        IpAddr::V6(_) => None,
     });
-    match found.await.ok().flatten() {
+    let Some(entry) = found.await.ok().flatten() else { return empty(StatusCode::NOT_FOUND) };
+    if !entry.desired.metadata.enabled {
+        return empty(StatusCode::FORBIDDEN);
+    }
+    if asks_for_token {
+        return give_token(&service.tokens, &request, &entry, wire);
+    }
+    if !may_read(&service.tokens, &request, &entry) {
+        return empty(StatusCode::UNAUTHORIZED);
+    }
+    match answer(request.uri().path(), &entry) {
         Some(Answer { body, content_type }) => {
             Response::builder().header(CONTENT_TYPE, content_type).body(Full::from(body))
         }
-        None => Response::builder().status(StatusCode::NOT_FOUND).body(Full::default()),
+        None => empty(StatusCode::NOT_FOUND),
     }
 }
 
-/// Only reading is possible, and nobody may read on behalf of another (AWS: the service refuses
-/// X-Forwarded-For, which a misused proxy inside the guest would add).
-fn refusal(request: &Request<Incoming>) -> Option<StatusCode> {
-    match *request.method() {
-        Method::GET | Method::HEAD if request.headers().contains_key(&FORWARDED) => {
-            Some(StatusCode::FORBIDDEN)
-        }
-        Method::GET | Method::HEAD => None,
-        _ => Some(StatusCode::METHOD_NOT_ALLOWED),
+fn empty(status: StatusCode) -> Reply {
+    Response::builder().status(status).body(Full::default())
+}
+
+/// A token that is sent must be good even where none is needed, as with EC2.
+fn may_read(tokens: &Tokens, request: &Request<Incoming>, entry: &Entry) -> bool {
+    match request.headers().get(&TOKEN) {
+        Some(token) => tokens.is_good(entry.desired.id, token.as_bytes()),
+        None => !entry.desired.metadata.tokens_required,
     }
+}
+
+/// A new token. Its packets die after as many hops as the instance allows, so that one does not
+/// get out of a container or a router in the guest unless that is wanted.
+fn give_token(
+    tokens: &Tokens,
+    request: &Request<Incoming>,
+    entry: &Entry,
+    wire: &std::net::TcpStream,
+) -> Reply {
+    let asked = request.headers().get(&TOKEN_SECONDS).and_then(|value| value.to_str().ok());
+    let seconds = asked.and_then(|text| text.parse().ok());
+    let Some(seconds) = seconds.filter(|seconds| (1..=MOST_SECONDS).contains(seconds)) else {
+        return empty(StatusCode::BAD_REQUEST);
+    };
+    if let Err(error) = wire.set_ttl(entry.desired.metadata.hops.into()) {
+        tracing::warn!(%error, "limiting the hops of a token failed");
+        return empty(StatusCode::INTERNAL_SERVER_ERROR);
+    }
+    let token = tokens.make(entry.desired.id, seconds);
+    let reply = Response::builder().header(CONTENT_TYPE, "text/plain");
+    reply.header(TOKEN_SECONDS, seconds).body(Full::from(token))
 }
 
 /// Serves the control socket one caller at a time; returns when one of them says quit.

@@ -4,7 +4,7 @@ use super::*;
 use std::fs;
 
 /// Works until nothing changes, or until the call at which the process is killed.
-async fn work_until_killed(world: &World) {
+pub(super) async fn work_until_killed(world: &World) {
     tokio::select! {
         () = world.settle() => {}
         () = world.fuse.blows() => {}
@@ -14,7 +14,7 @@ async fn work_until_killed(world: &World) {
 /// Repeats a story for every call at which the node controller may be killed, before and after
 /// the call has its effect, until a run in which it is not killed at all.
 macro_rules! at_every_call {
-    (|$world:ident, $context:ident| prepare $prepare:block act $act:block check $check:block) => {
+    (|$world:ident, $context:ident| at least $least:literal prepare $prepare:block act $act:block check $check:block) => {
         for at in [At::Begin, At::End] {
             let mut calls = 0;
             loop {
@@ -37,14 +37,14 @@ macro_rules! at_every_call {
                 }
                 calls += 1;
             }
-            assert!(calls >= 3, "only {calls} calls were interrupted");
+            assert!(calls >= $least, "only {calls} calls were interrupted");
         }
     };
 }
 
 #[tokio::test]
 async fn a_launch_killed_at_any_call_is_completed_with_one_start() {
-    at_every_call!(|world, context|
+    at_every_call!(|world, context| at least 3
         prepare {}
         act { world.tell(vec![instance(ONE)]).await; }
         check {
@@ -58,7 +58,7 @@ async fn a_launch_killed_at_any_call_is_completed_with_one_start() {
 
 #[tokio::test]
 async fn a_termination_killed_at_any_call_is_completed_and_gives_back_everything() {
-    at_every_call!(|world, context|
+    at_every_call!(|world, context| at least 3
         prepare { world.bring_about(vec![instance(ONE)]).await; }
         act { world.tell(vec![ended(ONE)]).await; }
         check {
@@ -71,7 +71,7 @@ async fn a_termination_killed_at_any_call_is_completed_and_gives_back_everything
 
 #[tokio::test]
 async fn a_failed_launch_killed_while_it_is_undone_keeps_its_reason() {
-    at_every_call!(|world, context|
+    at_every_call!(|world, context| at least 3
         prepare { world.hypervisor.fail_next_start("no emulator"); }
         act { world.tell(vec![instance(ONE)]).await; }
         check {

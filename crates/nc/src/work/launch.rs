@@ -17,7 +17,7 @@ impl Node {
         match self.try_launch(id).await {
             Err(Setback::Fail(reason)) if self.has_never_run(id) => {
                 tracing::warn!(%id, reason, "launch failed");
-                self.stop(id, Some(reason)).await
+                self.remove(id, Some(reason)).await
             }
             other => other,
         }

@@ -1,5 +1,6 @@
 //! Changes of the journal: first on disk, then in memory and in what is reported.
 
+use super::Setback;
 use crate::entry::{Entry, Phase};
 use crate::journal::Journal;
 use crate::node::Node;
@@ -20,10 +21,33 @@ impl Node {
         let Some(mut entry) = self.entry(id) else { return };
         change(&mut entry);
         let stored = self.store(&entry).await;
+        self.put(id, entry, !stored);
+    }
+
+    /// Changes an instance's entry, or leaves it as it is when the disk refuses: for what must not
+    /// be reported, or acted on, before it would outlive a crash.
+    ///
+    /// # Errors
+    /// To wait until the disk takes it.
+    pub(super) async fn record_for_sure(
+        &self,
+        id: InstanceId,
+        change: impl FnOnce(&mut Entry),
+    ) -> Result<(), Setback> {
+        let mut entry = self.known(id)?;
+        change(&mut entry);
+        if !self.store(&entry).await {
+            return Err(Setback::Wait("the node's journal cannot be written".to_owned()));
+        }
+        self.put(id, entry, false);
+        Ok(())
+    }
+
+    fn put(&self, id: InstanceId, entry: Entry, dirty: bool) {
         self.change(|state| {
             if let Some(slot) = state.slots.get_mut(&id) {
                 slot.entry = entry;
-                slot.dirty = !stored;
+                slot.dirty = dirty;
             }
         });
     }
@@ -40,10 +64,11 @@ impl Node {
     /// done.
     pub(crate) async fn record_started(&self, id: InstanceId) {
         self.record(id, |entry| {
-            if entry.phase < Phase::Started {
+            if entry.phase != Phase::Started {
                 entry.reboots = entry.desired.reboots;
             }
             entry.phase = Phase::Started;
+            entry.halting_since = None;
             entry.started_in = Some(self.settings.boot_id.clone());
         })
         .await;
@@ -58,9 +83,11 @@ impl Node {
         };
         for entry in dirty {
             let stored = self.store(&entry).await;
-            if let Some(slot) = self.state().slots.get_mut(&entry.desired.id) {
-                slot.dirty = !stored;
-            }
+            self.change(|state| {
+                if let Some(slot) = state.slots.get_mut(&entry.desired.id) {
+                    slot.dirty = !stored;
+                }
+            });
         }
     }
 

@@ -1,45 +1,54 @@
-//! From any phase to nothing but an entry and a console.
+//! From a domain that runs to a stopped instance, whose disks and place in the network stay.
 
 use super::Setback;
 use crate::entry::Phase;
 use crate::node::Node;
-use types::InstanceId;
+use types::{InstanceId, crash_point};
 
 impl Node {
-    /// Ends an instance and gives back its domain, its place in the network and its disks, in
-    /// this order. Each step is noted before the next begins, and may be taken twice.
-    pub(super) async fn stop(&self, id: InstanceId, reason: Option<String>) -> Result<(), Setback> {
-        let _turn = self.ends.acquire().await.map_err(|e| Setback::Wait(e.to_string()))?;
-        self.note(id, None);
-        if self.known(id)?.phase < Phase::Stopping {
-            self.record(id, |entry| {
-                entry.phase = Phase::Stopping;
-                entry.reason = entry.reason.take().or(reason);
-            })
-            .await;
-        }
-        self.end_its_domain(id).await?;
-        self.fit_network().await.map_err(Setback::Wait)?;
-        let entry = self.known(id)?;
-        let discarded = self.adapters.disks.discard(&entry.desired.user, id).await;
-        discarded.map_err(|e| Setback::Wait(format!("its disks could not be removed: {e}")))?;
+    /// Asks a guest to shut down. Whether it has, and what to do if it never does, is seen by the
+    /// passes that follow.
+    pub(super) async fn ask_to_shut_down(&self, id: InstanceId) -> Result<(), Setback> {
+        self.record_halting(id).await?;
+        self.ask(move |hypervisor| hypervisor.shutdown(id))
+            .await
+            .map_err(Setback::of_hypervisor("its guest could not be asked to shut down"))?;
+        crash_point("nc.shutdown-asked");
         let now = self.adapters.clock.now();
-        self.record(id, |entry| {
-            entry.phase = Phase::Terminated;
-            entry.disks = None;
-            entry.ended_at = Some(now);
-        })
-        .await;
-        tracing::info!(%id, reason = entry.reason, "terminated");
+        if let Some(slot) = self.state().slots.get_mut(&id) {
+            slot.asked = Some(now);
+        }
+        tracing::info!(%id, "its guest was asked to shut down");
         Ok(())
     }
 
-    async fn end_its_domain(&self, id: InstanceId) -> Result<(), Setback> {
-        let ended = self.end_domain(id).await;
-        if !ended.map_err(Setback::of_hypervisor("its domain could not be ended"))? {
-            return Err(Setback::Wait("its domain does not end; it is tried again".to_owned()));
+    /// Ends a domain, if there still is one, and notes that its instance is stopped. That is told
+    /// only once it is on disk: the instance may be started again as soon as it is told.
+    pub(super) async fn power_off(&self, id: InstanceId) -> Result<(), Setback> {
+        let _turn = self.ends.acquire().await.map_err(|e| Setback::Wait(e.to_string()))?;
+        self.record_halting(id).await?;
+        self.end_its_domain(id).await?;
+        self.record_for_sure(id, |entry| {
+            entry.phase = Phase::Halted;
+            entry.halting_since = None;
+        })
+        .await?;
+        if let Some(slot) = self.state().slots.get_mut(&id) {
+            slot.asked = None;
         }
-        self.record(id, |entry| entry.phase = Phase::Stopped).await;
+        tracing::info!(%id, "stopped");
         Ok(())
+    }
+
+    async fn record_halting(&self, id: InstanceId) -> Result<(), Setback> {
+        if self.known(id)?.phase == Phase::Halting {
+            return Ok(());
+        }
+        let now = self.adapters.clock.now();
+        self.record_for_sure(id, |entry| {
+            entry.phase = Phase::Halting;
+            entry.halting_since = Some(now);
+        })
+        .await
     }
 }

@@ -13,7 +13,7 @@ pub struct Packet {
     pub source: Ipv4Addr,
     /// Its destination address.
     pub destination: Ipv4Addr,
-    /// Its protocol.
+    /// Its protocol; [`Protocol::All`] for one that rules cannot name.
     pub protocol: Protocol,
     /// Its destination port; for ICMP the type times 256 plus the code.
     pub port: u16,
@@ -27,13 +27,34 @@ impl RouterPlan {
             return false;
         }
         let group = self.groups.iter().find(|group| group.subnet.contains(&packet.destination));
+        if group.is_some_and(|group| packet.from == Some(group.tag)) {
+            return true;
+        }
+        if !self.may_leave(packet) {
+            return false;
+        }
         if let Some(group) = group {
             let lets_in =
                 |cell: &crate::Cell| cell.holds(packet.protocol, packet.port, packet.source);
-            return packet.from == Some(group.tag) || group.cells.iter().any(lets_in);
+            return group.ingress.iter().any(lets_in);
         }
-        let outside = !vnet.contains(&packet.destination) && !packet.destination.is_link_local();
-        packet.from.is_none() || outside
+        let is_nobodys = vnet.contains(&packet.destination);
+        !is_nobodys && (packet.from.is_none() || !packet.destination.is_link_local())
+    }
+
+    /// Whether the group that the packet comes from lets it out: by a rule, or to ask a DNS server.
+    fn may_leave(&self, packet: &Packet) -> bool {
+        let Some(from) = packet.from else { return true };
+        let lets_out =
+            |cell: &crate::Cell| cell.holds(packet.protocol, packet.port, packet.destination);
+        let group = self.groups.iter().find(|group| group.tag == from);
+        if group.is_some_and(|group| group.egress.iter().any(lets_out)) {
+            return true;
+        }
+        let server = |network: &crate::DhcpNetwork| network.dns.contains(&packet.destination);
+        matches!(packet.protocol, Protocol::Tcp | Protocol::Udp)
+            && packet.port == 53
+            && self.dhcp.get(&from).is_some_and(server)
     }
 
     /// Whether the source belongs to where the packet comes from.

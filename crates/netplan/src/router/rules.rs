@@ -1,8 +1,8 @@
 //! Table `inet eucalyptus`.
 
 use super::{RouterInput, RouterPlan};
-use crate::ingress::{self, GroupChain};
-use crate::nft::{self, Ruleset, accept, drop, field, goto, has, is, is_not, jump, meta};
+use crate::cells::{self, GroupChain, Side};
+use crate::nft::{self, Ruleset, accept, drop, field, goto, has, is, is_not, jump, meta, pass};
 use crate::node::METADATA_ADDRESS;
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
@@ -15,7 +15,8 @@ const LINK_LOCAL: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 0, 0), 1
 
 pub(super) fn ruleset(input: &RouterInput<'_>, groups: &[GroupChain]) -> Ruleset {
     let mut adds = vec![members(groups), same_bridge(groups)];
-    groups.iter().for_each(|group| adds.extend(group_rules(group)));
+    groups.iter().for_each(|group| adds.extend(lets_in(group)));
+    adds.extend(egress(input, groups));
     adds.extend(forward(input, groups));
     adds.extend(local_input(input));
     adds.extend(translation(input));
@@ -37,15 +38,66 @@ fn same_bridge(groups: &[GroupChain]) -> Value {
     TABLE.set("same_bridge", json!(["ifname", "ifname"]), false, elements)
 }
 
-fn group_rules(group: &GroupChain) -> Vec<Value> {
+fn lets_in(group: &GroupChain) -> Vec<Value> {
     let name = &group.name;
-    let rules = ingress::matches(&group.cells).into_iter();
-    let rules = rules.map(|cells| TABLE.rule(name, vec![cells, accept()]));
+    let matches = cells::matches(&group.ingress, Side::Source).into_iter();
+    let rules = matches.map(|parts| TABLE.rule(name, [parts, vec![accept()]].concat()));
     std::iter::once(TABLE.chain(name)).chain(rules).collect()
 }
 
-/// Traffic between networks. The packets of the side that opened a connection meet the rules
-/// every time, so a connection ends when its rule is revoked; those of the other side pass.
+/// Chain `egress`, from which only what its group lets out returns. For a group that lets out
+/// everything that is one look-up.
+fn egress(input: &RouterInput<'_>, groups: &[GroupChain]) -> Vec<Value> {
+    let is_free = |group: &&GroupChain| cells::hold_everything(&group.egress);
+    let (free, limited): (Vec<_>, Vec<_>) = groups.iter().partition(is_free);
+    let mut rules: Vec<_> = limited.iter().flat_map(|group| lets_out(input, group)).collect();
+    rules.push(TABLE.chain("egress"));
+    let free = free.into_iter().map(|group| json!([group.tag.bridge(), pass()]));
+    let limited = limited.into_iter();
+    let limited = limited.map(|group| json!([group.tag.bridge(), goto(&group.egress_name())]));
+    let verdicts: Vec<_> = free.chain(limited).collect();
+    if !verdicts.is_empty() {
+        rules.push(TABLE.rule("egress", vec![nft::choose(meta("iifname"), verdicts)]));
+    }
+    rules.push(TABLE.rule("egress", vec![drop()]));
+    rules
+}
+
+/// What leaves a group: answers, what its rules name, and questions to the named DNS servers.
+fn lets_out(input: &RouterInput<'_>, group: &GroupChain) -> Vec<Value> {
+    let name = &group.egress_name();
+    let rule = |parts: Vec<Value>, verdict| TABLE.rule(name, [parts, vec![verdict]].concat());
+    let mut rules = vec![TABLE.chain(name)];
+    rules.extend(answers().map(|parts| rule(parts, pass())));
+    let matches = cells::matches(&group.egress, Side::Destination).into_iter();
+    rules.extend(matches.map(|parts| rule(parts, pass())));
+    rules.extend(question(input).map(|parts| rule(parts, pass())));
+    rules.push(rule(Vec::new(), drop()));
+    rules
+}
+
+/// Matches the packets of the side that did not open the connection, and errors about any.
+fn answers() -> [Vec<Value>; 2] {
+    [
+        vec![is(nft::ct("direction"), "reply"), has(nft::ct("state"), "established")],
+        vec![has(nft::ct("state"), "related")],
+    ]
+}
+
+/// Matches questions to the named DNS servers, if there are any.
+fn question(input: &RouterInput<'_>) -> Option<Vec<Value>> {
+    if input.dns.is_empty() {
+        return None;
+    }
+    let servers = nft::any_of(input.dns.iter().map(|ip| ip.to_string().into()).collect());
+    let both = nft::any_of(vec!["tcp".into(), "udp".into()]);
+    let port = is(field("th", "dport"), 53);
+    Some(vec![is(field("ip", "daddr"), servers), is(meta("l4proto"), both), port])
+}
+
+/// Traffic between networks. The packets of the side that opened a connection meet the rules of
+/// both groups every time, so a connection ends when its rule is revoked; those of the other side
+/// pass. A group's own traffic is not filtered: its members share a network.
 fn forward(input: &RouterInput<'_>, groups: &[GroupChain]) -> Vec<Value> {
     let vnet = || nft::net(input.vnet_subnet);
     let (source, destination) = (|| field("ip", "saddr"), || field("ip", "daddr"));
@@ -56,14 +108,12 @@ fn forward(input: &RouterInput<'_>, groups: &[GroupChain]) -> Vec<Value> {
         TABLE.chain("from_instances"),
         TABLE.rule("from_instances", vec![is_not(meta("nfproto"), "ipv4"), drop()]),
         TABLE.rule("from_instances", vec![is_not(known, "@members"), drop()]),
+        TABLE.rule("from_instances", vec![goto("egress")]),
         TABLE.chain("to_instances"),
         TABLE.rule("to_instances", vec![is_not(meta("nfproto"), "ipv4"), drop()]),
-        TABLE.rule(
-            "to_instances",
-            vec![is(nft::ct("direction"), "reply"), has(nft::ct("state"), "established"), accept()],
-        ),
-        TABLE.rule("to_instances", vec![has(nft::ct("state"), "related"), accept()]),
     ];
+    let passes = answers().map(|parts| [parts, vec![accept()]].concat());
+    rules.extend(passes.map(|parts| TABLE.rule("to_instances", parts)));
     if !groups.is_empty() {
         let chains = nft::choose(destination(), groups.iter().map(chain).collect());
         rules.push(TABLE.rule("to_instances", vec![chains]));
@@ -85,39 +135,35 @@ fn forward(input: &RouterInput<'_>, groups: &[GroupChain]) -> Vec<Value> {
     rules
 }
 
-/// What instances may reach on this host itself, by whichever of its addresses: DHCP, ping, the
-/// public ports, the named DNS servers and the metadata service. Everything else is dropped, the
-/// internal ports and the host's own sshd with it.
+/// What instances may reach on this host itself, by whichever of its addresses: DHCP, the metadata
+/// service and the named DNS servers; where their group's egress rules allow it, ping and the
+/// public ports. Everything else is dropped, the internal ports and the host's own sshd with it.
 fn local_input(input: &RouterInput<'_>) -> Vec<Value> {
     let to_host = |parts: Vec<Value>| TABLE.rule("to_host", parts);
-    let (source, destination) = (field("ip", "saddr"), field("ip", "daddr"));
-    let answers = json!(["established", "related"]);
+    let source = field("ip", "saddr");
     let dhcp = vec![is(field("udp", "sport"), 68), is(field("udp", "dport"), 67), accept()];
     let known = nft::concat(vec![meta("iifname"), source]);
     let metadata = json!({"ct": {"key": "ip daddr", "dir": "original"}});
-    let mut rules = vec![
-        TABLE.chain("to_host"),
-        to_host(vec![is_not(meta("nfproto"), "ipv4"), drop()]),
-        to_host(vec![has(nft::ct("state"), answers), accept()]),
+    let mut rules =
+        vec![TABLE.chain("to_host"), to_host(vec![is_not(meta("nfproto"), "ipv4"), drop()])];
+    rules.extend(answers().map(|parts| to_host([parts, vec![accept()]].concat())));
+    rules.extend([
         to_host(dhcp),
         to_host(vec![is_not(known, "@members"), drop()]),
-        to_host(vec![is(field("icmp", "type"), "echo-request"), accept()]),
         to_host(vec![
             is(metadata, METADATA_ADDRESS.to_string()),
             has(nft::ct("status"), "dnat"),
             accept(),
         ]),
-    ];
+    ]);
+    rules.extend(question(input).map(|parts| to_host([parts, vec![accept()]].concat())));
+    rules.extend([
+        to_host(vec![jump("egress")]),
+        to_host(vec![is(field("icmp", "type"), "echo-request"), accept()]),
+    ]);
     if !input.public_ports.is_empty() {
         let ports = nft::any_of(input.public_ports.iter().map(|port| (*port).into()).collect());
         rules.push(to_host(vec![is(field("tcp", "dport"), ports), accept()]));
-    }
-    if !input.dns.is_empty() {
-        let servers = nft::any_of(input.dns.iter().map(|ip| ip.to_string().into()).collect());
-        let both = nft::any_of(vec!["tcp".into(), "udp".into()]);
-        let port = is(field("th", "dport"), 53);
-        let question = vec![is(destination, servers), is(meta("l4proto"), both), port, accept()];
-        rules.push(to_host(question));
     }
     rules.extend([
         to_host(vec![drop()]),

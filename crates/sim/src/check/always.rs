@@ -24,8 +24,10 @@ fn promises(scene: &Scene, ledger: &Ledger, findings: &mut Findings) {
     for (id, furthest) in &ledger.furthest {
         // Records of instances that ended long ago are deleted; NothingLost sees to the others.
         let Some(now) = scene.instance(*id) else { continue };
-        findings.unless(now.state >= *furthest, Rule::ForwardOnly, || {
-            format!("{id} was {} and is {}", furthest.as_str(), now.state.as_str())
+        let (turn, state) = *furthest;
+        findings.unless((now.turn, now.state) >= *furthest, Rule::ForwardOnly, || {
+            let (then, now) = (state.as_str(), (now.turn, now.state.as_str()));
+            format!("{id} was {then} in turn {turn} and is {now:?}")
         });
     }
 }
@@ -92,6 +94,9 @@ fn domains(scene: &Scene, host: &Host, findings: &mut Findings) {
         let wanted = state.is_some_and(InstanceState::is_live);
         findings.unless(wanted, Rule::NoDomainUnwanted, || {
             format!("{} runs {id}, which is {state:?}", host.name)
+        });
+        findings.unless(state != Some(InstanceState::Stopped), Rule::StoppedIsOff, || {
+            format!("{} runs {id}, which is stopped", host.name)
         });
     }
     for name in &host.foreign {

@@ -18,6 +18,7 @@ pub(super) fn check(scene: &Scene, quiet: &Quiet, ledger: &Ledger, findings: &mu
         let asked = ledger.asked.get(&instance.id).copied();
         match instance.state {
             InstanceState::Running => running(scene, instance, asked, findings),
+            InstanceState::Stopped => stopped(scene, instance, asked, findings),
             InstanceState::Terminated => terminated(instance, asked, ledger, findings),
             other => findings.unless(false, Rule::Rest, || {
                 format!("{} stays {}: {:?}", instance.id, other.as_str(), instance.reason)
@@ -42,9 +43,28 @@ fn running(scene: &Scene, it: &Instance, asked: Option<Asked>, findings: &mut Fi
     findings.unless(there, Rule::Running, || {
         format!("{id} runs on {:?} by the records and has domains on {hosts:?}", it.node)
     });
+    lives(it, asked, findings);
+}
+
+fn stopped(scene: &Scene, it: &Instance, asked: Option<Asked>, findings: &mut Findings) {
+    let hosts = scene.hosts_of(it.id);
+    findings.unless(hosts.is_empty(), Rule::StoppedIsOff, || {
+        format!("{} is stopped and has domains on {hosts:?}", it.id)
+    });
+    lives(it, asked, findings);
+}
+
+/// What holds of every instance that its owner did not end.
+fn lives(it: &Instance, asked: Option<Asked>, findings: &mut Findings) {
+    let id = it.id;
     findings.unless(!it.impaired, Rule::Running, || format!("{id} is called impaired"));
     let to_be_ended = asked.is_some_and(|asked| asked.terminate) || it.goal == Goal::Terminate;
-    findings.unless(!to_be_ended, Rule::EndKept, || format!("{id} runs and should be gone"));
+    findings.unless(!to_be_ended, Rule::EndKept, || format!("{id} lives and should be gone"));
+    let is_stopped = it.state == InstanceState::Stopped;
+    let promised = asked.and_then(|asked| asked.stopped).is_none_or(|it| it == is_stopped);
+    findings.unless(promised && (it.turn % 2 == 1) == is_stopped, Rule::PowerKept, || {
+        format!("{id} is {} in turn {}, after {asked:?}", it.state.as_str(), it.turn)
+    });
 }
 
 fn terminated(it: &Instance, asked: Option<Asked>, ledger: &Ledger, findings: &mut Findings) {
@@ -132,7 +152,13 @@ fn really_rebooted(scene: &Scene, id: InstanceId, ledger: &Ledger, findings: &mu
 fn disks(scene: &Scene, host: &Host, findings: &mut Findings) {
     let held: BTreeSet<InstanceId> = host.disks.keys().copied().collect();
     let needed: BTreeSet<InstanceId> = on(scene, &host.name).map(|instance| instance.id).collect();
-    findings.unless(held == needed, Rule::Disks, || {
+    // One that was stopped before it ever ran may have none yet.
+    let may_lack = |id: &InstanceId| {
+        let it = scene.instance(*id);
+        !host.started.contains(id) && it.is_some_and(|it| it.state == InstanceState::Stopped)
+    };
+    let enough = held.is_subset(&needed) && needed.difference(&held).all(may_lack);
+    findings.unless(enough, Rule::Disks, || {
         format!("{} holds disks of {held:?} and has {needed:?}", host.name)
     });
 }

@@ -91,13 +91,16 @@ async fn launch(
 /// The one thing that is changed in a sound cloud so that a rule does not hold.
 type Breakage = (Rule, fn(&mut Sound));
 
-const BREAKAGES: [Breakage; 21] = [
+const BREAKAGES: [Breakage; 25] = [
     (Rule::NothingLost, |it| {
         let lost = it.runs[0];
         it.scene.instances.retain(|(instance, _)| instance.id != lost);
     }),
     (Rule::ForwardOnly, |it| {
-        it.ledger.furthest.insert(it.runs[0], InstanceState::Terminated);
+        it.ledger.furthest.insert(it.runs[0], (0, InstanceState::Terminated));
+    }),
+    (Rule::ForwardOnly, |it| {
+        it.ledger.furthest.insert(it.runs[0], (1, InstanceState::Stopped));
     }),
     (Rule::OneOwnerOfAnAddress, |it| it.instance(it.runs[0]).ip = it.instance(it.runs[1]).ip),
     (Rule::OneOwnerOfAnAddress, |it| it.instance(it.runs[0]).mac = it.instance(it.runs[1]).mac),
@@ -112,6 +115,9 @@ const BREAKAGES: [Breakage; 21] = [
         it.host_of(it.runs[1]).domains.push(twin);
     }),
     (Rule::NoDomainUnwanted, |it| it.instance(it.runs[0]).state = InstanceState::Terminated),
+    (Rule::StoppedIsOff, |it| it.instance(it.runs[0]).state = InstanceState::Stopped),
+    (Rule::PowerKept, |it| it.ledger.asked.get_mut(&it.runs[0]).unwrap().stopped = Some(true)),
+    (Rule::PowerKept, |it| it.instance(it.runs[0]).turn = 1),
     (Rule::ForeignLeftAlone, |it| {
         it.scene.hosts[0].domains.retain(|domain| domain.name != ORPHAN);
     }),

@@ -22,6 +22,12 @@ impl Driver {
                 return self.terminate(user, &ids, patience).await;
             }
             Step::Reboot { user, ids, patience } => return self.reboot(user, &ids, patience).await,
+            Step::Power { user, ids, power, patience } => {
+                return self.power(user, &ids, power, patience).await;
+            }
+            Step::Egress { user, open, patience } => {
+                return self.egress(user, open, patience).await;
+            }
             Step::Trespass { user, id } => return self.trespass(user, id).await,
             Step::LateToNode(at) => return self.late_to_node(at).await,
             Step::LateToCluster => return self.late_to_cluster().await,
@@ -55,6 +61,7 @@ impl Driver {
                 machines[at].net.fail_with((!works).then_some(error));
             }
             Step::Foreign(at, name) => machines[at].add_foreign(&name),
+            Step::Guests(at, obedient) => machines[at].hypervisor.set_deaf(!obedient),
             Step::PowerOff(id) => self.end_guest(id, true),
             Step::Halt(id) => self.end_guest(id, false),
             other => unreachable!("{other:?} is no fault of a machine"),

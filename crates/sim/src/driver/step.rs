@@ -1,7 +1,7 @@
 //! The steps of a run, and how likely each is.
 
 use super::Driver;
-use super::user::Patience;
+use super::user::{Patience, Power};
 use crate::fuse::At;
 use crate::rng::Rng;
 use crate::world::Part;
@@ -35,6 +35,18 @@ pub(super) enum Step {
         ids: Vec<InstanceId>,
         patience: Patience,
     },
+    Power {
+        user: usize,
+        ids: Vec<InstanceId>,
+        power: Power,
+        patience: Patience,
+    },
+    /// A user lets their default group reach everything, or no longer.
+    Egress {
+        user: usize,
+        open: bool,
+        patience: Patience,
+    },
     /// A user touches what belongs to another one.
     Trespass {
         user: usize,
@@ -57,6 +69,8 @@ pub(super) enum Step {
     Disks(usize, Quick),
     /// Networks of this machine can be changed, or not.
     Net(usize, Works),
+    /// Guests of this machine shut down when they are asked, or not.
+    Guests(usize, Obedient),
     PowerOff(InstanceId),
     /// The guest's domain is still known, but does not run.
     Halt(InstanceId),
@@ -77,6 +91,8 @@ pub(super) enum Step {
 pub(super) type Reachable = bool;
 /// Whether disks are made at once.
 pub(super) type Quick = bool;
+/// Whether guests do as they are asked.
+pub(super) type Obedient = bool;
 /// Whether something works.
 pub(super) type Works = bool;
 
@@ -88,7 +104,10 @@ impl Step {
             15..=18 => Self::terminate(driver),
             19..=22 => Self::reboot(driver),
             23 => Self::trespass(driver),
-            24..=58 => Self::Pass(part(driver)),
+            24..=27 => Self::stop(driver),
+            28..=31 => Self::start(driver),
+            32..=57 => Self::Pass(part(driver)),
+            58 => Self::egress(driver),
             59..=66 => Self::Round,
             67..=72 => Self::death(driver),
             73..=76 => Self::Open(part(driver)),
@@ -141,6 +160,42 @@ impl Step {
         }
     }
 
+    fn stop(driver: &mut Driver) -> Self {
+        let user = driver.rng.below(driver.world.users.len());
+        match some_of(driver, user) {
+            ids if ids.is_empty() => Self::Round,
+            ids => {
+                let power = Power::Stop { force: driver.rng.chance(20) };
+                Self::Power { user, ids, power, patience: Patience::draw(&mut driver.rng) }
+            }
+        }
+    }
+
+    /// Mostly of one that is stopped, or may be.
+    fn start(driver: &mut Driver) -> Self {
+        let user = driver.rng.below(driver.world.users.len());
+        let asked = &driver.ledger.asked;
+        let may_be_stopped = |id: &InstanceId| asked[id].stopped != Some(false);
+        let theirs = driver.ledger.of(user).into_iter();
+        let stopped: Vec<_> = theirs.filter(may_be_stopped).collect();
+        let ids = if stopped.is_empty() || driver.rng.chance(20) {
+            some_of(driver, user)
+        } else {
+            vec![*driver.rng.pick(&stopped)]
+        };
+        if ids.is_empty() {
+            return Self::Round;
+        }
+        let patience = Patience::draw(&mut driver.rng);
+        Self::Power { user, ids, power: Power::Start, patience }
+    }
+
+    fn egress(driver: &mut Driver) -> Self {
+        let user = driver.rng.below(driver.world.users.len());
+        let open = driver.rng.chance(50);
+        Self::Egress { user, open, patience: Patience::draw(&mut driver.rng) }
+    }
+
     fn trespass(driver: &mut Driver) -> Self {
         let user = driver.rng.below(driver.world.users.len());
         let owner = (user + 1) % driver.world.users.len();
@@ -178,9 +233,11 @@ impl Step {
     }
 
     fn guest_fault(driver: &mut Driver) -> Self {
-        let Driver { ledger, rng, .. } = driver;
+        let Driver { ledger, rng, world, .. } = driver;
+        let machines = world.machines.len();
         match ledger.instances.as_slice() {
             [] => Self::Round,
+            _ if rng.chance(30) => Self::Guests(rng.below(machines), rng.chance(50)),
             ids if rng.chance(70) => Self::PowerOff(*rng.pick(ids)),
             ids => Self::Halt(*rng.pick(ids)),
         }

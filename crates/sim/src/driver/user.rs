@@ -24,6 +24,13 @@ impl Patience {
     }
 }
 
+/// What is done with an instance's power.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Power {
+    Stop { force: bool },
+    Start,
+}
+
 /// A launch that was asked for.
 pub(super) struct Launch {
     user: usize,
@@ -107,7 +114,9 @@ impl Driver {
                 self.of_each(user, ids, |asked| asked.terminate = true);
                 "done".to_owned()
             }
-            Outcome::Answered(answer) => self.refused(ids, &answer).await,
+            Outcome::Answered(answer) => {
+                self.refused(ids, &answer, InstanceState::Terminated).await
+            }
             hung_up => {
                 self.of_each(user, ids, |asked| asked.perhaps_terminate = true);
                 hung_up.told()
@@ -127,12 +136,42 @@ impl Driver {
                 self.remember_what_is_rebooted(ids).await;
                 "done".to_owned()
             }
-            Outcome::Answered(answer) => self.refused(ids, &answer).await,
+            Outcome::Answered(answer) => self.refused(ids, &answer, InstanceState::Stopping).await,
             Outcome::HungUp => {
                 self.of_each(user, ids, |asked| asked.perhaps_reboots += 1);
                 Outcome::HungUp.told()
             }
             nobody => nobody.told(),
+        }
+    }
+
+    /// Stops instances, by force or not, or starts them.
+    pub(super) async fn power(
+        &mut self,
+        user: usize,
+        ids: &[InstanceId],
+        power: Power,
+        patience: Patience,
+    ) -> String {
+        let (action, refused_from) = match power {
+            Power::Stop { .. } => ("StopInstances", InstanceState::ShuttingDown),
+            Power::Start => ("StartInstances", InstanceState::Stopping),
+        };
+        let mut parameters = numbered(ids);
+        if let Power::Stop { force } = power {
+            parameters.push(("Force".to_owned(), force.to_string()));
+        }
+        match self.call(user, action, &parameters, patience).await {
+            Outcome::Answered(answer) if answer.refusal().is_none() => {
+                let stopped = Some(power != Power::Start);
+                self.of_each(user, ids, |asked| asked.stopped = stopped);
+                "done".to_owned()
+            }
+            Outcome::Answered(answer) => self.refused(ids, &answer, refused_from).await,
+            hung_up => {
+                self.of_each(user, ids, |asked| asked.stopped = None);
+                hung_up.told()
+            }
         }
     }
 
@@ -146,8 +185,13 @@ impl Driver {
         }
     }
 
-    /// A refusal of something that can be refused because of the state that an instance is in.
-    async fn refused(&mut self, ids: &[InstanceId], answer: &Answer) -> String {
+    /// A refusal of something that is refused when an instance is in this state, or further.
+    async fn refused(
+        &mut self,
+        ids: &[InstanceId],
+        answer: &Answer,
+        from: InstanceState,
+    ) -> String {
         let records = self.world.records().await;
         let is_any = |state: InstanceState| {
             records.iter().any(|(it, _)| ids.contains(&it.id) && it.state >= state)
@@ -155,7 +199,7 @@ impl Driver {
         let code = answer.refusal().unwrap_or_default().to_owned();
         let expected = match code.as_str() {
             "InvalidInstanceID.NotFound" => is_any(InstanceState::Terminated),
-            "IncorrectInstanceState" => is_any(InstanceState::ShuttingDown),
+            "IncorrectInstanceState" => is_any(from),
             _ => false,
         };
         if !expected {
@@ -164,8 +208,40 @@ impl Driver {
         code
     }
 
+    /// Adds or removes the rule that lets everything out of the user's default group. What comes of
+    /// it is seen when the router is compared with the records.
+    pub(super) async fn egress(&mut self, user: usize, open: bool, patience: Patience) -> String {
+        let (action, no_change) = if open {
+            ("AuthorizeSecurityGroupEgress", "InvalidPermission.Duplicate")
+        } else {
+            ("RevokeSecurityGroupEgress", "InvalidPermission.NotFound")
+        };
+        let parameters = [("GroupName", "default"), ("IpProtocol", "-1"), ("CidrIp", "0.0.0.0/0")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let answer = match self.call(user, action, &parameters, patience).await {
+            Outcome::Answered(answer) => answer,
+            other => return other.told(),
+        };
+        match answer.refusal() {
+            None => "done".to_owned(),
+            Some(code) => {
+                if code != no_change {
+                    self.break_rule(Rule::AnsweredAsAsked, format!("{action}: {}", answer.body));
+                }
+                code.to_owned()
+            }
+        }
+    }
+
     pub(super) async fn trespass(&mut self, user: usize, id: InstanceId) -> String {
-        for action in ["TerminateInstances", "RebootInstances", "DescribeInstances"] {
+        const ACTIONS: [&str; 5] = [
+            "TerminateInstances",
+            "RebootInstances",
+            "DescribeInstances",
+            "StopInstances",
+            "StartInstances",
+        ];
+        for action in ACTIONS {
             match self.call(user, action, &numbered(&[id]), Patience::Waits).await {
                 Outcome::Answered(answer)
                     if answer.refusal() == Some("InvalidInstanceID.NotFound") => {}

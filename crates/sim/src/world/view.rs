@@ -119,6 +119,7 @@ fn host(machine: &Machine) -> Host {
         capacity: machine.capacity,
         domains: domains(machine),
         disks: disks(machine),
+        started: machine.hypervisor.ever_started().into_iter().collect(),
         foreign: machine.foreign.clone(),
         plan: machine.net.node(),
     }

@@ -35,6 +35,30 @@ async fn rest(world: &mut SimCloud, ledger: &Ledger) -> Vec<InstanceState> {
 }
 
 #[test]
+fn a_full_cloud_stops_and_starts_and_stays_full() {
+    run_isolated(1, async {
+        const FULL: usize = 12;
+        let mut world = SimCloud::new(&Shape::of(3, 4), &mut Rng::new(1)).await;
+        let mut ledger = Ledger::default();
+        launch(&world, &mut ledger, FULL).await;
+        assert_eq!(rest(&mut world, &ledger).await, [InstanceState::Running; FULL]);
+        let full = [("ImageId", &*world.image()), ("MinCount", "1"), ("MaxCount", "1")];
+        for (action, stopped, state) in [
+            ("StopInstances", true, InstanceState::Stopped),
+            ("StartInstances", false, InstanceState::Running),
+        ] {
+            for id in ledger.instances.clone() {
+                answered(&world, action, &[("InstanceId.1", &id.to_string())]).await;
+                ledger.asked.get_mut(&id).unwrap().stopped = Some(stopped);
+            }
+            assert_eq!(rest(&mut world, &ledger).await, [state; FULL]);
+            let answer = world.call(0, "RunInstances", &full).await.unwrap();
+            assert_eq!(answer.refusal(), Some("InsufficientInstanceCapacity"), "{}", answer.body);
+        }
+    });
+}
+
+#[test]
 fn six_hundred_instances_fill_a_cloud_and_leave_it() {
     run_isolated(1, async {
         let shape = Shape::of(NODES, SMALLS_EACH);

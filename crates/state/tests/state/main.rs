@@ -8,6 +8,8 @@ mod groups;
 mod images;
 mod launch;
 mod life;
+mod power;
+mod rules;
 mod tags;
 mod tokens;
 mod users;

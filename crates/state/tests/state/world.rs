@@ -2,7 +2,9 @@
 
 use ipnet::Ipv4Net;
 use placement::Policy;
-use protocol::{ClusterObserved, Digest, InstanceObserved, InstancePhase, NodeStatus};
+use protocol::{
+    ClusterObserved, Digest, InstanceObserved, InstancePhase, MetadataOptions, NodeStatus,
+};
 use state::{
     ClusterConfig, Image, Instance, InstanceFilter, NewImage, NewUser, RunRequest, State, User,
 };
@@ -82,7 +84,7 @@ pub(crate) fn observed(
 
 pub(crate) fn report(id: InstanceId, phase: InstancePhase) -> InstanceObserved {
     let node = Some("node1".parse().unwrap());
-    InstanceObserved { id, node, phase, reason: None, reboots: 0 }
+    InstanceObserved { id, node, phase, reason: None, reboots: 0, turn: 0, metadata: None }
 }
 
 impl World {
@@ -139,6 +141,7 @@ impl World {
             tags: Tags::new(),
             protected: false,
             monitoring: false,
+            metadata: MetadataOptions::default(),
         }
     }
 

@@ -1,4 +1,4 @@
-use super::world::World;
+use super::world::{NEW, World};
 use state::User;
 
 const AUTHORIZE: &str = "AuthorizeSecurityGroupIngress";
@@ -97,11 +97,9 @@ async fn groups_of_others_can_be_sources_by_number_or_name_and_nothing_else() {
             ("SourceSecurityGroupOwnerId", owner),
         ];
         world.call(&alice, AUTHORIZE, &source).await.good();
-        let shown = rules(&world, &alice).await;
-        let expect = [("tcp 0 65535", 0), ("udp 0 65535", 1), ("icmp -1 -1", 2)];
-        for (range, at) in expect {
-            assert_eq!(shown[at], format!("{range} {number} default"));
-        }
+        let theirs = world.call(&bob, "DescribeSecurityGroups", &[]).await.good();
+        let shown = format!("-1 {number} {} default", theirs.text("groupId"));
+        assert_eq!(rules(&world, &alice).await, [shown]);
         world.call(&alice, REVOKE, &source).await.good();
     }
     let theirs = world.call(&bob, "DescribeSecurityGroups", &[]).await.good();
@@ -130,6 +128,7 @@ async fn bad_rules_are_refused_each_with_its_code() {
         (&[group, tcp, cidr, ("FromPort", "9"), ("ToPort", "8")], "InvalidParameterValue"),
         (&[group, tcp, cidr, ("FromPort", "0"), ("ToPort", "65536")], "InvalidParameterValue"),
         (&[group, ("IpProtocol", "gre"), cidr], "InvalidParameterValue"),
+        (&[group, ("IpProtocol", "50"), cidr], "InvalidParameterValue"),
         (&[group, icmp, ("CidrIp", "10.0.0.0/40")], "InvalidParameterValue"),
         (&[("GroupName", "nogroup"), icmp, cidr], "InvalidGroup.NotFound"),
         (&[group, ("SourceSecurityGroupName", "nogroup")], "InvalidGroup.NotFound"),
@@ -153,6 +152,23 @@ async fn bad_rules_are_refused_each_with_its_code() {
             ],
             "UnsupportedOperation",
         ),
+        (
+            &[
+                group,
+                ("IpPermissions.1.IpProtocol", "icmp"),
+                ("IpPermissions.1.PrefixListIds.1.PrefixListId", "pl-1"),
+            ],
+            "UnsupportedOperation",
+        ),
+        (
+            &[
+                group,
+                ("IpPermissions.1.IpProtocol", "icmp"),
+                ("IpPermissions.1.IpRanges.1.CidrIp", "0.0.0.0/0"),
+                ("IpPermissions.1.IpRanges.1.Description", "what's this?"),
+            ],
+            "InvalidParameterValue",
+        ),
     ];
     for (parameters, code) in cases {
         let refused = world.call(&world.admin, AUTHORIZE, parameters).await;
@@ -161,17 +177,32 @@ async fn bad_rules_are_refused_each_with_its_code() {
 }
 
 #[tokio::test]
-async fn all_traffic_is_the_three_protocols() {
+async fn all_traffic_is_one_rule_and_three_to_tools_that_know_three_protocols() {
+    const OLD: &str = "2009-11-30";
     let world = World::new().await;
     let all = [
         ("GroupName", "default"),
         ("IpPermissions.1.IpProtocol", "-1"),
         ("IpPermissions.1.IpRanges.1.CidrIp", "10.0.0.0/8"),
     ];
-    world.call(&world.admin, AUTHORIZE, &all).await.good();
-    assert_eq!(rules(&world, &world.admin).await.len(), 3);
-    world.call(&world.admin, REVOKE, &all).await.good();
-    assert!(rules(&world, &world.admin).await.is_empty());
+    for give in [NEW, OLD] {
+        world.call_in(give, &world.admin, AUTHORIZE, &all).await.good();
+        let shown = world.call_in(OLD, &world.admin, "DescribeSecurityGroups", &[]).await.good();
+        assert_eq!(shown.all("ipProtocol"), ["tcp", "udp", "icmp"]);
+        assert_eq!(shown.all("fromPort"), ["0", "0", "-1"]);
+        assert_eq!(shown.all("toPort"), ["65535", "65535", "-1"]);
+        let expect: &[&str] = if give == NEW {
+            &["-1 10.0.0.0/8"]
+        } else {
+            &["tcp 0 65535 10.0.0.0/8", "udp 0 65535 10.0.0.0/8", "icmp -1 -1 10.0.0.0/8"]
+        };
+        assert_eq!(rules(&world, &world.admin).await, expect, "made in {give}");
+        // whoever made it, an old tool takes away what it sees
+        world.call_in(OLD, &world.admin, REVOKE, &all).await.good();
+        assert!(rules(&world, &world.admin).await.is_empty());
+    }
+    let gone = world.call_in(OLD, &world.admin, REVOKE, &all).await;
+    assert_eq!(gone.refusal(), (400, "InvalidPermission.NotFound"));
 }
 
 #[tokio::test]
@@ -204,8 +235,9 @@ async fn groups_are_made_once_used_and_deleted_when_nothing_refers_to_them() {
     world.call(&alice, "DeleteSecurityGroup", &[("GroupId", &id)]).await.good();
     let gone = world.call(&alice, "DeleteSecurityGroup", &[("GroupName", "web")]).await;
     assert_eq!(gone.refusal(), (400, "InvalidGroup.NotFound"));
-    // what let the deleted group in can still be taken away
-    world.call(&bob, REVOKE, &source).await.good();
+    // what let the deleted group in is gone with it: the next group of this name is another one
+    let gone = world.call(&bob, REVOKE, &source).await;
+    assert_eq!(gone.refusal(), (400, "InvalidPermission.NotFound"));
 }
 
 #[tokio::test]

@@ -56,11 +56,20 @@ struct Obedient(Mutex<Option<ClusterDesired>>);
 impl Obedient {
     fn instance(desired: &InstanceDesired) -> InstanceObserved {
         let phase = match desired.goal {
+            Goal::Run if desired.should_be_stopped() => InstancePhase::Stopped,
             Goal::Run => InstancePhase::Running,
             Goal::Terminate => InstancePhase::Terminated,
         };
         let node = "node1".parse().ok();
-        InstanceObserved { id: desired.id, node, phase, reason: None, reboots: desired.reboots }
+        InstanceObserved {
+            id: desired.id,
+            node,
+            phase,
+            reason: None,
+            reboots: desired.reboots,
+            turn: desired.turn,
+            metadata: Some(desired.metadata),
+        }
     }
 }
 

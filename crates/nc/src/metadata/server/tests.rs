@@ -2,6 +2,7 @@ use super::*;
 use crate::entry::Phase;
 use crate::journal::Journal;
 use crate::testing::instance;
+use protocol::MetadataOptions;
 use std::path::Path;
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
@@ -16,9 +17,14 @@ struct World {
 
 impl World {
     async fn start() -> Self {
+        Self::start_with(MetadataOptions::default()).await
+    }
+
+    async fn start_with(options: MetadataOptions) -> Self {
         let home = tempfile::tempdir().unwrap();
         let mut guest = instance("i-00000001");
         guest.nic.ip = "127.0.0.2".parse().unwrap();
+        guest.metadata = options;
         let mut entry = Entry::accepted(guest, "zone".parse().unwrap(), String::new());
         entry.phase = Phase::Started;
         Journal::new(home.path().to_owned()).store(&entry).unwrap();
@@ -69,6 +75,87 @@ async fn guests_read_what_is_theirs_and_nothing_else() {
         let answer = world.ask(from, &request).await;
         assert_eq!(answer, (status, body.to_owned()), "{request} from {from}");
     }
+}
+
+const ID: &str = "GET /latest/meta-data/instance-id HTTP/1.1";
+const GUEST: &str = "127.0.0.2";
+
+fn ask_token(seconds: &str) -> String {
+    format!("PUT /latest/api/token HTTP/1.1\r\nX-aws-ec2-metadata-token-ttl-seconds: {seconds}")
+}
+
+fn with_token(token: &str) -> String {
+    format!("{ID}\r\nX-aws-ec2-metadata-token: {token}")
+}
+
+#[tokio::test]
+async fn a_token_opens_what_needs_one_for_its_own_guest_only() {
+    for tokens_required in [true, false] {
+        let options = MetadataOptions { tokens_required, ..MetadataOptions::default() };
+        let world = World::start_with(options).await;
+        let without = if tokens_required { 401 } else { 200 };
+        assert_eq!(world.ask(GUEST, ID).await.0, without);
+        let (status, token) = world.ask(GUEST, &ask_token("21600")).await;
+        assert_eq!(status, 200);
+        let found = (200, "i-00000001".to_owned());
+        assert_eq!(world.ask(GUEST, &with_token(&token)).await, found);
+        assert_eq!(world.ask(GUEST, &with_token("forged")).await.0, 401, "even if none is needed");
+        assert_eq!(world.ask("127.0.0.3", &with_token(&token)).await.0, 404);
+        assert_eq!(world.ask("127.0.0.3", &ask_token("60")).await.0, 404);
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_as_ec2_wants_it() {
+    let world = World::start().await;
+    for seconds in ["0", "21601", "", "soon", "-1"] {
+        assert_eq!(world.ask(GUEST, &ask_token(seconds)).await.0, 400, "{seconds}");
+    }
+    let plain = "PUT /latest/api/token HTTP/1.1";
+    assert_eq!(world.ask(GUEST, plain).await.0, 400, "its life must be given");
+    let forwarded = format!("{}\r\nX-Forwarded-For: 127.0.0.2", ask_token("60"));
+    assert_eq!(world.ask(GUEST, &forwarded).await.0, 403);
+    assert_eq!(world.ask(GUEST, "POST /latest/api/token HTTP/1.1").await.0, 405);
+    assert_eq!(world.ask(GUEST, "GET /latest/api/token HTTP/1.1").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_disabled_service_tells_nothing() {
+    let options = MetadataOptions { enabled: false, ..MetadataOptions::default() };
+    let world = World::start_with(options).await;
+    for request in [ID, "GET / HTTP/1.1", &ask_token("60")] {
+        assert_eq!(world.ask(GUEST, request).await, (403, String::new()), "{request}");
+    }
+}
+
+/// Asks for a token over a connection that refuses packets with a smaller time to live than this
+/// (Linux's IP_MINTTL, which the standard library does not set).
+async fn token_from_afar(world: &World, least: u32) -> bool {
+    const CLIENT: &str = "
+import socket, sys
+s = socket.socket()
+s.setsockopt(socket.IPPROTO_IP, 21, int(sys.argv[2]))
+s.bind(('127.0.0.2', 0))
+s.settimeout(2)
+s.connect(('127.0.0.1', int(sys.argv[1])))
+s.sendall(b'PUT /latest/api/token HTTP/1.1\\r\\nHost: x\\r\\n'
+    b'X-aws-ec2-metadata-token-ttl-seconds: 60\\r\\n\\r\\n')
+sys.exit(0 if s.recv(12) == b'HTTP/1.1 200' else 1)
+";
+    let port = world.guests.port().to_string();
+    let mut client = tokio::process::Command::new("python3");
+    let output = client.args(["-c", CLIENT, &port, &least.to_string()]).output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() || said.contains("timed out"), "{said}");
+    output.status.success()
+}
+
+#[tokio::test]
+async fn a_token_travels_as_many_hops_as_the_instance_allows() {
+    let options = MetadataOptions { hops: 3, ..MetadataOptions::default() };
+    let world = World::start_with(options).await;
+    assert!(token_from_afar(&world, 3).await);
+    assert!(!token_from_afar(&world, 4).await);
 }
 
 #[tokio::test]
