@@ -5,10 +5,11 @@ use crate::error::{Error, Result};
 use crate::fields::{Fields, corrupt};
 use crate::groups::{GroupRef, find};
 use crate::networks::rules_changed;
+use crate::tags;
 use crate::users::taken;
 use protocol::{GroupRule, Peer};
 use std::collections::HashMap;
-use types::{AccountId, GroupId, PortRange, Protocol, RuleId, Timestamp};
+use types::{AccountId, GroupId, PortRange, Protocol, RuleId, Tags, Timestamp};
 
 /// How many rules a group may have in each direction. Amazon's default is 60, its highest 1,000.
 const MOST_RULES: i64 = 1000;
@@ -89,20 +90,22 @@ pub enum RuleRef {
 }
 
 impl State {
-    /// Adds rules to a group of `account`, all or none, and gives them in the same order.
+    /// Adds rules with these tags to a group of `account`, all or none, and gives them in the same
+    /// order.
     ///
     /// # Errors
     /// [`Error::GroupNotFound`] for the group or a group that a rule names,
-    /// [`Error::RuleExists`], [`Error::LimitReached`].
+    /// [`Error::RuleExists`], [`Error::LimitReached`], [`Error::TooManyTags`].
     pub async fn authorize(
         &self,
         account: AccountId,
         group: GroupRef,
         direction: Direction,
-        rules: Vec<NewRule>,
+        (rules, tags): (Vec<NewRule>, Tags),
         now: Timestamp,
     ) -> Result<Vec<SecurityGroupRule>> {
-        self.write(move |db| Box::pin(authorize(db, account, group, direction, rules, now))).await
+        self.write(move |db| Box::pin(authorize(db, account, group, direction, (rules, tags), now)))
+            .await
     }
 
     /// Removes rules from a group of `account`, all or none, and gives those removed.
@@ -213,7 +216,7 @@ async fn authorize(
     account: AccountId,
     group: GroupRef,
     direction: Direction,
-    rules: Vec<NewRule>,
+    (rules, tags): (Vec<NewRule>, Tags),
     now: Timestamp,
 ) -> Result<Vec<SecurityGroupRule>> {
     let (group, _) = find(db, account, &group, now).await?;
@@ -232,6 +235,7 @@ async fn authorize(
     for new in &rules {
         peer_exists(db, &new.rule, now).await?;
         let id = insert(db, group, direction, new).await?;
+        tags::put(db, account, id, &tags).await?;
         made.push(by_id(db, group, id).await?);
     }
     rules_changed(db, group).await?;
@@ -256,6 +260,7 @@ async fn revoke(
             .await?;
         removed.push(rule);
     }
+    tags::forget_gone_rules(db).await?;
     rules_changed(db, group).await?;
     Ok(removed)
 }

@@ -8,7 +8,7 @@ use crate::launch::{DEFAULT_GROUP, default_group, unused_group_id};
 use crate::tags;
 use crate::users::taken;
 use std::fmt;
-use types::{AccountId, GroupId, GroupName, Timestamp};
+use types::{AccountId, GroupId, GroupName, Tags, Timestamp};
 
 /// How many groups an account may have; Amazon's default for a region is 2,500.
 pub const MOST_GROUPS: i64 = 500;
@@ -68,15 +68,16 @@ impl State {
     ///
     /// # Errors
     /// [`Error::GroupExists`], [`Error::GroupReserved`] for the default group,
-    /// [`Error::LimitReached`].
+    /// [`Error::LimitReached`], [`Error::TooManyTags`].
     pub async fn create_security_group(
         &self,
         account: AccountId,
         name: GroupName,
         description: String,
+        tags: Tags,
         now: Timestamp,
     ) -> Result<GroupId> {
-        self.write(move |db| Box::pin(create(db, account, name, description, now))).await
+        self.write(move |db| Box::pin(create(db, account, name, description, tags, now))).await
     }
 
     /// Deletes a security group that neither instances nor rules of the account's other groups
@@ -107,6 +108,7 @@ async fn create(
     account: AccountId,
     name: GroupName,
     description: String,
+    tags: Tags,
     now: Timestamp,
 ) -> Result<GroupId> {
     not_default(&name)?;
@@ -132,6 +134,7 @@ async fn create(
     .await
     .map_err(|error| taken(error, Error::GroupExists(name)))?;
     group_rules::start(db, id).await?;
+    tags::put(db, account, id, &tags).await?;
     Ok(id)
 }
 
@@ -152,6 +155,7 @@ async fn delete(
     {
         sqlx::query(statement).bind(id.to_string()).execute(&mut *db).await?;
     }
+    tags::forget_gone_rules(db).await?;
     tags::forget(db, id).await
 }
 

@@ -220,6 +220,17 @@ pub(crate) async fn forget(db: &mut Connection, id: impl Display) -> Result<()> 
     Ok(())
 }
 
+/// Removes the tags of rules that are gone.
+pub(crate) async fn forget_gone_rules(db: &mut Connection) -> Result<()> {
+    sqlx::query(
+        "DELETE FROM tags WHERE resource >= 'sgr-' AND resource < 'sgr.'
+             AND NOT EXISTS (SELECT 1 FROM group_rules WHERE id = resource)",
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// Removes the tags of instances of which there is no record any more, and of their interfaces.
 pub(crate) async fn forget_purged_instances(db: &mut Connection) -> Result<()> {
     sqlx::query(

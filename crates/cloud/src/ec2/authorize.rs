@@ -6,10 +6,11 @@ use super::permission::{
     Flat, Permission, Reading, knows_all_protocols, named, permissions, rules,
 };
 use super::refusal::refuse;
+use super::tag_specification::{self, TagSpecification};
 use ec2_wire::{Code, Error, Response, Text, Xml, parameters};
 use ipnet::Ipv4Net;
 use state::{Direction, SecurityGroupRule};
-use types::{GroupId, GroupName};
+use types::{GroupId, GroupName, Tags};
 
 parameters! {
     pub(super) struct Input {
@@ -32,11 +33,14 @@ parameters! {
         peer_group: Option<GroupName> = "SourceSecurityGroupName", "";
         /// The owner of that group: an account number or a user's name.
         peer_owner: Option<Text<64>> = "SourceSecurityGroupOwnerId", "";
+        /// Tags for each of the rules.
+        tags: Vec<TagSpecification> =
+            "TagSpecification.N", "tagSpecification/item", since (2016, 11, 15);
     }
 }
 
 /// The rules that were made.
-pub(super) struct Authorized(Vec<SecurityGroupRule>);
+pub(super) struct Authorized(Vec<SecurityGroupRule>, Tags);
 
 /// Adds the rules that a request names to its group.
 pub(super) async fn authorize(
@@ -58,18 +62,21 @@ pub(super) async fn authorize(
         not_here: Code::UnsupportedOperation,
     };
     let rules = rules(call, permissions(flat, input.list)?, how).await?;
-    let (state, account) = (call.state(), call.user.account);
+    let tags = tag_specification::of("security-group-rule", &[], input.tags)?;
+    let (state, account, rules) = (call.state(), call.user.account, (rules, tags.clone()));
     let made = state.authorize(account, group, direction, rules, call.now).await;
     let made = made.map_err(refuse)?;
     call.cloud.poke();
-    Ok(Authorized(made))
+    Ok(Authorized(made, tags))
 }
 
 impl Response for Authorized {
     fn encode(&self, xml: &mut Xml) {
         xml.text("return", true);
         if xml.since(2016, 11, 15) {
-            xml.list("securityGroupRuleSet", &self.0, encode_rule);
+            xml.list("securityGroupRuleSet", &self.0, |xml, rule| {
+                encode_rule(xml, rule, &self.1);
+            });
         }
     }
 }

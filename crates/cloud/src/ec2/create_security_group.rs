@@ -1,9 +1,11 @@
 //! CreateSecurityGroup.
 
 use super::call::{Call, Run};
+use super::describe_vpcs::check_own;
 use super::refusal::refuse;
+use super::tag_specification::{self, TagSpecification};
 use ec2_wire::{Action, Error, Response, Text, Xml, parameters};
-use types::{GroupId, GroupName};
+use types::{GroupId, GroupName, Tags, VpcId};
 
 pub(super) struct CreateSecurityGroup;
 
@@ -13,10 +15,15 @@ parameters! {
         name: GroupName = "GroupName", "groupName";
         /// What the group is for.
         description: Text<255> = "GroupDescription", "groupDescription";
+        /// The VPC, of which there is one.
+        vpc: Option<VpcId> = "VpcId", "vpcId", since (2011, 7, 15);
+        /// Tags for the group.
+        tags: Vec<TagSpecification> =
+            "TagSpecification.N", "tagSpecification/item", since (2016, 11, 15);
     }
 }
 
-pub(super) struct Output(GroupId);
+pub(super) struct Output(GroupId, Tags);
 
 impl Action for CreateSecurityGroup {
     const NAME: &'static str = "CreateSecurityGroup";
@@ -28,8 +35,11 @@ impl Action for CreateSecurityGroup {
 impl Run for CreateSecurityGroup {
     async fn run(call: &Call<'_>, input: Input) -> Result<Output, Error> {
         let (account, description) = (call.user.account, input.description.as_str().to_owned());
-        let made = call.state().create_security_group(account, input.name, description, call.now);
-        Ok(Output(made.await.map_err(refuse)?))
+        check_own(call, input.vpc.as_slice())?;
+        let tags = tag_specification::of("security-group", &[], input.tags)?;
+        let (state, name) = (call.state(), input.name);
+        let made = state.create_security_group(account, name, description, tags.clone(), call.now);
+        Ok(Output(made.await.map_err(refuse)?, tags))
     }
 }
 
@@ -38,6 +48,9 @@ impl Response for Output {
         xml.text("return", true);
         if xml.since(2011, 1, 1) {
             xml.text("groupId", self.0);
+        }
+        if xml.since(2016, 11, 15) {
+            tag_specification::encode(xml, &self.1);
         }
     }
 }

@@ -2,15 +2,17 @@
 
 use super::call::{Call, Run};
 use super::group_rule::described;
+use super::page::{Page, Token, cut};
 use super::permission::{knows_all_protocols, three_protocols};
 use super::refusal::refuse;
+use super::{tag_specification, vpc};
 use ec2_wire::{
     Action, Code, Error, Filter, Filterable, Response, Xml, check_filters, filterable, parameters,
     passes,
 };
 use protocol::{GroupRule, Peer};
-use state::{Direction, GroupRef, SecurityGroup, SecurityGroupRule};
-use types::{AccountId, GroupId, GroupName, Protocol};
+use state::{Direction, GroupRef, SecurityGroup, SecurityGroupRule, TagMap};
+use types::{AccountId, GroupId, GroupName, Protocol, Tags};
 
 pub(super) struct DescribeSecurityGroups;
 
@@ -22,17 +24,25 @@ parameters! {
         ids: Vec<GroupId> = "GroupId.N", "securityGroupIdSet/item/groupId", since (2011, 1, 1);
         /// Shows only groups with these attributes.
         filters: Vec<Filter> = "Filter.N", "filterSet/item", since (2010, 8, 31);
+        /// The most groups of one answer, 1 to 1000.
+        most: Option<u32> = "MaxResults", "maxResults", since (2016, 11, 15);
+        /// Where the answer before has ended.
+        token: Option<Token> = "NextToken", "nextToken", since (2016, 11, 15);
     }
 }
 
 /// The groups to show.
-pub(super) struct Output(Vec<SecurityGroup>);
+pub(super) struct Output {
+    groups: Vec<SecurityGroup>,
+    tags: TagMap,
+    next: Option<String>,
+}
 
 /// A group, to be filtered.
-struct Shown<'a>(&'a SecurityGroup);
+struct Shown<'a>(&'a SecurityGroup, Tags);
 
 filterable! {
-    Shown<'_>: |shown, values| {
+    Shown<'_>, tagged by shown.1: |shown, values| {
         "description" => values.add(&shown.0.description),
         "egress.ip-permission.cidr" => values.all(shown.egress().filter_map(cidr)),
         "egress.ip-permission.from-port" => values.all(shown.egress().map(|r| r.rule.ports.from)),
@@ -51,6 +61,7 @@ filterable! {
         "ip-permission.to-port" => values.all(shown.ingress().map(|r| r.rule.ports.to)),
         "ip-permission.user-id" => values.all(shown.ingress().filter_map(peer_account)),
         "owner-id" => values.add(shown.0.account),
+        "vpc-id" => values.add(vpc::vpc(shown.0.account)),
     }
 }
 
@@ -64,8 +75,15 @@ impl Shown<'_> {
     }
 
     fn rules(&self, direction: Direction) -> impl Iterator<Item = &SecurityGroupRule> {
-        self.0.rules.iter().filter(move |rule| rule.direction == direction)
+        rules_of(self.0, direction)
     }
+}
+
+fn rules_of(
+    group: &SecurityGroup,
+    direction: Direction,
+) -> impl Iterator<Item = &SecurityGroupRule> {
+    group.rules.iter().filter(move |rule| rule.direction == direction)
 }
 
 fn cidr(rule: &SecurityGroupRule) -> Option<String> {
@@ -105,6 +123,7 @@ impl Action for DescribeSecurityGroups {
 impl Run for DescribeSecurityGroups {
     async fn run(call: &Call<'_>, input: Input) -> Result<Output, Error> {
         check_filters::<Shown<'_>>(&input.filters)?;
+        let page = Page::of(input.most, input.token.as_ref())?;
         let (state, account) = (call.state(), call.user.account);
         let mut groups = state.security_groups(account, call.now).await.map_err(refuse)?;
         let by_name = input.names.into_iter().map(GroupRef::Name);
@@ -116,8 +135,10 @@ impl Run for DescribeSecurityGroups {
             }
         }
         groups.retain(|group| wanted.is_empty() || wanted.iter().any(|named| is(group, named)));
-        groups.retain(|group| passes(&Shown(group), &input.filters));
-        Ok(Output(groups))
+        let tags = state.tags(account, &["sg-"]).await.map_err(refuse)?;
+        groups.retain(|group| passes(&Shown(group, tags.of(group.id)), &input.filters));
+        let (groups, next) = cut(page, groups, |group| group.id.to_string());
+        Ok(Output { groups, tags, next })
     }
 }
 
@@ -130,7 +151,7 @@ fn is(group: &SecurityGroup, named: &GroupRef) -> bool {
 
 impl Response for Output {
     fn encode(&self, xml: &mut Xml) {
-        xml.list("securityGroupInfo", &self.0, |xml, group| {
+        xml.list("securityGroupInfo", &self.groups, |xml, group| {
             xml.text("ownerId", group.account);
             if xml.since(2011, 1, 1) {
                 xml.text("groupId", group.id);
@@ -141,10 +162,12 @@ impl Response for Output {
             if xml.since(2011, 1, 1) {
                 encode_permissions(xml, "ipPermissionsEgress", group, Direction::Egress);
             }
-            if xml.since(2010, 8, 31) {
-                xml.empty("tagSet");
+            if xml.since(2016, 11, 15) {
+                xml.text("vpcId", vpc::vpc(group.account));
             }
+            tag_specification::encode(xml, &self.tags.of(group.id));
         });
+        xml.maybe("nextToken", self.next.as_ref());
     }
 }
 
@@ -155,7 +178,7 @@ fn encode_permissions(
     group: &SecurityGroup,
     direction: Direction,
 ) {
-    let mut rules: Vec<_> = Shown(group).rules(direction).cloned().collect();
+    let mut rules: Vec<_> = rules_of(group, direction).cloned().collect();
     if !knows_all_protocols(xml.version(), direction) {
         rules = rules.into_iter().flat_map(as_older_tools_know_it).collect();
     }

@@ -1,11 +1,13 @@
 //! A security group's rule as answers show it, one by one.
 
+use super::tag_specification;
 use ec2_wire::Xml;
 use protocol::Peer;
 use state::{Direction, SecurityGroupRule};
+use types::Tags;
 
 /// An item of `securityGroupRuleSet`.
-pub(super) fn encode_rule(xml: &mut Xml, rule: &SecurityGroupRule) {
+pub(super) fn encode_rule(xml: &mut Xml, rule: &SecurityGroupRule, tags: &Tags) {
     xml.text("securityGroupRuleId", rule.id);
     xml.text("groupId", rule.group);
     xml.text("groupOwnerId", rule.account);
@@ -17,7 +19,7 @@ pub(super) fn encode_rule(xml: &mut Xml, rule: &SecurityGroupRule) {
         });
     }
     xml.maybe("description", described(rule));
-    xml.empty("tagSet");
+    tag_specification::encode(xml, tags);
 }
 
 /// An item of `revokedSecurityGroupRuleSet`.

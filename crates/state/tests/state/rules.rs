@@ -3,7 +3,7 @@
 use crate::world::{NOW, World, report};
 use protocol::{GroupRule, InstancePhase, Peer};
 use state::{Direction, Error, GroupRef, NewRule, RuleRef, User};
-use types::{AccountId, PortRange, Protocol};
+use types::{AccountId, PortRange, Protocol, Tags};
 
 const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
 
@@ -41,7 +41,13 @@ async fn both_directions_are_told_to_the_cluster_and_each_change_is_a_generation
     assert_eq!((network.ingress, network.egress), (vec![], vec![GroupRule::UNLIMITED]));
     for direction in DIRECTIONS {
         let before = world.generation().await;
-        let made = world.state.authorize(account, default(), direction, vec![new(tcp(22))], NOW);
+        let made = world.state.authorize(
+            account,
+            default(),
+            direction,
+            (vec![new(tcp(22))], Tags::new()),
+            NOW,
+        );
         let made = made.await.unwrap();
         assert_eq!(world.generation().await, before + 1);
         let other = vec![(made[0].id, new(tcp(23)))];
@@ -70,13 +76,17 @@ async fn all_of_a_change_is_made_or_nothing() {
             (vec![tcp(1), from_group(account, "nogroup")], false),
         ] {
             let rules = rules.into_iter().map(new).collect();
-            let refused = state.authorize(account, default(), direction, rules, NOW).await;
+            let refused =
+                state.authorize(account, default(), direction, (rules, Tags::new()), NOW).await;
             assert_eq!(matches!(refused, Err(Error::RuleExists)), exists);
             assert_eq!(matches!(refused, Err(Error::GroupNotFound(_))), !exists);
             assert_eq!(said(&world, &world.admin, direction).await, before);
         }
         let rules = vec![new(tcp(1)), new(tcp(2))];
-        let made = state.authorize(account, default(), direction, rules, NOW).await.unwrap();
+        let made = state
+            .authorize(account, default(), direction, (rules, Tags::new()), NOW)
+            .await
+            .unwrap();
         let refs = vec![RuleRef::Id(made[0].id), RuleRef::Exact(tcp(3))];
         let refused = state.revoke(account, default(), direction, refs, NOW).await;
         assert!(matches!(refused, Err(Error::RuleNotFound)));
@@ -94,11 +104,16 @@ async fn a_group_has_a_thousand_rules_in_each_direction_at_most() {
     for (direction, room) in [(Direction::Ingress, 1000), (Direction::Egress, 999)] {
         let rules = |count: i32| (0..count).map(|port| new(tcp(port))).collect::<Vec<_>>();
         let state = &world.state;
-        let refused = state.authorize(account, default(), direction, rules(room + 1), NOW).await;
+        let refused = state
+            .authorize(account, default(), direction, (rules(room + 1), Tags::new()), NOW)
+            .await;
         assert!(matches!(refused, Err(Error::LimitReached { most: 1000, .. })));
-        state.authorize(account, default(), direction, rules(room), NOW).await.unwrap();
+        state
+            .authorize(account, default(), direction, (rules(room), Tags::new()), NOW)
+            .await
+            .unwrap();
         let one = vec![new(tcp(2000))];
-        let refused = state.authorize(account, default(), direction, one, NOW).await;
+        let refused = state.authorize(account, default(), direction, (one, Tags::new()), NOW).await;
         assert!(matches!(refused, Err(Error::LimitReached { most: 1000, .. })));
     }
 }
@@ -108,13 +123,23 @@ async fn what_names_a_deleted_group_goes_with_it_and_clusters_are_told() {
     let world = World::with_cores(4).await;
     let alice = world.user("alice").await;
     let state = &world.state;
-    let web =
-        || state.create_security_group(alice.account, "web".parse().unwrap(), "w".into(), NOW);
+    let web = || {
+        state.create_security_group(
+            alice.account,
+            "web".parse().unwrap(),
+            "w".into(),
+            Tags::new(),
+            NOW,
+        )
+    };
     let id = web().await.unwrap();
     let instance = world.launch(1).await.remove(0).id;
     for direction in DIRECTIONS {
         let rules = vec![new(from_group(alice.account, "web")), new(tcp(1))];
-        state.authorize(world.admin.account, default(), direction, rules, NOW).await.unwrap();
+        state
+            .authorize(world.admin.account, default(), direction, (rules, Tags::new()), NOW)
+            .await
+            .unwrap();
     }
     let before = world.generation().await;
     state.delete_security_group(alice.account, GroupRef::Id(id), NOW).await.unwrap();
@@ -130,9 +155,16 @@ async fn what_names_a_deleted_group_goes_with_it_and_clusters_are_told() {
     state.delete_security_group(alice.account, own, NOW).await.unwrap();
     let rules = vec![new(from_group(alice.account, "default"))];
     for direction in DIRECTIONS {
-        let here = state.authorize(alice.account, default(), direction, rules.clone(), NOW);
+        let here =
+            state.authorize(alice.account, default(), direction, (rules.clone(), Tags::new()), NOW);
         here.await.unwrap();
-        let there = state.authorize(world.admin.account, default(), direction, rules.clone(), NOW);
+        let there = state.authorize(
+            world.admin.account,
+            default(),
+            direction,
+            (rules.clone(), Tags::new()),
+            NOW,
+        );
         there.await.unwrap();
     }
     state.delete_user("alice".parse().unwrap()).await.unwrap();

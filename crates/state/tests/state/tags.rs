@@ -66,7 +66,8 @@ async fn tags_go_with_their_things() {
     let world = World::with_cores(4).await;
     let (state, account) = (&world.state, world.admin.account);
     let id = world.launch(1).await[0].id;
-    let web = state.create_security_group(account, "web".parse().unwrap(), "w".into(), NOW);
+    let web =
+        state.create_security_group(account, "web".parse().unwrap(), "w".into(), Tags::new(), NOW);
     let web = web.await.unwrap();
     let things = vec![Taggable::Instance(id), Taggable::Group(web)];
     let derived = vec![format!("eni-{:08X}", id.bits())];
