@@ -108,10 +108,9 @@ fn ansible(reader: &Reader<'_>) {
     for play in ["yaml launch.yml", "yaml restart.yml", "yaml remove.yml"] {
         reader.save("Ansible", play);
     }
-    let before = block("Ansible", "sh");
-    for line in block("Ansible", "sh plays").lines() {
+    for line in block("Ansible", "sh").lines() {
         if !line.contains("restart") || long() {
-            reader.shell(&format!("{before}\n{line}"));
+            reader.shell(line);
         }
         if !line.contains("remove") {
             reader.log_in("ansible");
