@@ -109,9 +109,10 @@ fn ansible(reader: &Reader<'_>) {
         reader.save("Ansible", play);
     }
     for line in block("Ansible", "sh").lines() {
-        if !line.contains("restart") || long() {
-            reader.shell(line);
+        if line.contains("restart") && !long() {
+            continue;
         }
+        reader.shell(line);
         if !line.contains("remove") {
             reader.log_in("ansible");
         }
