@@ -3,7 +3,7 @@
 use super::call::{Call, Run};
 use super::refusal::refuse;
 use super::tag_specification::{self, TagSpecification};
-use ec2_wire::{Action, Error, Response, Xml, parameters, words};
+use ec2_wire::{Action, Error, Response, Version, Xml, parameters, words};
 use state::Address;
 use std::net::Ipv4Addr;
 
@@ -35,6 +35,7 @@ pub(super) struct Output(Address);
 impl Action for AllocateAddress {
     const NAME: &'static str = "AllocateAddress";
     const DOC: &'static str = "Gives the caller a public address of the pool (VNET_PUBLICIPS).";
+    const SINCE: Version = Version::new(2008, 2, 1);
     type Input = Input;
     type Output = Output;
 }

@@ -4,7 +4,7 @@ use super::address::one_of;
 use super::call::{Call, Run};
 use super::refusal::refuse;
 use super::vpc;
-use ec2_wire::{Action, Code, Error, Response, Xml, parameters};
+use ec2_wire::{Action, Code, Error, Response, Version, Xml, parameters};
 use state::{AddressRef, Error as Refused};
 use std::net::Ipv4Addr;
 use types::{AllocationId, AssociationId, InstanceId, InterfaceId};
@@ -33,6 +33,7 @@ impl Action for AssociateAddress {
     const NAME: &'static str = "AssociateAddress";
     const DOC: &'static str = "Lets an address of the caller lead to an instance of the caller, \
                                in the place of another that the instance may have.";
+    const SINCE: Version = Version::new(2008, 2, 1);
     type Input = Input;
     type Output = Output;
 }

@@ -66,6 +66,7 @@ impl Action for DescribeAddresses {
     const NAME: &'static str = "DescribeAddresses";
     const DOC: &'static str = "Shows the caller's public addresses. In the versions of old tools \
                                administrators see those of everybody, and the free ones.";
+    const SINCE: Version = Version::new(2008, 2, 1);
     const FILTERS: &'static [&'static str] = Shown::ATTRIBUTES;
     type Input = Input;
     type Output = Output;

@@ -3,7 +3,7 @@
 use super::address::one_of;
 use super::call::{Call, Run};
 use super::refusal::refuse;
-use ec2_wire::{Action, Error, Return, parameters};
+use ec2_wire::{Action, Error, Return, Version, parameters};
 use state::AddressRef;
 use std::net::Ipv4Addr;
 use types::AssociationId;
@@ -22,6 +22,7 @@ parameters! {
 impl Action for DisassociateAddress {
     const NAME: &'static str = "DisassociateAddress";
     const DOC: &'static str = "Takes an address from its instance. It stays the caller's.";
+    const SINCE: Version = Version::new(2008, 2, 1);
     type Input = Input;
     type Output = Return;
 }

@@ -3,7 +3,7 @@
 use super::address::one_of;
 use super::call::{Call, Run};
 use super::refusal::refuse;
-use ec2_wire::{Action, Error, Return, parameters};
+use ec2_wire::{Action, Error, Return, Version, parameters};
 use state::AddressRef;
 use std::net::Ipv4Addr;
 use types::AllocationId;
@@ -23,6 +23,7 @@ impl Action for ReleaseAddress {
     const NAME: &'static str = "ReleaseAddress";
     const DOC: &'static str = "Gives an address back to the pool. One that is named by its \
                                allocation must lead to no instance.";
+    const SINCE: Version = Version::new(2008, 2, 1);
     type Input = Input;
     type Output = Return;
 }

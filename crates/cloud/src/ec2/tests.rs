@@ -3,6 +3,8 @@
 
 mod addresses;
 mod attributes;
+mod compatibility;
+mod filters;
 mod front;
 mod groups;
 mod identity;
@@ -14,6 +16,7 @@ mod matrix;
 mod power;
 mod rules;
 mod tags;
+mod tenancy;
 mod types;
 mod vpc;
 mod world;

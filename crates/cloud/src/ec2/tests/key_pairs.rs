@@ -46,7 +46,7 @@ async fn a_kind_of_key_that_cannot_be_made_is_refused() {
 }
 
 /// A public key that ssh-keygen made.
-const ED25519: &str =
+pub(super) const ED25519: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH me@here";
 
 #[tokio::test]

@@ -2,17 +2,14 @@
 
 use super::world::World;
 
-const TYPES: &str = "DescribeInstanceTypes";
-const OFFERINGS: &str = "DescribeInstanceTypeOfferings";
-const ATTRIBUTES: &str = "DescribeAccountAttributes";
-
 #[tokio::test]
 async fn types_are_shown_as_sdks_parse_them() {
     let world = World::new().await;
     let user = world.user("alice").await;
-    let all = world.call(&user, TYPES, &[]).await.good();
+    let all = world.call(&user, "DescribeInstanceTypes", &[]).await.good();
     assert_eq!(all.all("instanceType").len(), 5);
-    let one = world.call(&user, TYPES, &[("InstanceType.1", "m1.xlarge")]).await.good();
+    let one =
+        world.call(&user, "DescribeInstanceTypes", &[("InstanceType.1", "m1.xlarge")]).await.good();
     for part in [
         "<item><instanceType>m1.xlarge</instanceType><currentGeneration>true</currentGeneration>",
         "<processorInfo><supportedArchitectures><item>i386</item><item>x86_64</item>\
@@ -23,7 +20,8 @@ async fn types_are_shown_as_sdks_parse_them() {
     ] {
         assert!(one.body.contains(part), "{part} in {}", one.body);
     }
-    let unknown = world.call(&user, TYPES, &[("InstanceType.1", "t3.nano")]).await;
+    let unknown =
+        world.call(&user, "DescribeInstanceTypes", &[("InstanceType.1", "t3.nano")]).await;
     assert_eq!(unknown.refusal(), (400, "InvalidInstanceType"));
 }
 
@@ -32,7 +30,7 @@ async fn types_are_found_by_what_they_have() {
     let world = World::new().await;
     let names = async |name: &str, value: &str| {
         let filter = [("Filter.1.Name", name), ("Filter.1.Value.1", value)];
-        let answer = world.call(&world.admin, TYPES, &filter).await.good();
+        let answer = world.call(&world.admin, "DescribeInstanceTypes", &filter).await.good();
         answer.all("instanceType").join(" ")
     };
     assert_eq!(names("memory-info.size-in-mib", "1024").await, "m1.xlarge");
@@ -48,7 +46,8 @@ async fn types_are_found_by_what_they_have() {
 async fn euca2ools_gets_the_shape_that_eucalyptus_had_first() {
     let world = World::new().await;
     let small = [("InstanceType.1", "m1.small")];
-    let old = world.call_in("2014-06-15", &world.admin, TYPES, &small).await.good();
+    let old =
+        world.call_in("2014-06-15", &world.admin, "DescribeInstanceTypes", &small).await.good();
     let item = "<instanceTypeDetails><item><name>m1.small</name><cpu>1</cpu><disk>10</disk>\
                 <memory>128</memory></item></instanceTypeDetails>";
     assert!(old.body.contains(item), "{}", old.body);
@@ -58,7 +57,7 @@ async fn euca2ools_gets_the_shape_that_eucalyptus_had_first() {
 async fn every_type_is_to_be_had_everywhere() {
     let world = World::new().await;
     let offered = async |pairs: &[(&str, &str)]| {
-        let answer = world.call(&world.admin, OFFERINGS, pairs).await.good();
+        let answer = world.call(&world.admin, "DescribeInstanceTypeOfferings", pairs).await.good();
         let locations: Vec<_> = answer.all("location").iter().map(|it| (*it).to_owned()).collect();
         (answer.all("instanceType").len(), locations.first().cloned().unwrap_or_default())
     };
@@ -78,7 +77,7 @@ async fn the_account_has_attributes() {
     let world = World::new().await;
     let user = world.user("alice").await;
     let shown = async |pairs: &[(&str, &str)]| {
-        let answer = world.call(&user, ATTRIBUTES, pairs).await.good();
+        let answer = world.call(&user, "DescribeAccountAttributes", pairs).await.good();
         let pairs = answer.all("attributeName").into_iter().zip(answer.all("attributeValue"));
         pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
     };
@@ -88,6 +87,7 @@ async fn the_account_has_attributes() {
     for expected in ["max-instances=8", "max-elastic-ips=5", "vpc-max-elastic-ips=5"] {
         assert!(all.contains(&expected.to_owned()), "{all:?}");
     }
-    let unknown = world.call(&user, ATTRIBUTES, &[("AttributeName.1", "colour")]).await;
+    let unknown =
+        world.call(&user, "DescribeAccountAttributes", &[("AttributeName.1", "colour")]).await;
     assert_eq!(unknown.refusal(), (400, "InvalidParameterValue"));
 }

@@ -320,6 +320,12 @@ impl Answer {
         (self.status.as_u16(), self.text("Code"))
     }
 
+    /// The error's code, in whichever service's document.
+    pub(super) fn code(&self) -> &str {
+        assert!(!self.status.is_success(), "{}", self.body);
+        self.text("Code")
+    }
+
     /// The answer, which must be a success.
     pub(super) fn good(self) -> Self {
         assert_eq!(self.status, StatusCode::OK, "{}", self.body);
