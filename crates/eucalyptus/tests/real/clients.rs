@@ -129,12 +129,15 @@ fn terraform(reader: &Reader<'_>) {
     reader.shell(&format!("{variables}\n{destroy}"));
 }
 
+/// A user's name, and what that user does.
+type Part = (&'static str, fn(&Reader<'_>));
+
 /// Lets several users follow the guide on one cloud: each list one after the other, the lists at
 /// the same time. Nothing of theirs is left.
-fn follow(lists: &[&[(&str, fn(&Reader<'_>))]]) {
+fn follow(lists: &[&[Part]]) {
     let site = Site::started();
     let emi = site.register_images();
-    let readers = |list: &&[(&str, fn(&Reader<'_>))]| {
+    let readers = |list: &&[Part]| {
         list.iter().map(|(user, tell)| (Reader::new(&site, user, &emi), *tell)).collect::<Vec<_>>()
     };
     let lists: Vec<_> = lists.iter().map(readers).collect();
