@@ -54,6 +54,8 @@ filterable! {
         "attachment.instance-owner-id" => values.add(shown.instance.account),
         "attachment.status" => values.add("attached"),
         "availability-zone" => values.add(&shown.instance.cluster),
+        // Terraform looks for Lambda's by it before it deletes a group
+        "description" => values.add(""),
         "group-id" => values.all(shown.groups.iter().map(|(id, _)| id)),
         "group-name" => values.all(shown.groups.iter().map(|(_, name)| name)),
         "interface-type" => values.add("interface"),

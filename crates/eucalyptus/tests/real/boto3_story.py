@@ -1,22 +1,14 @@
-"""The README's story with boto3: key pair, rule, launch, console. Prints: id address key-file."""
+"""The User's Guide with boto3; the instance is left. Prints: id address key-file."""
 
-import os
-import sys
-import time
-
-import boto3
-
-emi, directory = sys.argv[1:]
-ec2 = boto3.client("ec2")
+from connect import ec2
+from story import LONG, USER_DATA, emi, save_key, until, wait_ssh
 
 image = ec2.describe_images(ImageIds=[emi])["Images"][0]
 assert image["State"] == "available" and image["ImageType"] == "machine", image
 assert ec2.describe_instances()["Reservations"] == []
 
 key = ec2.create_key_pair(KeyName="boto3")
-key_file = os.path.join(directory, "boto3.pem")
-with open(os.open(key_file, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
-    out.write(key["KeyMaterial"])
+key_file = save_key("boto3", key["KeyMaterial"])
 assert [k["KeyFingerprint"] for k in ec2.describe_key_pairs()["KeyPairs"]] == [key["KeyFingerprint"]]
 
 ec2.authorize_security_group_ingress(
@@ -27,27 +19,41 @@ assert group["IpPermissions"][0]["IpRanges"][0]["CidrIp"] == "0.0.0.0/0", group
 
 launch = dict(
     ImageId=emi, MinCount=1, MaxCount=1, KeyName="boto3", InstanceType="m1.small",
-    UserData="#!/bin/sh\necho user data was here >/dev/console\n", ClientToken="story",
+    UserData=USER_DATA, ClientToken="story",
 )
-reservation = ec2.run_instances(**launch)
-instance_id = reservation["Instances"][0]["InstanceId"]
+instance_id = ec2.run_instances(**launch)["Instances"][0]["InstanceId"]
 again = ec2.run_instances(**launch)
 assert again["Instances"][0]["InstanceId"] == instance_id, "a token launches once"
 
-ec2.get_waiter("instance_running").wait(
-    InstanceIds=[instance_id], WaiterConfig={"Delay": 1, "MaxAttempts": 180}
-)
+
+def wait(state):
+    waiter = ec2.get_waiter("instance_" + state)
+    waiter.wait(InstanceIds=[instance_id], WaiterConfig={"Delay": 1, "MaxAttempts": 180})
+
+
+def console():
+    return ec2.get_console_output(InstanceId=instance_id).get("Output", "")
+
+
+wait("running")
 instance = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
 assert instance["KeyName"] == "boto3" and instance["ImageId"] == emi, instance
-
-for _ in range(180):
-    console = ec2.get_console_output(InstanceId=instance_id).get("Output", "")
-    if "user data was here" in console:
-        break
-    time.sleep(1)
-else:
-    sys.exit("user data did not run; the console says:\n" + console)
-
+until("user data", lambda: "user data was here" in console())
 zones = ec2.describe_availability_zones()["AvailabilityZones"]
 assert zones and instance["Placement"]["AvailabilityZone"] == zones[0]["ZoneName"], zones
-print(instance_id, instance["PublicIpAddress"], key_file)
+
+elastic = ec2.allocate_address()["PublicIp"]
+ec2.associate_address(InstanceId=instance_id, PublicIp=elastic)
+held = ec2.describe_addresses(Filters=[{"Name": "instance-id", "Values": [instance_id]}])
+assert [a["PublicIp"] for a in held["Addresses"]] == [elastic], held
+ec2.disassociate_address(PublicIp=elastic)
+ec2.release_address(PublicIp=elastic)
+assert ec2.describe_addresses()["Addresses"] == []
+
+if LONG:
+    wait_ssh(key_file, instance["PrivateIpAddress"])
+    ec2.stop_instances(InstanceIds=[instance_id])
+    wait("stopped")
+    ec2.start_instances(InstanceIds=[instance_id])
+    wait("running")
+print(instance_id, instance["PrivateIpAddress"], key_file)

@@ -1,12 +1,11 @@
-//! The story of the README with clients that are not ours, for two users who see nothing of each
-//! other.
+//! The User's Guide with clients that are not ours, for users who see nothing of each other.
 
+use crate::guide::{Reader, block, long};
 use crate::kills::wait_no_domain;
 use crate::machine::must;
 use crate::site::{Key, Site, client};
 use std::path::PathBuf;
-
-const BOTO3: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/boto3_story.py");
+use std::thread;
 
 /// What a story prints: the instance, its address and the key's file.
 struct Told {
@@ -15,13 +14,10 @@ struct Told {
     key: Key,
 }
 
-/// The user's whole story with boto3.
+/// The user's whole story with boto3, but for the end.
 fn boto3_story(site: &Site, user: &str, emi: &str) -> Told {
-    let dir = site.root().join("credentials").join(user);
-    let mut story = site.as_user(user, &client("python3"));
-    story.arg(BOTO3).args([emi, dir.to_str().unwrap()]);
-    let said = must(story);
-    let mut words = said.lines().last().unwrap().split(' ').map(str::to_owned);
+    let said = Reader::known(site, user, emi).python("boto3", "boto3");
+    let mut words = said.split(' ').map(str::to_owned);
     let mut next = || words.next().unwrap();
     let (id, ip, file) = (next(), next(), PathBuf::from(next()));
     Told { id, ip, key: Key { name: "boto3".to_owned(), file } }
@@ -89,4 +85,90 @@ fn two_users_follow_the_readme_with_boto3_and_the_aws_cli() {
         aws(&site, user, &["ec2", "wait", "instance-terminated", "--instance-ids", id]);
     }
     wait_no_domain(&site);
+}
+
+/// The whole story with the AWS CLI; what `aws` must be first is in `before`.
+fn aws_cli(reader: &Reader<'_>, before: &str) {
+    let kinds = ["sh story", "sh address", "sh stop", "sh end"];
+    let kinds = kinds.into_iter().filter(|kind| *kind != "sh stop" || long());
+    let text: Vec<String> = kinds.map(|kind| block("AWS CLI", kind)).collect();
+    let said = reader.shell(&format!("{before}\n{}", text.join("\n")));
+    assert!(said.contains("Linux"), "{said}");
+}
+
+/// Debian's AWS CLI is of version 2, and too old to read its endpoint from the environment.
+fn aws_cli_2(reader: &Reader<'_>) {
+    let before = format!("PATH=/usr/bin:$PATH\n{}", block("AWS CLI", "sh older"));
+    let version = reader.shell(&format!("{before}\naws --version"));
+    assert!(version.starts_with("aws-cli/2."), "{version}");
+    aws_cli(reader, &before);
+}
+
+fn ansible(reader: &Reader<'_>) {
+    for play in ["yaml launch.yml", "yaml restart.yml", "yaml remove.yml"] {
+        reader.save("Ansible", play);
+    }
+    for line in block("Ansible", "sh").lines() {
+        if line.contains("restart") && !long() {
+            continue;
+        }
+        reader.shell(line);
+        if !line.contains("remove") {
+            reader.log_in("ansible");
+        }
+    }
+}
+
+fn terraform(reader: &Reader<'_>) {
+    reader.save("Terraform", "hcl main.tf");
+    let apply = block("Terraform", "sh apply");
+    reader.shell(&apply);
+    reader.log_in("terraform");
+    let variables = apply.lines().next().unwrap();
+    let destroy = block("Terraform", "sh destroy");
+    reader.shell(&format!("{variables}\n{destroy}"));
+}
+
+/// A user's name, and what that user does.
+type Part = (&'static str, fn(&Reader<'_>));
+
+/// Lets several users follow the guide on one cloud: each list one after the other, the lists at
+/// the same time. Nothing of theirs is left.
+fn follow(lists: &[&[Part]]) {
+    let site = Site::started();
+    let emi = site.register_images();
+    let readers = |list: &&[Part]| {
+        list.iter().map(|(user, tell)| (Reader::new(&site, user, &emi), *tell)).collect::<Vec<_>>()
+    };
+    let lists: Vec<_> = lists.iter().map(readers).collect();
+    thread::scope(|scope| {
+        for list in &lists {
+            scope.spawn(move || {
+                for (reader, tell) in list {
+                    tell(reader);
+                }
+            });
+        }
+    });
+    wait_no_domain(&site);
+}
+
+#[test]
+fn users_follow_the_guide_with_the_aws_cli_boto_and_libcloud() {
+    let boto2 = |reader: &Reader<'_>| drop(reader.python("boto 2", "boto2"));
+    let libcloud = |reader: &Reader<'_>| drop(reader.python("Apache libcloud", "libcloud"));
+    let aws_cli_1 = |reader: &Reader<'_>| aws_cli(reader, "");
+    if long() {
+        follow(&[
+            &[("cli1", aws_cli_1), ("cli2", aws_cli_2)],
+            &[("boto", boto2), ("libcloud", libcloud)],
+        ]);
+    } else {
+        follow(&[&[("cli2", aws_cli_2)], &[("boto", boto2), ("libcloud", libcloud)]]);
+    }
+}
+
+#[test]
+fn users_follow_the_guide_with_ansible_and_terraform() {
+    follow(&[&[("ansible", ansible)], &[("terraform", terraform)]]);
 }

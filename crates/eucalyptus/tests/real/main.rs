@@ -9,6 +9,7 @@ mod clients;
 mod crashes;
 mod egress;
 mod give_back;
+mod guide;
 mod kills;
 mod machine;
 mod outside;

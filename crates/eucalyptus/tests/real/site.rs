@@ -55,6 +55,7 @@ impl Site {
         let conf = self.root.join("etc/eucalyptus/eucalyptus.conf");
         let mut text = fs::read_to_string(&conf).unwrap();
         text.push_str("\nHYPERVISOR=\"qemu\"\nLOGLEVEL=\"DEBUG\"\n");
+        text.push_str("VNET_PUBLICIPS=\"192.0.2.10-192.0.2.20\"\n");
         fs::write(&conf, text).unwrap();
     }
 
