@@ -1,6 +1,6 @@
 //! The one definition of an action.
 
-use crate::{Param, Parameters, Version, Xml};
+use crate::{Error, Param, Parameters, Place, Tree, Version, Xml};
 
 /// Who may call an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub struct Definition {
     pub parameters: &'static [Param],
     /// The attributes by which its answer can be filtered.
     pub filters: &'static [&'static str],
+    /// Reads a request's parameters as the action does, and forgets them.
+    pub decode: fn(&Tree) -> Result<(), Error>,
 }
 
 impl Definition {
@@ -72,6 +74,7 @@ impl Definition {
             who: A::WHO,
             parameters: A::Input::TABLE,
             filters: A::FILTERS,
+            decode: |tree| A::Input::decode(tree, &Place::ROOT).map(drop),
         }
     }
 }
