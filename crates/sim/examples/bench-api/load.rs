@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 /// How often DescribeInstances is measured.
 const DESCRIBES: usize = 40;
 /// How often RunInstances of many is measured.
-const MANY: usize = 3;
+pub(crate) const MANY: usize = 3;
 /// Launches at a rate: so many, so far apart.
 const SINGLES: usize = 1000;
 const APART: Duration = Duration::from_millis(10);

@@ -56,10 +56,10 @@ async fn main() {
 async fn measure([described, singles, many]: [Endpoint; 3], image: &str) -> Measured {
     load::launch(&described, image, 1000).await;
     load::wait_until_running(&described, 1000).await;
-    Measured {
-        describe: load::describe_instances(&described).await,
-        small: load::small_describes(&described).await,
-        many: load::launches_of_500(&many, image).await,
-        singles: load::launches_at_a_rate(&singles, image).await,
-    }
+    let describe = load::describe_instances(&described).await;
+    let small = load::small_describes(&described).await;
+    let many_taken = load::launches_of_500(&many, image).await;
+    load::wait_until_running(&many, load::MANY * 500).await;
+    let singles = load::launches_at_a_rate(&singles, image).await;
+    Measured { describe, small, many: many_taken, singles }
 }
