@@ -1,6 +1,6 @@
 # The entry points; the work is in scripts/. `make` alone says what there is.
 
-.PHONY: help run stop clean-cloud test test-long lint bench-launch
+.PHONY: help run stop clean-cloud test test-long lint bench-launch bench-api
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -25,3 +25,6 @@ lint: ## formatting, lints, shell syntax
 
 bench-launch: ## RunInstances to ssh beside virsh create to ssh, and our idle memory
 	@scripts/bench-launch
+
+bench-api: ## the EC2 API of a simulated cloud beside moto's server
+	@scripts/bench-api

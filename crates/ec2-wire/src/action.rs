@@ -1,6 +1,6 @@
 //! The one definition of an action.
 
-use crate::{Param, Parameters, Service, Version, Xml};
+use crate::{Error, Param, Parameters, Place, Service, Tree, Version, Xml};
 
 /// Who may call an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +65,8 @@ pub struct Definition {
     pub parameters: &'static [Param],
     /// The attributes by which its answer can be filtered.
     pub filters: &'static [&'static str],
+    /// Reads a request's parameters as the action does, and forgets them.
+    pub decode: fn(&Tree) -> Result<(), Error>,
 }
 
 impl Definition {
@@ -78,6 +80,7 @@ impl Definition {
             who: A::WHO,
             parameters: A::Input::TABLE,
             filters: A::FILTERS,
+            decode: |tree| A::Input::decode(tree, &Place::ROOT).map(drop),
         }
     }
 }

@@ -34,4 +34,4 @@ pub use public::Answer;
 pub use rng::Rng;
 pub use scene::Scene;
 pub use shape::Shape;
-pub use world::SimCloud;
+pub use world::{Live, SimCloud};

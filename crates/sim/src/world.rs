@@ -1,5 +1,6 @@
 //! The simulated cloud: its parts, their deaths and their passes.
 
+mod live;
 mod rest;
 mod view;
 
@@ -15,6 +16,7 @@ use cc::{Cc, RouterSettings};
 use cloud::{Cloud, Clusters};
 use conf::Layout;
 use hostnet::SimNet;
+pub use live::Live;
 use protocol::{ClusterApi, ClusterDesired, Digest, NodeApi};
 use state::{ClusterConfig, NewImage, State, User};
 use std::fs;
@@ -58,14 +60,25 @@ pub struct SimCloud {
     image: ImageId,
     /// A view of the cloud's records of its own, also while no cloud controller lives.
     records: State,
-    _home: TempDir,
+    _homes: [TempDir; 2],
 }
 
 impl SimCloud {
     /// A cloud of this shape, all of whose components live and know each other.
     pub async fn new(shape: &Shape, rng: &mut Rng) -> Self {
+        Self::with_head_in(new_home(), shape, rng).await
+    }
+
+    /// The same with the files of cloud and cluster controller below a directory of a real disk,
+    /// where a sync costs what it costs. The nodes' stay in memory: they are other machines.
+    pub async fn on_disk(directory: &Path, shape: &Shape, rng: &mut Rng) -> Self {
+        let head = tempfile::tempdir_in(directory).expect("a temporary directory");
+        Self::with_head_in(head, shape, rng).await
+    }
+
+    async fn with_head_in(head_home: TempDir, shape: &Shape, rng: &mut Rng) -> Self {
         let home = new_home();
-        let settings = settings(home.path(), shape);
+        let settings = settings(head_home.path(), shape);
         let clock = Arc::new(SimClock::default());
         let cloud = Cloud::open(settings.clone(), Arc::<SimClock>::clone(&clock), Clusters::new());
         let cloud = cloud.await.expect("a new cloud");
@@ -90,7 +103,7 @@ impl SimCloud {
             settings,
             image,
             records,
-            _home: home,
+            _homes: [head_home, home],
         };
         world.open_all().await;
         world.come_to_rest().await.expect("a new cloud comes to rest");

@@ -77,3 +77,13 @@ CREATE TABLE addresses (
     association TEXT UNIQUE         -- eipassoc-
 );
 CREATE INDEX addresses_by_account ON addresses (account);
+
+-- What every launch asks of its cluster is answered by an index alone: what the nodes hold, what
+-- waits for one, which addresses a network has given.
+CREATE INDEX instances_placed ON instances (cluster, node, cores, memory_mb, disk_gb)
+    WHERE state <> 'terminated' AND node IS NOT NULL;
+CREATE INDEX instances_waiting
+    ON instances (cluster, admitted, launch_index, cores, memory_mb, disk_gb)
+    WHERE state <> 'terminated' AND node IS NULL AND goal = 'run';
+DROP INDEX instances_live;
+CREATE INDEX instances_live ON instances (cluster, tag, ip) WHERE state <> 'terminated';

@@ -2,7 +2,7 @@
 //!
 //! The cluster controller really chooses the node, with the same functions of `placement`.
 
-use crate::clusters;
+use crate::clusters::{self, Cluster};
 use crate::database::Connection;
 use crate::error::Result;
 use crate::fields::Fields;
@@ -20,15 +20,14 @@ struct Load {
 /// How many instances of `ask` can be admitted now, `most` at most.
 pub(crate) async fn admissible(
     db: &mut Connection,
-    cluster: &ClusterName,
-    policy: Policy,
+    cluster: &Cluster,
     ask: &Figures,
     most: u32,
 ) -> Result<u64> {
-    let Load { rooms, waiting } = load(db, cluster).await?;
+    let Load { rooms, waiting } = load(db, &cluster.config.name, &cluster.nodes).await?;
     let before = waiting.len();
     let asks = waiting.into_iter().chain(std::iter::repeat_n(*ask, most as usize));
-    let admitted = placement::admit(policy, &rooms, None, asks);
+    let admitted = placement::admit(cluster.config.policy, &rooms, None, asks);
     Ok(admitted.saturating_sub(before) as u64)
 }
 
@@ -37,7 +36,8 @@ pub(crate) async fn rooms_with_waiting(
     db: &mut Connection,
     cluster: &ClusterName,
 ) -> Result<Vec<Room>> {
-    let Load { mut rooms, waiting } = load(db, cluster).await?;
+    let nodes = clusters::nodes(db, cluster).await?;
+    let Load { mut rooms, waiting } = load(db, cluster, &nodes).await?;
     for ask in waiting {
         if let Some(at) = placement::choose(Policy::Greedy, &rooms, None, &ask) {
             rooms[at].take(&ask);
@@ -46,16 +46,15 @@ pub(crate) async fn rooms_with_waiting(
     Ok(rooms)
 }
 
-async fn load(db: &mut Connection, cluster: &ClusterName) -> Result<Load> {
+async fn load(db: &mut Connection, cluster: &ClusterName, nodes: &[NodeStatus]) -> Result<Load> {
     let used = used_by_node(db, cluster).await?;
-    let room = |node: NodeStatus| Room {
+    let room = |node: &NodeStatus| Room {
         used: used.get(node.name.as_str()).copied().unwrap_or_default(),
-        node: node.name,
+        node: node.name.clone(),
         capacity: node.capacity,
     };
-    let usable = |node: &NodeStatus| node.reachable && node.certificate_ok;
-    let nodes = clusters::nodes(db, cluster).await?;
-    let rooms = nodes.into_iter().filter(usable).map(room).collect();
+    let usable = |node: &&NodeStatus| node.reachable && node.certificate_ok;
+    let rooms = nodes.iter().filter(usable).map(room).collect();
     Ok(Load { rooms, waiting: waiting(db, cluster).await? })
 }
 

@@ -47,6 +47,8 @@ impl State {
         migrate(&mut connection).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
+            // a file does not hang up
+            .test_before_acquire(false)
             .connect_with(options.clone().read_only(true).create_if_missing(false))
             .await?;
         Ok(Self { writer: Writer::start(connection, options), readers })
@@ -61,7 +63,12 @@ impl State {
         self.writer.run(job).await
     }
 
-    /// A consistent view of the newest committed state.
+    /// The readers, for a single statement: that is a consistent view of its own.
+    pub(crate) const fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// A consistent view of the newest committed state, for several statements.
     pub(crate) async fn snapshot(&self) -> Result<Snapshot> {
         Ok(self.readers.begin().await?)
     }

@@ -8,11 +8,16 @@ use crate::fold::{Known, fold};
 use crate::{addresses, images, instances, networks, power, tags, tokens};
 use protocol::{ClusterObserved, InstanceObserved, NodeStatus};
 use std::collections::HashMap;
+use std::sync::Arc;
 use types::{ClusterName, InstanceId, NodeName, Timestamp};
 
 /// A time of last sight is stored anew only when it is older than this: an idle cloud should not
 /// write to its disk at every report.
 const SIGHT_STEP_MS: u64 = 10_000;
+
+/// So many instances of a report are written in one transaction: a long report must not hold up
+/// those who wait for a launch. What of it is not written is found again in the next report.
+const PIECE: usize = 16;
 
 const LIVE: &str = "
     SELECT id, goal, state, turn, reason, node, reboots_done, impaired, metadata_enabled,
@@ -36,10 +41,15 @@ impl State {
         let changed = changed(&mut snapshot, &cluster, &observed).await?;
         let stale = is_stale(&mut snapshot, &cluster, &observed, now).await?;
         drop(snapshot);
-        if changed.is_empty() && !stale {
-            return Ok(());
+        let observed = Arc::new(observed);
+        for piece in changed.chunks(PIECE) {
+            let (cluster, observed, piece) = (cluster.clone(), observed.clone(), piece.to_vec());
+            self.write(move |db| Box::pin(record(db, cluster, observed, piece, now))).await?;
         }
-        self.write(move |db| Box::pin(record(db, cluster, observed, changed, now))).await
+        if stale {
+            self.write(move |db| Box::pin(record_cluster(db, cluster, observed, now))).await?;
+        }
+        Ok(())
     }
 
     /// Records that a cluster's controller did not answer: its instances are flagged impaired.
@@ -154,7 +164,7 @@ fn same(known: &NodeStatus, status: &NodeStatus) -> bool {
 async fn record(
     db: &mut Connection,
     cluster: ClusterName,
-    observed: ClusterObserved,
+    observed: Arc<ClusterObserved>,
     changed: Vec<InstanceObserved>,
     now: Timestamp,
 ) -> Result<()> {
@@ -167,7 +177,7 @@ async fn record(
         addresses::leave_terminated(db, &cluster).await?;
         bump(db, &cluster).await?;
     }
-    record_cluster(db, &cluster, &observed, now).await
+    Ok(())
 }
 
 /// Folds one report into the row as it is now; whether the instance ended by it.
@@ -209,8 +219,8 @@ async fn record_instance(
 
 async fn record_cluster(
     db: &mut Connection,
-    cluster: &ClusterName,
-    observed: &ClusterObserved,
+    cluster: ClusterName,
+    observed: Arc<ClusterObserved>,
     now: Timestamp,
 ) -> Result<()> {
     sqlx::query(
@@ -226,7 +236,7 @@ async fn record_cluster(
         .execute(&mut *db)
         .await?;
     for (position, node) in (0i64..).zip(&observed.nodes) {
-        insert_node(db, cluster, position, node).await?;
+        insert_node(db, &cluster, position, node).await?;
     }
     Ok(())
 }

@@ -185,12 +185,11 @@ async fn choose_cluster(
     vm_type: &VmType,
 ) -> Result<(ClusterConfig, usize)> {
     let mut best: Option<(ClusterConfig, u64)> = None;
-    for Cluster { config, .. } in candidates(db, request).await? {
+    for cluster in candidates(db, request).await? {
         let ask = &vm_type.figures;
-        let room =
-            admission::admissible(db, &config.name, config.policy, ask, request.max_count).await?;
+        let room = admission::admissible(db, &cluster, ask, request.max_count).await?;
         if best.as_ref().is_none_or(|(_, most)| room > *most) {
-            best = Some((config, room));
+            best = Some((cluster.config, room));
         }
     }
     let (config, room) = best.ok_or(Error::NoCluster)?;

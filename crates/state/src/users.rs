@@ -159,8 +159,7 @@ impl State {
     }
 
     async fn user(&self, statement: &'static str, value: &str) -> Result<Option<User>> {
-        let row =
-            sqlx::query(statement).bind(value).fetch_optional(&mut *self.snapshot().await?).await?;
+        let row = sqlx::query(statement).bind(value).fetch_optional(self.readers()).await?;
         row.as_ref().map(user).transpose()
     }
 }

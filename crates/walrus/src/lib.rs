@@ -24,3 +24,10 @@ pub use body::Body;
 pub use image::{ObjectInfo, ObjectReader};
 pub use store::Error;
 pub use walrus::{Settings, Walrus};
+
+/// The location constraint in the body of a CreateBucket request; none when the body is refused.
+/// For tests that send it anything.
+#[doc(hidden)]
+pub fn location_constraint(body: &[u8]) -> Option<String> {
+    xml::location_constraint(body).ok()
+}

@@ -4,6 +4,7 @@
 mod addresses;
 mod attributes;
 mod compatibility;
+mod decode;
 mod filters;
 mod front;
 mod groups;

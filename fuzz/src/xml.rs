@@ -1,0 +1,49 @@
+//! XML that comes in, and XML that carries a stranger's text out.
+
+use ec2_wire::{Code, Error, error_document};
+use quick_xml::Reader;
+use quick_xml::events::Event;
+
+/// Takes the bytes for the body of a CreateBucket request, and for text that answers carry.
+pub fn xml(bytes: &[u8]) {
+    if let Some(location) = walrus::location_constraint(bytes) {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        assert!(location.len() <= 64 && location.bytes().all(plain), "{location:?}");
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let document = error_document(&Error::new(Code::InvalidParameterValue, text.as_ref()), "id");
+    assert_eq!(message(&document), text.replace(unwritable, "\u{fffd}"), "{document}");
+}
+
+/// What XML 1.0 has no way to write (XML 1.0, 2.2).
+fn unwritable(c: char) -> bool {
+    matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// The text of the element Message, as a client reads it.
+pub(crate) fn message(document: &str) -> String {
+    let mut reader = Reader::from_str(document);
+    let (mut open, mut message) = (String::new(), String::new());
+    loop {
+        match reader.read_event().expect("what is answered is well-formed") {
+            Event::Start(tag) => open = tag.name().as_ref().to_owned(),
+            Event::Text(text) if open == "Message" => message.push_str(&text),
+            Event::GeneralRef(name) if open == "Message" => message.push(character(&name)),
+            Event::End(_) => open.clear(),
+            Event::Eof => return message,
+            _ => {}
+        }
+    }
+}
+
+fn character(reference: &str) -> char {
+    match reference {
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "quot" => '"',
+        "apos" => '\'',
+        "#13" => '\r',
+        other => panic!("&{other}; is answered"),
+    }
+}
