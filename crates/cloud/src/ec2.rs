@@ -125,7 +125,7 @@ pub async fn handle(cloud: &Cloud, request: Request<Body>) -> Response<Body> {
             Err((service, error)) => {
                 log_refusal(&error);
                 let (status, document) = error_document(service, &error, &request_id);
-                (StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), document)
+                (StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), document.into())
             }
         }
     }
@@ -157,8 +157,8 @@ fn log_refusal(error: &Error) {
     }
 }
 
-fn respond(status: StatusCode, document: String, request_id: &str) -> Response<Body> {
-    let mut response = Response::new(Body::from(document));
+fn respond(status: StatusCode, document: Body, request_id: &str) -> Response<Body> {
+    let mut response = Response::new(document);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     let xml = HeaderValue::from_static("text/xml;charset=UTF-8");
@@ -207,7 +207,7 @@ async fn answer(
     cloud: &Cloud,
     request: Request<Body>,
     request_id: &str,
-) -> Result<String, (Service, Error)> {
+) -> Result<Body, (Service, Error)> {
     let (head, body) = request.into_parts();
     let at = front::query_service(head.uri.path()).unwrap_or(Service::Ec2);
     let asked = Asked::read(head, body).await.map_err(|error| (at, error))?;
@@ -220,7 +220,7 @@ async fn perform(
     service: Service,
     asked: &Asked,
     request_id: &str,
-) -> Result<String, Error> {
+) -> Result<Body, Error> {
     let now = cloud.now();
     let user = authenticate(cloud, &asked.head, &asked.parameters, &asked.body, now).await?;
     Span::current().record("user", tracing::field::display(&user.name));

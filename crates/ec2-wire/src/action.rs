@@ -28,7 +28,7 @@ pub trait Action {
     /// What it takes.
     type Input: Parameters + Send;
     /// What it answers.
-    type Output: Response + Send;
+    type Output: Response + Send + 'static;
 }
 
 /// What an action answers with.
@@ -36,6 +36,18 @@ pub trait Response {
     /// Writes the elements that follow the request id, in the order of EC2's schema; those of the
     /// result in the other services.
     fn encode(&self, xml: &mut Xml);
+
+    /// In how many parts it is written. One part of a long answer is in memory at a time, and is
+    /// made when the one before has been sent.
+    fn parts(&self) -> usize {
+        1
+    }
+
+    /// Writes a part, counted from 0. All of them, in order, are what [`encode`](Self::encode)
+    /// writes.
+    fn encode_part(&self, xml: &mut Xml, _part: usize) {
+        self.encode(xml);
+    }
 }
 
 /// The answer of actions that only succeed.

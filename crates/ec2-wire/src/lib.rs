@@ -33,4 +33,4 @@ pub use service::Service;
 pub use tree::{Place, Tree};
 pub use value::{Base64, Text, Value};
 pub use version::Version;
-pub use xml::{Xml, error_document, response_document};
+pub use xml::{Document, Xml, error_document};

@@ -76,13 +76,15 @@ impl Xml {
         self.close(name);
     }
 
-    fn open(&mut self, name: &str) {
+    /// The beginning of an element whose end is in a later part of the answer.
+    pub fn open(&mut self, name: &'static str) {
         self.out.push('<');
         self.out.push_str(name);
         self.out.push('>');
     }
 
-    fn close(&mut self, name: &str) {
+    /// The end of an element that was opened.
+    pub fn close(&mut self, name: &'static str) {
         self.out.push_str("</");
         self.out.push_str(name);
         self.out.push('>');
@@ -120,30 +122,67 @@ const fn escape(c: char) -> Option<&'static str> {
     }
 }
 
-/// The whole answer to an action: `<XResponse>` in the asked version's namespace, with the
-/// request id first where that version has one. STS and IAM have a result in it, and the id last.
-pub fn response_document<A: Action>(
+/// The answer to an action: `<XResponse>` in the namespace of the service and, for EC2, of the asked
+/// version, with the request id where that version has one. Gives it part by part.
+#[derive(Debug)]
+pub struct Document<A: Action> {
     version: Version,
-    request_id: &str,
-    response: &A::Output,
-) -> String {
-    let mut xml = Xml::new(version);
-    xml.out.push_str(DECLARATION);
-    let (action, namespace) = (A::NAME, A::SERVICE.namespace(version));
-    let _ = write!(xml.out, "<{action}Response xmlns=\"{namespace}\">");
-    if A::SERVICE == Service::Ec2 {
-        if version >= Version::new(2008, 12, 1) {
-            xml.text("requestId", request_id);
-        }
-        response.encode(&mut xml);
-    } else {
-        let _ = write!(xml.out, "<{action}Result>");
-        response.encode(&mut xml);
-        let _ = write!(xml.out, "</{action}Result>");
-        xml.element("ResponseMetadata", |xml| xml.text("RequestId", request_id));
+    request_id: String,
+    response: A::Output,
+    next: usize,
+}
+
+impl<A: Action> Document<A> {
+    /// The answer in the shape of a version.
+    pub fn new(version: Version, request_id: &str, response: A::Output) -> Self {
+        Self { version, request_id: request_id.to_owned(), response, next: 0 }
     }
-    let _ = write!(xml.out, "</{action}Response>");
-    xml.out
+
+    fn head(&self, xml: &mut Xml) {
+        xml.out.push_str(DECLARATION);
+        let (action, namespace) = (A::NAME, A::SERVICE.namespace(self.version));
+        let _ = write!(xml.out, "<{action}Response xmlns=\"{namespace}\">");
+        if A::SERVICE != Service::Ec2 {
+            let _ = write!(xml.out, "<{action}Result>");
+        } else if self.version >= Version::new(2008, 12, 1) {
+            xml.text("requestId", &self.request_id);
+        }
+    }
+
+    fn tail(&self, xml: &mut Xml) {
+        let action = A::NAME;
+        if A::SERVICE != Service::Ec2 {
+            let _ = write!(xml.out, "</{action}Result>");
+            xml.element("ResponseMetadata", |xml| xml.text("RequestId", &self.request_id));
+        }
+        let _ = write!(xml.out, "</{action}Response>");
+    }
+}
+
+impl<A: Action> Iterator for Document<A> {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        let (part, parts) = (self.next, self.response.parts());
+        if part >= parts {
+            return None;
+        }
+        self.next += 1;
+        let mut xml = Xml::new(self.version);
+        if part == 0 {
+            self.head(&mut xml);
+        }
+        self.response.encode_part(&mut xml, part);
+        if self.next == parts {
+            self.tail(&mut xml);
+        }
+        Some(xml.out)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.response.parts() - self.next;
+        (left, Some(left))
+    }
 }
 
 /// The answer to a Query request that was refused or failed, with the HTTP status that goes with
@@ -228,7 +267,8 @@ mod tests {
 
     #[test]
     fn the_answer_is_in_the_namespace_that_was_asked_for() {
-        let answer = |version| response_document::<RebootInstances>(version, "r1", &Return(true));
+        let answer =
+            |version| Document::<RebootInstances>::new(version, "r1", Return(true)).next().unwrap();
         assert_eq!(
             answer(Version::new(2016, 11, 15)),
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<RebootInstancesResponse \
@@ -249,8 +289,9 @@ mod tests {
 
     #[test]
     fn sts_and_iam_have_documents_of_their_own() {
-        let answer =
-            response_document::<DeleteUser>(Version::new(2016, 11, 15), "r1", &Return(true));
+        let answer = Document::<DeleteUser>::new(Version::new(2016, 11, 15), "r1", Return(true))
+            .next()
+            .unwrap();
         assert_eq!(
             answer,
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<DeleteUserResponse \

@@ -1,12 +1,14 @@
 //! One call of an action: its surroundings, and how the list of actions holds them all.
 
 use crate::Cloud;
+use axum::body::Body;
 use ec2_wire::{
-    Action, Code, Definition, Error, Parameters, Place, Service, Tree, Version, Who,
-    response_document,
+    Action, Code, Definition, Document, Error, Parameters, Place, Service, Tree, Version, Who,
 };
 use futures_util::future::BoxFuture;
+use futures_util::stream;
 use state::{State, User};
+use std::convert::Infallible;
 use std::future::Future;
 use types::{AccountId, Timestamp};
 
@@ -53,12 +55,12 @@ pub(super) trait Run: Action {
 pub(super) struct Entry {
     /// What it takes and answers.
     pub(super) definition: Definition,
-    run: for<'a> fn(&'a Call<'a>, &'a Tree) -> BoxFuture<'a, Result<String, Error>>,
+    run: for<'a> fn(&'a Call<'a>, &'a Tree) -> BoxFuture<'a, Result<Body, Error>>,
 }
 
 impl Entry {
     /// The entry of this action.
-    pub(super) const fn of<A: Run>() -> Self {
+    pub(super) const fn of<A: Run + 'static>() -> Self {
         Self { definition: Definition::of::<A>(), run: run::<A> }
     }
 
@@ -66,7 +68,7 @@ impl Entry {
     ///
     /// # Errors
     /// What the caller is told.
-    pub(super) async fn call(&self, call: Call<'_>, tree: &Tree) -> Result<String, Error> {
+    pub(super) async fn call(&self, call: Call<'_>, tree: &Tree) -> Result<Body, Error> {
         if self.definition.who == Who::Administrator && !call.user.admin {
             let message = format!("only administrators may call {}", self.definition.name);
             return Err(Error::new(Code::UnauthorizedOperation, message));
@@ -75,7 +77,10 @@ impl Entry {
     }
 }
 
-fn run<'a, A: Run>(call: &'a Call<'a>, tree: &'a Tree) -> BoxFuture<'a, Result<String, Error>> {
+fn run<'a, A: Run + 'static>(
+    call: &'a Call<'a>,
+    tree: &'a Tree,
+) -> BoxFuture<'a, Result<Body, Error>> {
     Box::pin(async move {
         let input = A::Input::decode(tree, &Place::ROOT)?;
         let dry_run: Option<bool> = ec2_wire::field(tree, &Place::ROOT, "DryRun")?;
@@ -85,6 +90,14 @@ fn run<'a, A: Run>(call: &'a Call<'a>, tree: &'a Tree) -> BoxFuture<'a, Result<S
             return Err(Error::new(Code::DryRunOperation, message));
         }
         let output = A::run(call, input).await?;
-        Ok(response_document::<A>(call.version, call.request_id, &output))
+        Ok(body(Document::<A>::new(call.version, call.request_id, output)))
     })
+}
+
+/// A short answer as it is, a long one part by part as the client takes it.
+fn body<A: Run + 'static>(mut document: Document<A>) -> Body {
+    match document.size_hint() {
+        (0 | 1, _) => document.next().unwrap_or_default().into(),
+        _ => Body::from_stream(stream::iter(document.map(Ok::<_, Infallible>))),
+    }
 }

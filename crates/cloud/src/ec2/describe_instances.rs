@@ -8,7 +8,7 @@ use super::notes::Notes;
 use super::page::{Page, Token, cut};
 use super::refusal::refuse;
 use super::reservation::{
-    self, HYPERVISOR, ROOT_DEVICE, monitoring_state, private_address, public_address,
+    HYPERVISOR, ROOT_DEVICE, Reservations, monitoring_state, private_address, public_address,
     state_reason_code,
 };
 use ec2_wire::{
@@ -35,8 +35,7 @@ parameters! {
 }
 
 pub(super) struct Output {
-    reservations: Vec<Reservation>,
-    notes: Notes,
+    reservations: Reservations,
     next: Option<String>,
 }
 
@@ -165,7 +164,7 @@ impl Run for DescribeInstances {
             reservations.retain(|reservation| !reservation.instances.is_empty());
         }
         let (reservations, next) = cut_instances(page, reservations);
-        Ok(Output { reservations, notes, next })
+        Ok(Output { reservations: Reservations::new(reservations, notes), next })
     }
 }
 
@@ -243,9 +242,17 @@ fn not_found(message: String) -> Error {
 
 impl Response for Output {
     fn encode(&self, xml: &mut Xml) {
-        xml.list("reservationSet", &self.reservations, |xml, reservation| {
-            reservation::encode(xml, reservation, &self.notes);
-        });
-        xml.maybe("nextToken", self.next.as_ref());
+        (0..self.parts()).for_each(|part| self.encode_part(xml, part));
+    }
+
+    fn parts(&self) -> usize {
+        self.reservations.parts()
+    }
+
+    fn encode_part(&self, xml: &mut Xml, part: usize) {
+        self.reservations.encode_part(xml, part);
+        if part + 1 == self.parts() {
+            xml.maybe("nextToken", self.next.as_ref());
+        }
     }
 }

@@ -9,6 +9,7 @@ use ec2_wire::Xml;
 use protocol::Goal;
 use state::{Instance, Reservation};
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use types::{GroupId, GroupName, InstanceState};
 
 /// Where an instance sees its root disk (FACTS 3.5: sda1 root).
@@ -16,14 +17,92 @@ pub(super) const ROOT_DEVICE: &str = "/dev/sda1";
 /// What runs instances.
 pub(super) const HYPERVISOR: &str = "kvm";
 
+/// So many instances are one part of a long answer, about 200 KB.
+const PART: usize = 64;
+
+/// Reservations in parts: some instances of one each.
+pub(super) struct Reservations {
+    reservations: Vec<Reservation>,
+    notes: Notes,
+    parts: Vec<Vec<Piece>>,
+}
+
+/// Some instances of a reservation, by its place.
+struct Piece {
+    reservation: usize,
+    instances: Range<usize>,
+}
+
+impl Reservations {
+    pub(super) fn new(reservations: Vec<Reservation>, notes: Notes) -> Self {
+        let (mut parts, mut room) = (vec![Vec::new()], PART);
+        for (reservation, Reservation { instances, .. }) in reservations.iter().enumerate() {
+            let mut start = 0;
+            while start < instances.len() {
+                if room == 0 {
+                    parts.push(Vec::new());
+                    room = PART;
+                }
+                let end = instances.len().min(start + room);
+                room -= end - start;
+                if let Some(part) = parts.last_mut() {
+                    part.push(Piece { reservation, instances: start..end });
+                }
+                start = end;
+            }
+        }
+        Self { reservations, notes, parts }
+    }
+
+    pub(super) fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Writes a part of the element `reservationSet`.
+    pub(super) fn encode_part(&self, xml: &mut Xml, part: usize) {
+        if self.reservations.is_empty() {
+            return xml.empty("reservationSet");
+        }
+        if part == 0 {
+            xml.open("reservationSet");
+        }
+        self.parts[part].iter().for_each(|piece| self.encode_piece(xml, piece));
+        if part + 1 == self.parts.len() {
+            xml.close("reservationSet");
+        }
+    }
+
+    fn encode_piece(&self, xml: &mut Xml, piece: &Piece) {
+        let reservation = &self.reservations[piece.reservation];
+        if piece.instances.start == 0 {
+            xml.open("item");
+            encode_head(xml, reservation);
+            xml.open("instancesSet");
+        }
+        for instance in &reservation.instances[piece.instances.clone()] {
+            xml.element("item", |xml| {
+                encode_instance(xml, instance, &reservation.groups, &self.notes);
+            });
+        }
+        if piece.instances.end == reservation.instances.len() {
+            xml.close("instancesSet");
+            xml.close("item");
+        }
+    }
+}
+
 /// The elements of a reservation.
 pub(super) fn encode(xml: &mut Xml, reservation: &Reservation, notes: &Notes) {
-    xml.text("reservationId", reservation.id);
-    xml.text("ownerId", reservation.account);
-    encode_groups(xml, &reservation.groups);
+    encode_head(xml, reservation);
     xml.list("instancesSet", &reservation.instances, |xml, instance| {
         encode_instance(xml, instance, &reservation.groups, notes);
     });
+}
+
+fn encode_head(xml: &mut Xml, reservation: &Reservation) {
+    xml.text("reservationId", reservation.id);
+    xml.text("ownerId", reservation.account);
+    encode_groups(xml, &reservation.groups);
 }
 
 /// Groups had only names before they had ids, and the names were called ids.
