@@ -10,6 +10,7 @@ mod image_attributes;
 mod images;
 mod instances;
 mod keypairs;
+mod metadata;
 mod monitoring;
 mod power;
 mod run_instances;
@@ -93,6 +94,7 @@ verbs! {
     "import-keypair" | "ec2ikey" => keypairs::Import,
     "modify-image-attribute" | "ec2matt" | "ec2mimatt" => image_attributes::Modify,
     "modify-instance-attribute" | "ec2minatt" => attributes::Modify,
+    "modify-instance-metadata-options" => metadata::ModifyOptions,
     "monitor-instances" | "ec2mon" => monitoring::Monitor,
     "reboot-instances" | "ec2reboot" => instances::Reboot,
     "register" | "ec2reg" => images::Register,

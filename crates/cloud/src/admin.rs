@@ -9,8 +9,8 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use http::{StatusCode, header};
 use protocol::admin::{
-    AccessKeys, ClusterStatus, DefaultImages, Failure, IGNORED_PARAMETERS, IgnoredParameters,
-    NewUser, Status, User,
+    ADDRESSES_PER_USER, AccessKeys, ClusterStatus, DefaultImages, Failure, IGNORED_PARAMETERS,
+    IgnoredParameters, NewUser, Status, User,
 };
 use std::sync::Arc;
 use types::{ImageId, ImageKind, UserName};
@@ -31,6 +31,7 @@ impl Cloud {
             .route("/v1/users/{name}/disable", post(disable))
             .route("/v1/users/{name}/keys", post(keys))
             .route("/v1/users/{name}/credentials", post(credentials))
+            .route(ADDRESSES_PER_USER, get(addresses_per_user).put(set_addresses_per_user))
             .route("/v1/default-images", get(default_images))
             .route("/v1/default-images/{kind}", put(set_default_image))
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -89,6 +90,16 @@ async fn keys(State(cloud): State<Arc<Cloud>>, Path(name): Path<String>) -> Answ
 async fn credentials(State(cloud): State<Arc<Cloud>>, Path(name): Path<String>) -> Answer {
     let zip = cloud.credentials(named(name)?).await?;
     Ok(([(header::CONTENT_TYPE, "application/zip")], zip).into_response())
+}
+
+async fn addresses_per_user(State(cloud): State<Arc<Cloud>>) -> Answer {
+    Ok(Json(cloud.state.settings().await?.addresses_per_user).into_response())
+}
+
+async fn set_addresses_per_user(State(cloud): State<Arc<Cloud>>, body: Bytes) -> Answer {
+    let most = serde_json::from_slice(&body).map_err(Error::Malformed)?;
+    cloud.state.set_addresses_per_user(most).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn default_images(State(cloud): State<Arc<Cloud>>) -> Answer {

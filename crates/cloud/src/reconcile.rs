@@ -6,12 +6,16 @@ use protocol::{CallError, ClusterApi, ClusterObserved, Generation, Revision};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use types::ClusterName;
 
 /// How long a cluster controller may hold an observation back while nothing changes.
 const HOLD_MS: u32 = 20_000;
 /// How long to wait before asking a silent cluster controller again.
 const RETRY: Duration = Duration::from_secs(1);
+/// After a piece of work a follower rests for as long as it took, but no longer than this: what it
+/// does grows with the cloud, and must leave time for those who call it.
+const LONGEST_REST: Duration = Duration::from_millis(250);
 /// How often old records and files are cleared away.
 const HOUSEKEEPING: Duration = Duration::from_secs(600);
 
@@ -83,15 +87,21 @@ impl Cloud {
             let observed = loop {
                 tokio::select! {
                     observed = &mut observing => break observed,
-                    _ = changes.changed() => self.follow_up(name, cluster.as_ref(), &mut kept).await,
+                    _ = changes.changed() => {
+                        let begun = Instant::now();
+                        self.follow_up(name, cluster.as_ref(), &mut kept).await;
+                        rest(begun).await;
+                    }
                 }
             };
             match observed {
                 Ok(observed) => {
+                    let begun = Instant::now();
                     since = Some(observed.revision);
                     kept = Some(observed.generation);
                     self.record(name, observed).await;
                     self.follow_up(name, cluster.as_ref(), &mut kept).await;
+                    rest(begun).await;
                 }
                 Err(error) => {
                     (since, kept) = (None, None);
@@ -168,4 +178,8 @@ impl Cloud {
             }
         }
     }
+}
+
+async fn rest(begun: Instant) {
+    tokio::time::sleep(begun.elapsed().min(LONGEST_REST)).await;
 }

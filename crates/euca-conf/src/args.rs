@@ -52,6 +52,8 @@ pub(crate) enum UserCommand {
     Credentials { zip: PathBuf, user: UserName, force: bool },
     DefaultImages,
     SetDefaultImage { kind: ImageKind, image: Option<ImageId> },
+    AddressesPerUser,
+    SetAddressesPerUser(u32),
 }
 
 /// Flags that set variables: their names, and the variable of each argument.
@@ -146,6 +148,13 @@ impl Words {
             }
             "--set-default-ramdisk" => {
                 return self.users(default_image(ImageKind::Ramdisk, &value()?)?);
+            }
+            "--get-addresses-per-user" => return self.users(UserCommand::AddressesPerUser),
+            "--set-addresses-per-user" => {
+                let text = value()?;
+                let wrong = |_| usage(format!("\"{text}\" is no number of addresses"));
+                let most = text.parse().map_err(wrong)?;
+                return self.users(UserCommand::SetAddressesPerUser(most));
             }
             _ if flag.starts_with('-') => return Err(usage(format!("{flag} is not known"))),
             _ if self.file.is_none() => self.file = Some(PathBuf::from(flag)),
@@ -279,6 +288,7 @@ mod tests {
             ("--check|--ignored-parameters", "exclude each other"),
             ("--list-users|--add-user|bob", "one command at a time"),
             ("--add-user|../bob", "user name \"../bob\" is not valid"),
+            ("--set-addresses-per-user|-1", "no number of addresses"),
             ("--set-default-kernel|emi-00000001", "neither the id of a kernel"),
             ("--set-default-ramdisk|none|--get-default-images", "one command at a time"),
             ("--list-users|--admin", "--admin belongs to --add-user"),

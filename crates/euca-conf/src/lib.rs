@@ -1,6 +1,7 @@
 //! `euca_conf`: edits `eucalyptus.conf` with the flags of the guides, sets a new machine up, and
 //! manages the cloud's users through the cloud controller's socket.
 
+mod addresses;
 mod args;
 mod check;
 mod edit;

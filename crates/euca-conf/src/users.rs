@@ -2,8 +2,8 @@
 
 use crate::args::UserCommand;
 use crate::error::ToolError;
-use crate::images;
 use crate::socket::{self, Method};
+use crate::{addresses, images};
 use conf::Layout;
 use protocol::admin::{AccessKeys, NewUser, USERS, User};
 use std::io::Write;
@@ -27,6 +27,8 @@ pub(crate) fn manage(
             credentials(&cloud, zip, user, *force, out)
         }
         UserCommand::DefaultImages => images::show(&cloud, out),
+        UserCommand::AddressesPerUser => addresses::show(&cloud, out),
+        UserCommand::SetAddressesPerUser(most) => addresses::set(&cloud, *most, out),
         UserCommand::SetDefaultImage { kind, image } => images::set(&cloud, *kind, *image, out),
     }
 }

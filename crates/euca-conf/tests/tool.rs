@@ -100,6 +100,13 @@ fn cloud() -> Router {
         .route("/v1/users/{name}/credentials", post(|| async { b"PK zip".to_vec() }))
         .route("/v1/users/{name}", delete(owned))
         .route(
+            "/v1/addresses-per-user",
+            get(|| async { "7" }).put(|body: String| async move {
+                assert_eq!(body, "7");
+                StatusCode::NO_CONTENT
+            }),
+        )
+        .route(
             "/v1/default-images",
             get(|| async { r#"{"kernel":"eki-00000001","ramdisk":null}"# }),
         )
@@ -244,6 +251,14 @@ fn the_default_kernel_is_set_and_shown() {
     assert!(machine.tool(&["--set-default-kernel", "none"]).ok);
     let said = machine.tool(&["--set-default-kernel", "eki-00000002"]);
     assert!(!said.ok && said.err.contains("\"eki-00000002\" does not exist"), "{said:?}");
+}
+
+#[test]
+fn the_number_of_addresses_is_set_and_shown() {
+    let machine = Machine::set_up();
+    let _cloud = machine.cloud();
+    assert_eq!(machine.tool(&["--set-addresses-per-user", "7"]).out, "7\n");
+    assert_eq!(machine.tool(&["--get-addresses-per-user"]).out, "7\n");
 }
 
 #[test]

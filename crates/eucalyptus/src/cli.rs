@@ -87,7 +87,8 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
 
 impl Cli {
     fn execute(self) -> Result<ExitCode, daemon::Failure> {
-        let mut out = io::stdout().lock();
+        // Not locked: a daemon in the foreground logs there from all its threads.
+        let mut out = io::stdout();
         let layout = Layout::new(&self.root);
         Ok(match self.command {
             Command::Start => {

@@ -11,6 +11,8 @@
 //! | `DELETE /v1/users/NAME` | | 204; 409 while anything is owned |
 //! | `GET /v1/default-images` | | [`DefaultImages`] |
 //! | `PUT /v1/default-images/kernel`, `/ramdisk` | an image's id or null | 204; 409 when it is none |
+//! | `GET /v1/addresses-per-user` | | a number |
+//! | `PUT /v1/addresses-per-user` | a number | 204 |
 //! | `GET /v1/status` | | [`Status`] |
 //! | `GET /v1/ignored-parameters` | | [`IgnoredParameters`] |
 //!
@@ -28,6 +30,9 @@ pub const IGNORED_PARAMETERS: &str = "/v1/ignored-parameters";
 
 /// Where the default images are.
 pub const DEFAULT_IMAGES: &str = "/v1/default-images";
+
+/// How many public addresses a user may have who is no administrator.
+pub const ADDRESSES_PER_USER: &str = "/v1/addresses-per-user";
 
 /// The images of launches that name none, of images that have none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

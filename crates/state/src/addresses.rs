@@ -390,7 +390,7 @@ async fn take_away(db: &mut Connection, address: &Address) -> Result<()> {
         .bind(address.ip.to_string())
         .execute(&mut *db)
         .await?;
-    bump(db, &address.cluster).await
+    bump(db, &address.cluster).await.map(drop)
 }
 
 /// Lets no address lead to instances that are gone.

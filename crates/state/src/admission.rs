@@ -2,14 +2,13 @@
 //!
 //! The cluster controller really chooses the node, with the same functions of `placement`.
 
-use crate::clusters::{self, Cluster};
-use crate::database::Connection;
+use crate::clusters::ClusterConfig;
+use crate::database::{Connection, Row};
 use crate::error::Result;
 use crate::fields::Fields;
 use placement::{Policy, Room};
-use protocol::NodeStatus;
 use std::collections::HashMap;
-use types::{ClusterName, Figures};
+use types::{ClusterName, Figures, NodeName};
 
 /// What a cluster's usable nodes have, and what waits for a node.
 struct Load {
@@ -20,14 +19,14 @@ struct Load {
 /// How many instances of `ask` can be admitted now, `most` at most.
 pub(crate) async fn admissible(
     db: &mut Connection,
-    cluster: &Cluster,
+    cluster: &ClusterConfig,
     ask: &Figures,
     most: u32,
 ) -> Result<u64> {
-    let Load { rooms, waiting } = load(db, &cluster.config.name, &cluster.nodes).await?;
+    let Load { rooms, waiting } = load(db, &cluster.name).await?;
     let before = waiting.len();
     let asks = waiting.into_iter().chain(std::iter::repeat_n(*ask, most as usize));
-    let admitted = placement::admit(cluster.config.policy, &rooms, None, asks);
+    let admitted = placement::admit(cluster.policy, &rooms, None, asks);
     Ok(admitted.saturating_sub(before) as u64)
 }
 
@@ -36,8 +35,7 @@ pub(crate) async fn rooms_with_waiting(
     db: &mut Connection,
     cluster: &ClusterName,
 ) -> Result<Vec<Room>> {
-    let nodes = clusters::nodes(db, cluster).await?;
-    let Load { mut rooms, waiting } = load(db, cluster, &nodes).await?;
+    let Load { mut rooms, waiting } = load(db, cluster).await?;
     for ask in waiting {
         if let Some(at) = placement::choose(Policy::Greedy, &rooms, None, &ask) {
             rooms[at].take(&ask);
@@ -46,15 +44,21 @@ pub(crate) async fn rooms_with_waiting(
     Ok(rooms)
 }
 
-async fn load(db: &mut Connection, cluster: &ClusterName, nodes: &[NodeStatus]) -> Result<Load> {
+async fn load(db: &mut Connection, cluster: &ClusterName) -> Result<Load> {
     let used = used_by_node(db, cluster).await?;
-    let room = |node: &NodeStatus| Room {
-        used: used.get(node.name.as_str()).copied().unwrap_or_default(),
-        node: node.name.clone(),
-        capacity: node.capacity,
+    let rows = sqlx::query(
+        "SELECT name, cores, memory_mb, disk_gb FROM nodes
+         WHERE cluster = $1 AND reachable = 1 AND certificate_ok = 1 ORDER BY position",
+    )
+    .bind(cluster.as_str())
+    .fetch_all(&mut *db)
+    .await?;
+    let room = |row: &Row| {
+        let node: NodeName = row.parsed("name")?;
+        let used = used.get(node.as_str()).copied().unwrap_or_default();
+        Ok(Room { used, node, capacity: row.figures()? })
     };
-    let usable = |node: &&NodeStatus| node.reachable && node.certificate_ok;
-    let rooms = nodes.iter().filter(usable).map(room).collect();
+    let rooms = rows.iter().map(room).collect::<Result<_>>()?;
     Ok(Load { rooms, waiting: waiting(db, cluster).await? })
 }
 

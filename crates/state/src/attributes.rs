@@ -171,5 +171,5 @@ async fn set_user_data(
         let attribute = "user data";
         return Err(Error::InstanceNotStopped { id, state: state.as_str(), attribute });
     };
-    bump(db, &row.parsed("cluster")?).await
+    bump(db, &row.parsed("cluster")?).await.map(drop)
 }

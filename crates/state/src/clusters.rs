@@ -113,6 +113,12 @@ pub(crate) async fn all(db: &mut Connection) -> Result<Vec<Cluster>> {
     Ok(clusters)
 }
 
+/// What the configuration says of every cluster, by name, within a transaction.
+pub(crate) async fn configs(db: &mut Connection) -> Result<Vec<ClusterConfig>> {
+    let rows = sqlx::query("SELECT * FROM clusters ORDER BY name").fetch_all(db).await?;
+    rows.iter().map(|row| Ok(cluster(row)?.config)).collect()
+}
+
 /// The nodes of a cluster in the order of NODES, within a transaction.
 pub(crate) async fn nodes(db: &mut Connection, cluster: &ClusterName) -> Result<Vec<NodeStatus>> {
     let rows = sqlx::query("SELECT * FROM nodes WHERE cluster = $1 ORDER BY position")
@@ -133,15 +139,14 @@ pub(crate) async fn generation(db: &mut Connection, name: &ClusterName) -> Resul
 
 /// Makes a new generation of a cluster's desired state. It also takes the row's lock, behind
 /// which all changes of one cluster stand in line.
-pub(crate) async fn bump(db: &mut Connection, name: &ClusterName) -> Result<()> {
-    let changed = sqlx::query("UPDATE clusters SET generation = generation + 1 WHERE name = $1")
-        .bind(name.as_str())
-        .execute(db)
-        .await?;
-    match changed.rows_affected() {
-        0 => Err(Error::ClusterNotFound(name.clone())),
-        _ => Ok(()),
-    }
+pub(crate) async fn bump(db: &mut Connection, name: &ClusterName) -> Result<Generation> {
+    let row = sqlx::query(
+        "UPDATE clusters SET generation = generation + 1 WHERE name = $1 RETURNING generation",
+    )
+    .bind(name.as_str())
+    .fetch_optional(db)
+    .await?;
+    row.ok_or_else(|| Error::ClusterNotFound(name.clone()))?.number("generation")
 }
 
 fn cluster(row: &Row) -> Result<Cluster> {

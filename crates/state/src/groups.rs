@@ -218,9 +218,21 @@ pub(crate) async fn find(
     group: &GroupRef,
     now: Timestamp,
 ) -> Result<(GroupId, GroupName)> {
+    if let Some(found) = existing(db, account, group).await? {
+        return Ok(found);
+    }
     if matches!(group, GroupRef::Name(name) if name.as_str() == DEFAULT_GROUP) {
         default_group(db, account, now).await?;
     }
+    let found = existing(db, account, group).await?;
+    found.ok_or_else(|| Error::GroupNotFound(group.to_string()))
+}
+
+async fn existing(
+    db: &mut Connection,
+    account: AccountId,
+    group: &GroupRef,
+) -> Result<Option<(GroupId, GroupName)>> {
     let query = match group {
         GroupRef::Id(_) => "SELECT id, name FROM security_groups WHERE account = $1 AND id = $2",
         GroupRef::Name(_) => {
@@ -231,9 +243,8 @@ pub(crate) async fn find(
         .bind(account.to_string())
         .bind(group.to_string())
         .fetch_optional(db)
-        .await?
-        .ok_or_else(|| Error::GroupNotFound(group.to_string()))?;
-    Ok((row.parsed("id")?, row.parsed("name")?))
+        .await?;
+    row.map(|row| Ok((row.parsed("id")?, row.parsed("name")?))).transpose()
 }
 
 async fn all(db: &mut Connection, account: AccountId) -> Result<Vec<SecurityGroup>> {

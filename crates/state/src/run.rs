@@ -1,6 +1,6 @@
 //! RunInstances: everything that a launch decides, in one transaction.
 
-use crate::clusters::{self, Cluster, ClusterConfig};
+use crate::clusters::{self, ClusterConfig};
 use crate::database::{Connection, State};
 use crate::error::{Error, Result};
 use crate::fields::column;
@@ -11,7 +11,7 @@ use crate::users::{self, User};
 use crate::{admission, launch, networks, settings, tags, tokens};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use protocol::MetadataOptions;
+use protocol::{Generation, MetadataOptions};
 use std::net::Ipv4Addr;
 use types::{
     AccountId, ClusterName, GroupId, GroupName, ImageId, ImageKind, InstanceId, KeyName,
@@ -100,9 +100,12 @@ async fn run(db: &mut Connection, request: RunRequest, now: Timestamp) -> Result
         return Ok(RunOutcome { reservation, launched: false });
     }
     let plan = plan(db, &request, now).await?;
-    clusters::bump(db, &plan.cluster.name).await?;
+    let admitted = clusters::bump(db, &plan.cluster.name).await?;
     let id = insert_reservation(db, &request, &plan, now).await?;
-    insert_instances(db, &request, &plan, id, now).await?;
+    for launched in (0i64..).zip(plan.addresses.iter().copied()) {
+        let place = Place { reservation: id, admitted, launched, now };
+        while !insert_instance(db, &request, &plan, &place).await? {}
+    }
     let reservation = instances::reservation(db, id).await?;
     for instance in &reservation.instances {
         tags::put(db, request.account, instance.id, &request.tags).await?;
@@ -189,7 +192,7 @@ async fn choose_cluster(
         let ask = &vm_type.figures;
         let room = admission::admissible(db, &cluster, ask, request.max_count).await?;
         if best.as_ref().is_none_or(|(_, most)| room > *most) {
-            best = Some((cluster.config, room));
+            best = Some((cluster, room));
         }
     }
     let (config, room) = best.ok_or(Error::NoCluster)?;
@@ -207,10 +210,10 @@ async fn choose_cluster(
     Ok((config, usize::try_from(room).unwrap_or(usize::MAX)))
 }
 
-async fn candidates(db: &mut Connection, request: &RunRequest) -> Result<Vec<Cluster>> {
-    let mut clusters = clusters::all(db).await?;
+async fn candidates(db: &mut Connection, request: &RunRequest) -> Result<Vec<ClusterConfig>> {
+    let mut clusters = clusters::configs(db).await?;
     if let Some(wanted) = &request.cluster {
-        clusters.retain(|cluster| cluster.config.name == *wanted);
+        clusters.retain(|cluster| cluster.name == *wanted);
         if clusters.is_empty() {
             return Err(Error::ClusterNotFound(wanted.clone()));
         }
@@ -224,21 +227,26 @@ async fn insert_reservation(
     plan: &Plan,
     now: Timestamp,
 ) -> Result<ReservationId> {
-    let id = unused_reservation(db).await?;
-    sqlx::query(
-        "INSERT INTO reservations (id, account, cluster, client_token, request_digest, user_data,
-             created_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind(id.to_string())
-    .bind(request.account.to_string())
-    .bind(plan.cluster.name.as_str())
-    .bind(&request.client_token)
-    .bind(&request.request_digest)
-    .bind(BASE64.encode(&request.user_data))
-    .bind(now.millis())
-    .execute(&mut *db)
-    .await?;
+    let id = loop {
+        let id = ReservationId::random()?;
+        let inserted = sqlx::query(
+            "INSERT INTO reservations (id, account, cluster, client_token, request_digest,
+                 user_data, created_ms)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(id.to_string())
+        .bind(request.account.to_string())
+        .bind(plan.cluster.name.as_str())
+        .bind(&request.client_token)
+        .bind(&request.request_digest)
+        .bind(BASE64.encode(&request.user_data))
+        .bind(now.millis())
+        .execute(&mut *db)
+        .await?;
+        if inserted.rows_affected() == 1 {
+            break id;
+        }
+    };
     for (position, (group, name)) in (0i64..).zip(&plan.groups) {
         sqlx::query(
             "INSERT INTO reservation_groups (reservation, position, group_id, group_name)
@@ -254,75 +262,57 @@ async fn insert_reservation(
     Ok(id)
 }
 
-async fn insert_instances(
+/// Where an instance belongs.
+struct Place {
+    reservation: ReservationId,
+    /// The cluster's generation at admission.
+    admitted: Generation,
+    /// Its place in the reservation, and its address.
+    launched: (i64, Ipv4Addr),
+    now: Timestamp,
+}
+
+/// Inserts an instance under a random id; false when an instance has that id.
+async fn insert_instance(
     db: &mut Connection,
     request: &RunRequest,
     plan: &Plan,
-    reservation: ReservationId,
-    now: Timestamp,
-) -> Result<()> {
-    let admitted = clusters::generation(db, &plan.cluster.name).await?;
-    for (launch_index, ip) in (0i64..).zip(&plan.addresses) {
-        let id = unused_instance(db).await?;
-        sqlx::query(
-            "INSERT INTO instances (id, reservation, launch_index, admitted, account, cluster,
-                 image, kernel, ramdisk, vm_type, cores, memory_mb, disk_gb, key_name, public_key,
-                 tag, ip, goal, state, reboots, reboots_done, impaired, launch_ms, protected,
-                 monitoring, metadata_pending, metadata_enabled, metadata_tokens, metadata_hops)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                 'run', 'pending', 0, 0, 0, $18, $19, $20, 1, $21, $22, $23)",
-        )
-        .bind(id.to_string())
-        .bind(reservation.to_string())
-        .bind(launch_index)
-        .bind(column(admitted))
-        .bind(plan.owner.account.to_string())
-        .bind(plan.cluster.name.as_str())
-        .bind(plan.image.id.to_string())
-        .bind(plan.kernel.id.to_string())
-        .bind(plan.ramdisk.as_ref().map(|ramdisk| ramdisk.id.to_string()))
-        .bind(&plan.vm_type.name)
-        .bind(i64::from(plan.vm_type.figures.cores))
-        .bind(column(plan.vm_type.figures.memory_mb))
-        .bind(column(plan.vm_type.figures.disk_gb))
-        .bind(plan.key.as_ref().map(|(name, _)| name.as_str()))
-        .bind(plan.key.as_ref().map(|(_, public_key)| public_key))
-        .bind(i64::from(plan.tag.get()))
-        .bind(ip.to_string())
-        .bind(now.millis())
-        .bind(i64::from(request.protected))
-        .bind(i64::from(request.monitoring))
-        .bind(i64::from(plan.metadata.enabled))
-        .bind(i64::from(plan.metadata.tokens_required))
-        .bind(i64::from(plan.metadata.hops))
-        .execute(&mut *db)
-        .await?;
-    }
-    Ok(())
-}
-
-async fn unused_instance(db: &mut Connection) -> Result<InstanceId> {
-    loop {
-        let id = InstanceId::random()?;
-        let row = sqlx::query("SELECT id FROM instances WHERE id = $1")
-            .bind(id.to_string())
-            .fetch_optional(&mut *db)
-            .await?;
-        if row.is_none() {
-            return Ok(id);
-        }
-    }
-}
-
-async fn unused_reservation(db: &mut Connection) -> Result<ReservationId> {
-    loop {
-        let id = ReservationId::random()?;
-        let row = sqlx::query("SELECT id FROM reservations WHERE id = $1")
-            .bind(id.to_string())
-            .fetch_optional(&mut *db)
-            .await?;
-        if row.is_none() {
-            return Ok(id);
-        }
-    }
+    place: &Place,
+) -> Result<bool> {
+    let (launch_index, ip) = place.launched;
+    let inserted = sqlx::query(
+        "INSERT INTO instances (id, reservation, launch_index, admitted, account, cluster,
+             image, kernel, ramdisk, vm_type, cores, memory_mb, disk_gb, key_name, public_key,
+             tag, ip, goal, state, reboots, reboots_done, impaired, launch_ms, protected,
+             monitoring, metadata_pending, metadata_enabled, metadata_tokens, metadata_hops)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+             'run', 'pending', 0, 0, 0, $18, $19, $20, 1, $21, $22, $23)
+         ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(InstanceId::random()?.to_string())
+    .bind(place.reservation.to_string())
+    .bind(launch_index)
+    .bind(column(place.admitted))
+    .bind(plan.owner.account.to_string())
+    .bind(plan.cluster.name.as_str())
+    .bind(plan.image.id.to_string())
+    .bind(plan.kernel.id.to_string())
+    .bind(plan.ramdisk.as_ref().map(|ramdisk| ramdisk.id.to_string()))
+    .bind(&plan.vm_type.name)
+    .bind(i64::from(plan.vm_type.figures.cores))
+    .bind(column(plan.vm_type.figures.memory_mb))
+    .bind(column(plan.vm_type.figures.disk_gb))
+    .bind(plan.key.as_ref().map(|(name, _)| name.as_str()))
+    .bind(plan.key.as_ref().map(|(_, public_key)| public_key))
+    .bind(i64::from(plan.tag.get()))
+    .bind(ip.to_string())
+    .bind(place.now.millis())
+    .bind(i64::from(request.protected))
+    .bind(i64::from(request.monitoring))
+    .bind(i64::from(plan.metadata.enabled))
+    .bind(i64::from(plan.metadata.tokens_required))
+    .bind(i64::from(plan.metadata.hops))
+    .execute(db)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
 }

@@ -60,6 +60,13 @@ impl TagMap {
     }
 }
 
+impl<Id: Display> FromIterator<(Id, Tags)> for TagMap {
+    fn from_iter<I: IntoIterator<Item = (Id, Tags)>>(things: I) -> Self {
+        let tagged = things.into_iter().filter(|(_, tags)| !tags.is_empty());
+        Self(tagged.map(|(id, tags)| (id.to_string(), tags)).collect())
+    }
+}
+
 impl State {
     /// Notes tags on things, in the place of those with the same keys. All or none.
     ///

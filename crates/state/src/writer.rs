@@ -1,7 +1,7 @@
 //! One writer with group commit.
 //!
-//! Each job runs in a savepoint of its own, so that a refused one leaves nothing behind; all that
-//! were waiting share one commit. Nobody is answered before that commit.
+//! Each job but the first runs in a savepoint of its own, so that a refused one leaves nothing
+//! behind; all that were waiting share one commit. Nobody is answered before that commit.
 
 use crate::database::{BEGIN_WRITE, Connection};
 use crate::error::{Error, Result};
@@ -113,7 +113,11 @@ impl Task {
         execute(connection, BEGIN_WRITE).await?;
         let mut done = 0;
         while let Some(job) = batch.get_mut(done) {
-            run_in_savepoint(connection, job.as_mut()).await?;
+            match done {
+                // Most batches are one job, which then needs no savepoint.
+                0 => run_alone(connection, job.as_mut()).await?,
+                _ => run_in_savepoint(connection, job.as_mut()).await?,
+            }
             done += 1;
             if done < BATCH {
                 batch.extend(self.jobs.try_recv());
@@ -121,6 +125,14 @@ impl Task {
         }
         execute(connection, "COMMIT").await
     }
+}
+
+async fn run_alone(connection: &mut Connection, job: &mut dyn Job) -> Result<()> {
+    if !job.run(connection).await {
+        execute(connection, "ROLLBACK").await?;
+        execute(connection, BEGIN_WRITE).await?;
+    }
+    Ok(())
 }
 
 async fn run_in_savepoint(connection: &mut Connection, job: &mut dyn Job) -> Result<()> {

@@ -153,3 +153,22 @@ fn get_password_prints_the_refusal() {
     assert!(outcome.err.contains("UnsupportedOperation"), "{}", outcome.err);
     assert!(outcome.asked[0].form().contains(&("Action".into(), "GetPasswordData".into())));
 }
+
+#[test]
+fn metadata_options() {
+    crate::ec2::check_in(
+        "2016-11-15",
+        "euca-modify-instance-metadata-options i-4EA305C1 --http-tokens required \
+         --http-put-response-hop-limit 2",
+        &[
+            ("Action", "ModifyInstanceMetadataOptions"),
+            ("InstanceId", "i-4EA305C1"),
+            ("HttpTokens", "required"),
+            ("HttpPutResponseHopLimit", "2"),
+        ],
+        "<R><instanceId>i-4EA305C1</instanceId><instanceMetadataOptions><state>pending</state>\
+         <httpTokens>required</httpTokens><httpPutResponseHopLimit>2</httpPutResponseHopLimit>\
+         <httpEndpoint>enabled</httpEndpoint></instanceMetadataOptions></R>",
+        "METADATAOPTIONS|i-4EA305C1|pending|required|enabled|2\n",
+    );
+}

@@ -4,7 +4,7 @@
 use super::call::Call;
 use super::refusal::refuse;
 use ec2_wire::Error;
-use state::{Address, TagMap};
+use state::{Address, Reservation, TagMap};
 use std::collections::HashMap;
 use std::fmt::Display;
 use types::{InstanceId, Tags};
@@ -28,6 +28,12 @@ impl Notes {
         let leads = |address: Address| Some((address.association.as_ref()?.instance, address));
         let tags = call.state().tags(call.user.account, &["i-", "eni-"]).await.map_err(refuse)?;
         Ok(Self { addresses: addresses.into_iter().filter_map(leads).collect(), tags })
+    }
+
+    /// Those of instances that were just launched with these tags.
+    pub(super) fn of_launch(reservation: &Reservation, tags: &Tags) -> Self {
+        let ids = reservation.instances.iter().map(|instance| instance.id);
+        Self { addresses: HashMap::new(), tags: ids.map(|id| (id, tags.clone())).collect() }
     }
 
     /// The address that leads to an instance.

@@ -133,12 +133,16 @@ impl Run for RunInstances {
     async fn run(call: &Call<'_>, input: Input) -> Result<Output, Error> {
         launch_options::check(&input)?;
         let request = request(call, input).await?;
+        let tags = request.tags.clone();
         let outcome = call.state().run_instances(request, call.now).await.map_err(refuse_launch)?;
-        if outcome.launched {
+        let notes = if outcome.launched {
             types::crash_point("cloud.run.committed");
             call.cloud.poke();
-        }
-        Ok(Output(outcome.reservation, Notes::read(call).await?))
+            Notes::of_launch(&outcome.reservation, &tags)
+        } else {
+            Notes::read(call).await?
+        };
+        Ok(Output(outcome.reservation, notes))
     }
 }
 

@@ -123,6 +123,16 @@ async fn a_bad_request_says_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn the_number_of_addresses_of_a_user_is_set() {
+    let world = World::new().await;
+    let path = "/v1/addresses-per-user";
+    assert_eq!(world.json("GET", path, None).await.1, json!(5));
+    assert_eq!(world.json("PUT", path, Some(json!(9))).await.0, 204);
+    assert_eq!(world.json("PUT", path, Some(json!(-1))).await.0, 400);
+    assert_eq!(world.json("GET", path, None).await.1, json!(9));
+}
+
+#[tokio::test]
 async fn default_images_are_set_one_by_one() {
     let world = World::new().await;
     let path = "/v1/default-images";

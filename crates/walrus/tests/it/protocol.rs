@@ -127,6 +127,8 @@ async fn a_body_that_is_not_what_was_announced_is_thrown_away() {
     }
     let answer = call("ALICE", "GET", "/bucket/new").send(&walrus).await;
     refused(&answer, 404, "NoSuchKey");
+    // Blobs are unlinked in the background; closing waits for that.
+    drop(walrus);
     let parts = std::fs::read_dir(dir.path().join("blobs")).unwrap();
     let files = parts.flat_map(|part| std::fs::read_dir(part.unwrap().path()).unwrap());
     assert_eq!(files.count(), 0, "no blob stays behind");
