@@ -1,8 +1,8 @@
 //! A request to the Query interface, as anybody may send it.
 
 use ec2_wire::{
-    Base64, Code, Error, Filter, OneOrMore, Parameters, Place, Text, Tree, Version, check_filters,
-    error_document, filterable, parameters, passes, unknown, words,
+    Base64, Code, Error, Filter, OneOrMore, Parameters, Place, Service, Text, Tree, Version,
+    check_filters, error_document, filterable, parameters, passes, unknown, words,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::Ipv4Net;
@@ -149,7 +149,9 @@ fn checked<T>(result: Result<T, Error>) -> Option<T> {
     let told = |error: &Error| {
         assert!(crate::is_short(error.message()), "{error}");
         assert_ne!(error.code(), Code::InternalError, "{error}");
-        assert_eq!(crate::xml::message(&error_document(error, "id")), error.message());
+        let (status, document) = error_document(Service::Ec2, error, "id");
+        assert!((400..600).contains(&status), "{error}");
+        assert_eq!(crate::xml::message(&document), error.message());
     };
     result.inspect_err(told).ok()
 }

@@ -1,6 +1,6 @@
 //! XML that comes in, and XML that carries a stranger's text out.
 
-use ec2_wire::{Code, Error, error_document};
+use ec2_wire::{Code, Error, Service, error_document};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
@@ -11,8 +11,11 @@ pub fn xml(bytes: &[u8]) {
         assert!(location.len() <= 64 && location.bytes().all(plain), "{location:?}");
     }
     let text = String::from_utf8_lossy(bytes);
-    let document = error_document(&Error::new(Code::InvalidParameterValue, text.as_ref()), "id");
-    assert_eq!(message(&document), text.replace(unwritable, "\u{fffd}"), "{document}");
+    let error = Error::new(Code::InvalidParameterValue, text.as_ref());
+    for service in [Service::Ec2, Service::Sts, Service::Iam] {
+        let (_, document) = error_document(service, &error, "id");
+        assert_eq!(message(&document), text.replace(unwritable, "\u{fffd}"), "{document}");
+    }
 }
 
 /// What XML 1.0 has no way to write (XML 1.0, 2.2).
