@@ -4,6 +4,7 @@ use crate::clusters::bump;
 use crate::database::{Connection, Row, State};
 use crate::error::{Error, Result};
 use crate::fields::Fields;
+use crate::unused::unused;
 use crate::{settings, tags, users};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -64,6 +65,9 @@ impl std::fmt::Display for AddressRef {
         }
     }
 }
+
+const ALLOCATED: &str = "SELECT ip FROM addresses WHERE allocation = $1";
+const ASSOCIATED: &str = "SELECT ip FROM addresses WHERE association = $1";
 
 /// The statement that reads addresses with their owner and instance, conditioned.
 macro_rules! select_addresses {
@@ -255,7 +259,7 @@ async fn allocate(
         Some(ip) => return Err(Error::AddressNotFound(AddressRef::Ip(ip))),
         None => free.into_iter().min().ok_or(Error::NoAddress)?,
     };
-    let allocation = unused_allocation(db).await?;
+    let allocation = unused(db, ALLOCATED, AllocationId::random).await?;
     sqlx::query("UPDATE addresses SET account = $1, allocation = $2 WHERE ip = $3")
         .bind(account.to_string())
         .bind(allocation.to_string())
@@ -275,32 +279,6 @@ async fn check_limit(db: &mut Connection, account: AccountId) -> Result<()> {
         .await?;
     let admin = users::by_account(db, account).await?.admin;
     if !admin && owned >= i64::from(most) { Err(Error::AddressLimit(most)) } else { Ok(()) }
-}
-
-async fn unused_allocation(db: &mut Connection) -> Result<AllocationId> {
-    loop {
-        let id = AllocationId::random()?;
-        let row = sqlx::query("SELECT ip FROM addresses WHERE allocation = $1")
-            .bind(id.to_string())
-            .fetch_optional(&mut *db)
-            .await?;
-        if row.is_none() {
-            return Ok(id);
-        }
-    }
-}
-
-async fn unused_association(db: &mut Connection) -> Result<AssociationId> {
-    loop {
-        let id = AssociationId::random()?;
-        let row = sqlx::query("SELECT ip FROM addresses WHERE association = $1")
-            .bind(id.to_string())
-            .fetch_optional(&mut *db)
-            .await?;
-        if row.is_none() {
-            return Ok(id);
-        }
-    }
 }
 
 /// The address that a request names, if it is the account's; with none, anybody's.
@@ -370,7 +348,7 @@ async fn associate(
         .bind(instance.to_string())
         .execute(&mut *db)
         .await?;
-    let id = unused_association(db).await?;
+    let id = unused(db, ASSOCIATED, AssociationId::random).await?;
     sqlx::query("UPDATE addresses SET instance = $1, association = $2 WHERE ip = $3")
         .bind(instance.to_string())
         .bind(id.to_string())

@@ -6,6 +6,7 @@ use crate::fields::{Fields, corrupt};
 use crate::groups::{GroupRef, find};
 use crate::networks::rules_changed;
 use crate::tags;
+use crate::unused::unused;
 use crate::users::taken;
 use protocol::{GroupRule, Peer};
 use std::collections::HashMap;
@@ -381,7 +382,7 @@ async fn insert(
     direction: Direction,
     new: &NewRule,
 ) -> Result<RuleId> {
-    let id = unused_id(db).await?;
+    let id = unused(db, "SELECT id FROM group_rules WHERE id = $1", RuleId::random).await?;
     let [cidr, peer_account, peer_group] = peer_columns(&new.rule.peer);
     sqlx::query(
         "INSERT INTO group_rules (id, group_id, egress, protocol, from_port, to_port, cidr,
@@ -402,18 +403,4 @@ async fn insert(
     .await
     .map_err(|error| taken(error, Error::RuleExists))?;
     Ok(id)
-}
-
-/// An id that no rule has.
-async fn unused_id(db: &mut Connection) -> Result<RuleId> {
-    loop {
-        let id = RuleId::random()?;
-        let row = sqlx::query("SELECT id FROM group_rules WHERE id = $1")
-            .bind(id.to_string())
-            .fetch_optional(&mut *db)
-            .await?;
-        if row.is_none() {
-            return Ok(id);
-        }
-    }
 }

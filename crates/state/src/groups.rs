@@ -4,8 +4,9 @@ use crate::database::{Connection, Row, State};
 use crate::error::{Error, Result};
 use crate::fields::Fields;
 use crate::group_rules::{self, SecurityGroupRule};
-use crate::launch::{DEFAULT_GROUP, default_group, unused_group_id};
+use crate::launch::{DEFAULT_GROUP, GROUP, default_group};
 use crate::tags;
+use crate::unused::unused;
 use crate::users::taken;
 use std::fmt;
 use types::{AccountId, GroupId, GroupName, Tags, Timestamp};
@@ -120,7 +121,7 @@ async fn create(
         let what = "security groups of an account";
         return Err(Error::LimitReached { what, most: MOST_GROUPS });
     }
-    let id = unused_group_id(db).await?;
+    let id = unused(db, GROUP, GroupId::random).await?;
     sqlx::query(
         "INSERT INTO security_groups (id, account, name, description, created_ms)
          VALUES ($1, $2, $3, $4, $5)",

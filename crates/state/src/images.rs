@@ -6,6 +6,7 @@ use crate::fields::{Fields, column, corrupt};
 use crate::image_attributes::{add_product_codes, product_codes, product_codes_of_images};
 use crate::settings;
 use crate::tags;
+use crate::unused::unused;
 use crate::users::User;
 use protocol::Digest;
 use types::{AccountId, ImageId, ImageKind, Timestamp};
@@ -203,7 +204,8 @@ async fn register(db: &mut Connection, new: NewImage, now: Timestamp) -> Result<
     if let Some(name) = &new.name {
         check_name_is_free(db, new.account, name).await?;
     }
-    let id = unused_id(db, new.kind).await?;
+    let id =
+        unused(db, "SELECT id FROM images WHERE id = $1", || ImageId::random(new.kind)).await?;
     sqlx::query(
         "INSERT INTO images (id, account, location, architecture, digest, size_bytes, kernel,
              ramdisk, public, registered, registered_ms, name, description)
@@ -237,19 +239,6 @@ async fn check_name_is_free(db: &mut Connection, account: AccountId, name: &str)
     match row {
         None => Ok(()),
         Some(row) => Err(Error::ImageNameTaken { name: name.to_owned(), id: row.parsed("id")? }),
-    }
-}
-
-async fn unused_id(db: &mut Connection, kind: ImageKind) -> Result<ImageId> {
-    loop {
-        let id = ImageId::random(kind)?;
-        let row = sqlx::query("SELECT id FROM images WHERE id = $1")
-            .bind(id.to_string())
-            .fetch_optional(&mut *db)
-            .await?;
-        if row.is_none() {
-            return Ok(id);
-        }
     }
 }
 

@@ -4,6 +4,7 @@ use crate::database::{Connection, Row, State};
 use crate::error::{Error, Result};
 use crate::fields::{Fields, corrupt};
 use crate::tags;
+use crate::unused::unused;
 use crate::users::taken;
 use types::{AccountId, KeyName, KeyPairId, Tags, Timestamp};
 
@@ -143,7 +144,7 @@ async fn add(
         return Err(Error::LimitReached { what: "key pairs of an account", most: MOST_KEY_PAIRS });
     }
     let NewKeyPair { name, kind, fingerprint, public_key, tags } = new;
-    let id = unused_id(db).await?;
+    let id = unused(db, "SELECT id FROM key_pairs WHERE id = $1", KeyPairId::random).await?;
     sqlx::query(
         "INSERT INTO key_pairs (account, name, fingerprint, public_key, created_ms, id, type)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -160,19 +161,6 @@ async fn add(
     .map_err(|error| taken(error, Error::KeyPairExists(name.clone())))?;
     tags::put(db, account, id, &tags).await?;
     Ok(KeyPair { id, name, kind, fingerprint, public_key, created: now })
-}
-
-async fn unused_id(db: &mut Connection) -> Result<KeyPairId> {
-    loop {
-        let id = KeyPairId::random()?;
-        let row = sqlx::query("SELECT id FROM key_pairs WHERE id = $1")
-            .bind(id.to_string())
-            .fetch_optional(&mut *db)
-            .await?;
-        if row.is_none() {
-            return Ok(id);
-        }
-    }
 }
 
 async fn delete(

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::fields::{Fields, corrupt};
 use crate::group_rules;
 use crate::groups::{GroupRef, find};
+use crate::unused::unused;
 use types::{AccountId, GroupId, GroupName, KeyName, Timestamp};
 
 /// The group that every account has, made when it is first needed (User's Guide, "Networking").
@@ -51,7 +52,7 @@ pub(crate) async fn default_group(
     account: AccountId,
     now: Timestamp,
 ) -> Result<()> {
-    let id = unused_group_id(db).await?;
+    let id = unused(db, GROUP, GroupId::random).await?;
     let made = sqlx::query(
         "INSERT INTO security_groups (id, account, name, description, created_ms)
          VALUES ($1, $2, $3, 'default group', $4) ON CONFLICT (account, name) DO NOTHING",
@@ -65,16 +66,5 @@ pub(crate) async fn default_group(
     if made.rows_affected() == 0 { Ok(()) } else { group_rules::start(db, id).await }
 }
 
-/// An id that no group has.
-pub(crate) async fn unused_group_id(db: &mut Connection) -> Result<GroupId> {
-    loop {
-        let id = GroupId::random()?;
-        let row = sqlx::query("SELECT id FROM security_groups WHERE id = $1")
-            .bind(id.to_string())
-            .fetch_optional(&mut *db)
-            .await?;
-        if row.is_none() {
-            return Ok(id);
-        }
-    }
-}
+/// Finds a group by its id, for an id that no group has.
+pub(crate) const GROUP: &str = "SELECT id FROM security_groups WHERE id = $1";

@@ -28,6 +28,7 @@ mod run;
 mod settings;
 mod tags;
 mod tokens;
+mod unused;
 mod users;
 mod writer;
 
