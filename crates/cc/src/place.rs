@@ -88,7 +88,9 @@ impl Ground<'_> {
 
     fn wait_or_give_up(&mut self, instance: &InstanceDesired) -> Option<Placement> {
         let since = *self.waiting.entry(instance.id).or_insert(self.now);
-        let given_up = self.now.millis_since(since) >= self.grace_ms;
+        // One that is to be stopped needs no node yet.
+        let given_up =
+            !instance.should_be_stopped() && self.now.millis_since(since) >= self.grace_ms;
         given_up.then(|| self.ended(Some(shortage(&self.rooms, &instance.figures))))
     }
 

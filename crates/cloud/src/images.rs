@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tempfile::NamedTempFile;
 use tokio::io::AsyncRead;
 use tokio::runtime::Handle;
-use types::{AccountId, ImageId, ImageKind};
+use types::{AccountId, ImageId, ImageKind, Tags};
 use walrus::{ObjectReader, Walrus};
 
 /// What is to be registered.
@@ -35,6 +35,8 @@ pub struct Registration {
     pub kernel: Option<ImageId>,
     /// Its ramdisk, in place of the manifest's.
     pub ramdisk: Option<ImageId>,
+    /// The tags that its owner notes on it.
+    pub tags: Tags,
 }
 
 /// What is at a location, as its manifest describes it.
@@ -89,6 +91,7 @@ impl Cloud {
             name: what.name,
             description: what.description,
             products,
+            tags: what.tags,
         };
         let image = self.keep(bytes, new).await?;
         tracing::info!(image = %image.id, user = user.name.as_str(), size, "image registered");

@@ -1,11 +1,15 @@
 //! Filters of Describe actions.
 
-use crate::{Error, Kind, Place, Text, Value, parameters};
+use crate::{Error, Field, Kind, Place, Text, Tree, Value, parameters};
 use std::fmt::Write;
 use types::Tags;
 
-/// The most values of one filter (Amazon's limit).
+/// The most filters of a request (Amazon's limit).
+const MAX_FILTERS: usize = 50;
+/// The most values of all of them (Amazon's limit).
 const MAX_VALUES: usize = 200;
+/// The most values that have both `*` and `?`.
+const MAX_SLOW: usize = 4;
 
 parameters! {
     /// One filter of a request: a thing is shown when the attribute has one of the values.
@@ -14,19 +18,83 @@ parameters! {
         /// The attribute.
         pub name: Text<255> = "Name", "name", since (2010, 8, 31);
         /// Its values, in which * stands for any text, ? for any character.
-        pub values: Vec<Pattern> = "Value.N", "valueSet/item/value", since (2010, 8, 31);
+        pub values: Patterns = "Value.N", "valueSet/item/value", since (2010, 8, 31);
     }
 }
 
 /// A value of a filter: text with `*`, `?` and `\` (which takes the meaning from the next one).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern(Vec<Glob>);
+pub struct Pattern(Vec<Segment>);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Glob {
-    Char(char),
-    AnyChar,
-    AnyText,
+/// What stands between two `*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Segment {
+    /// Text as it is; it is found in time that grows with text and segment, not their product.
+    Literal(String),
+    /// Characters, none for any one.
+    Wild(Vec<Option<char>>),
+}
+
+impl Segment {
+    fn of(chars: Vec<Option<char>>) -> Self {
+        chars.iter().copied().collect::<Option<String>>().map_or(Self::Wild(chars), Self::Literal)
+    }
+
+    /// What of the text follows the segment at its beginning.
+    fn strip_from<'t>(&self, text: &'t str) -> Option<&'t str> {
+        match self {
+            Self::Literal(literal) => text.strip_prefix(literal),
+            Self::Wild(chars) => {
+                let mut rest = text.chars();
+                let fits = |wanted: &Option<char>| {
+                    rest.next().is_some_and(|c| wanted.is_none_or(|wanted| wanted == c))
+                };
+                chars.iter().all(fits).then_some(rest.as_str())
+            }
+        }
+    }
+
+    /// What of the text follows the first place where the segment stands.
+    fn find_in<'t>(&self, text: &'t str) -> Option<&'t str> {
+        match self {
+            Self::Literal(literal) => text.split_once(literal.as_str()).map(|(_, rest)| rest),
+            Self::Wild(_) => {
+                let starts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+                starts.into_iter().find_map(|at| self.strip_from(&text[at..]))
+            }
+        }
+    }
+
+    fn ends(&self, text: &str) -> bool {
+        match self {
+            Self::Literal(literal) => text.ends_with(literal),
+            Self::Wild(chars) => {
+                let Some(before) = text.chars().count().checked_sub(chars.len()) else {
+                    return false;
+                };
+                let at = text.char_indices().nth(before).map_or(text.len(), |(at, _)| at);
+                self.strip_from(&text[at..]) == Some("")
+            }
+        }
+    }
+}
+
+/// The values of a filter. One may be empty: it is the value of a tag without one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patterns(Vec<Pattern>);
+
+impl Field for Patterns {
+    const KIND: Kind = Kind::List(&<Pattern as Value>::KIND);
+    const REQUIRED: bool = false;
+
+    fn read(tree: Option<&Tree>, place: &Place<'_>) -> Result<Self, Error> {
+        let Some(tree) = tree else { return Ok(Self(Vec::new())) };
+        let bare = tree.value().map(|text| Pattern::parse(text, place));
+        let numbered = tree.items().filter_map(|(number, item)| Some((number, item.value()?)));
+        let numbered = numbered.map(|(number, text)| Pattern::parse(text, &place.item(number)));
+        let patterns: Vec<_> = bare.into_iter().chain(numbered).collect::<Result<_, _>>()?;
+        Ok(Self(patterns))
+    }
 }
 
 impl Value for Pattern {
@@ -34,43 +102,40 @@ impl Value for Pattern {
 
     fn parse(text: &str, place: &Place<'_>) -> Result<Self, Error> {
         let text = Text::<255>::parse(text, place)?;
-        let (mut globs, mut chars) = (Vec::new(), text.as_str().chars());
+        let (mut segments, mut segment) = (Vec::new(), Vec::new());
+        let mut chars = text.as_str().chars();
         while let Some(next) = chars.next() {
-            globs.push(match next {
-                '*' => Glob::AnyText,
-                '?' => Glob::AnyChar,
-                '\\' => Glob::Char(chars.next().unwrap_or('\\')),
-                plain => Glob::Char(plain),
-            });
+            match next {
+                '*' => segments.push(Segment::of(std::mem::take(&mut segment))),
+                '?' => segment.push(None),
+                '\\' => segment.push(Some(chars.next().unwrap_or('\\'))),
+                plain => segment.push(Some(plain)),
+            }
         }
-        Ok(Self(globs))
+        segments.push(Segment::of(segment));
+        Ok(Self(segments))
     }
 }
 
 impl Pattern {
-    /// Whether the whole text matches. Takes at most (text × pattern) steps.
+    /// Whether the whole text matches.
     fn matches(&self, text: &str) -> bool {
-        let text: Vec<char> = text.chars().collect();
-        let (mut at, mut glob) = (0, 0);
-        let mut retry: Option<(usize, usize)> = None;
-        while at < text.len() {
-            match self.0.get(glob) {
-                Some(Glob::AnyText) => {
-                    retry = Some((at, glob));
-                    glob += 1;
-                    continue;
-                }
-                Some(Glob::AnyChar) => (at, glob) = (at + 1, glob + 1),
-                Some(Glob::Char(c)) if *c == text[at] => (at, glob) = (at + 1, glob + 1),
-                _ => {
-                    // Let the last `*` take one more character.
-                    let Some((start, star)) = retry else { return false };
-                    retry = Some((start + 1, star));
-                    (at, glob) = (start + 1, star + 1);
-                }
+        match self.0.as_slice() {
+            [] => text.is_empty(),
+            [whole] => whole.strip_from(text) == Some(""),
+            [first, middle @ .., last] => {
+                let rest = first.strip_from(text);
+                let rest = middle
+                    .iter()
+                    .try_fold(rest, |rest, segment| Some(Some(segment.find_in(rest?)?)));
+                rest.flatten().is_some_and(|rest| last.ends(rest))
             }
         }
-        self.0[glob..].iter().all(|rest| *rest == Glob::AnyText)
+    }
+
+    /// Whether looking for it may take as many steps as text and pattern are long, multiplied.
+    fn is_slow(&self) -> bool {
+        self.0.len() > 1 && self.0.iter().any(|segment| matches!(segment, Segment::Wild(_)))
     }
 }
 
@@ -136,18 +201,26 @@ impl Offered<'_> {
 /// Checks the filters of a request against the attributes that exist.
 ///
 /// # Errors
-/// `InvalidParameterValue` for an attribute that does not exist, or too many values.
+/// `InvalidParameterValue` for an attribute that does not exist, and beyond the limits on filters,
+/// their values, and values with both `*` and `?`: each thing is held against all of them.
 pub fn check_filters<T: Filterable>(filters: &[Filter]) -> Result<(), Error> {
+    let values = || filters.iter().flat_map(|filter| &filter.values.0);
+    for (count, most, what) in [
+        (filters.len(), MAX_FILTERS, "filters"),
+        (values().count(), MAX_VALUES, "values of filters"),
+        (values().filter(|value| value.is_slow()).count(), MAX_SLOW, "values with both * and ?"),
+    ] {
+        if count > most {
+            let rule = format!("A request has at most {most} {what}.");
+            return Err(Error::invalid("Filter", "…", rule));
+        }
+    }
     for filter in filters {
         let name = filter.name.as_str();
         let of_tag = name.starts_with(OF_TAG) && T::ATTRIBUTES.contains(&ANY_TAG);
         if !of_tag && !T::ATTRIBUTES.contains(&name) {
             let rule = format!("The filters here are: {}.", T::ATTRIBUTES.join(", "));
             return Err(Error::invalid("Filter.Name", name, rule));
-        }
-        if filter.values.len() > MAX_VALUES {
-            let rule = format!("A filter has at most {MAX_VALUES} values.");
-            return Err(Error::invalid("Filter.Value", "…", rule));
         }
     }
     Ok(())
@@ -156,7 +229,7 @@ pub fn check_filters<T: Filterable>(filters: &[Filter]) -> Result<(), Error> {
 /// Whether a thing passes every filter: it has one of the wanted values for each.
 pub fn passes<T: Filterable>(thing: &T, filters: &[Filter]) -> bool {
     filters.iter().all(|filter| {
-        let mut offered = Offered { wanted: &filter.values, text: String::new(), matched: false };
+        let mut offered = Offered { wanted: &filter.values.0, text: String::new(), matched: false };
         thing.offer(filter.name.as_str(), &mut offered);
         offered.matched
     })
@@ -242,6 +315,13 @@ mod tests {
             ("*", "", true),
             ("a*b*c", "aXbXbXc", true),
             ("a*b*c", "aXbXbX", false),
+            ("a?c*e", "abcde", true),
+            ("*?b", "ab", true),
+            ("*?b", "b", false),
+            ("a*a", "a", false),
+            ("*b*", "abc", true),
+            ("**", "x", true),
+            ("?é*", "xéy", true),
             (r"\*", "*", true),
             (r"\*", "x", false),
             (r"a\\b", r"a\b", true),
@@ -249,13 +329,13 @@ mod tests {
         for (glob, text, expect) in cases {
             assert_eq!(pattern(glob).matches(text), expect, "{glob} {text}");
         }
-        let slow = pattern(&"*a".repeat(100));
-        assert!(!slow.matches(&"a".repeat(50_000)[..].replace('a', "b")));
+        let long = pattern(&format!("*{}b", "a".repeat(250)));
+        assert!(!long.matches(&"a".repeat(1_000_000)));
     }
 
     fn filter(name: &str, values: &[&str]) -> Filter {
         let name = Text::parse(name, &Place::ROOT).unwrap();
-        Filter { name, values: values.iter().map(|value| pattern(value)).collect() }
+        Filter { name, values: Patterns(values.iter().map(|value| pattern(value)).collect()) }
     }
 
     struct Thing(&'static str, &'static str);
@@ -305,6 +385,15 @@ mod tests {
             assert_eq!(passes(&thing, &filters), found, "{name}={value}");
         }
         assert!(check_filters::<Thing>(&[filter("tag:Name", &["x"])]).is_err());
+    }
+
+    #[test]
+    fn a_request_has_so_many_filters_and_values_and_no_more() {
+        let check = |filters: &[Filter]| check_filters::<Thing>(filters).is_ok();
+        let many = |count: usize, value: &'static str| filter("name", &vec![value; count]);
+        assert!(check(&vec![many(4, "x"); 50]) && !check(&vec![many(1, "x"); 51]));
+        assert!(check(&[many(200, "x*y*")]) && !check(&[many(200, "x"), many(1, "x")]));
+        assert!(check(&[many(4, "x*y?")]) && !check(&[many(5, "x*y?")]));
     }
 
     #[test]

@@ -25,12 +25,12 @@ pub use code::Code;
 pub use error::{Error, shown};
 #[doc(hidden)]
 pub use filter::TAG_ATTRIBUTES;
-pub use filter::{Filter, Filterable, Offered, Pattern, check_filters, passes};
+pub use filter::{Filter, Filterable, Offered, Pattern, Patterns, check_filters, passes};
 #[doc(hidden)]
 pub use parameters::base_name;
 pub use parameters::{Field, Kind, OneOrMore, Param, Parameters, field, unknown};
 pub use service::Service;
 pub use tree::{Place, Tree};
-pub use value::{Base64, Text, Value};
+pub use value::{Base64, MayBeEmpty, Text, Value};
 pub use version::Version;
 pub use xml::{Document, Xml, error_document};

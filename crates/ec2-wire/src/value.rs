@@ -1,7 +1,7 @@
 //! Single values: how the text of one parameter becomes a type that cannot be wrong.
 
 use crate::error::shown;
-use crate::{Code, Error, Kind, Place};
+use crate::{Code, Error, Field, Kind, Place, Tree};
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -61,6 +61,23 @@ impl<const MOST: usize> Value for Text<MOST> {
             return Err(Error::invalid(place, "…", "It has no control characters."));
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+/// Text that a request may give empty, which is not the same as leaving it out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MayBeEmpty<const MOST: usize>(pub Option<String>);
+
+impl<const MOST: usize> Field for MayBeEmpty<MOST> {
+    const KIND: Kind = Kind::Text(MOST);
+    const REQUIRED: bool = false;
+
+    fn read(tree: Option<&Tree>, place: &Place<'_>) -> Result<Self, Error> {
+        Ok(Self(match tree.and_then(Tree::value) {
+            None => None,
+            Some("") => Some(String::new()),
+            Some(text) => Some(Text::<MOST>::parse(text, place)?.into()),
+        }))
     }
 }
 

@@ -121,8 +121,12 @@ fn terminated(entry: &Entry, sight: &Sight<'_>) -> Action {
 
 fn unstarted(entry: &Entry, sight: &Sight<'_>) -> Action {
     match (sight.wanted, sight.domain) {
-        (Wanted::Run { .. }, Some(_)) => Action::Remove(Some(ENDED_BY_ITSELF)),
-        (Wanted::Run { .. }, None) => Action::Launch,
+        // One that has run before is started from the disks that it has, whatever is left of a
+        // start that failed.
+        (Wanted::Run { .. }, Some(_)) if entry.started_in.is_none() => {
+            Action::Remove(Some(ENDED_BY_ITSELF))
+        }
+        (Wanted::Run { .. }, _) => Action::Launch,
         (Wanted::Stop { .. }, _) => Action::PowerOff,
         // It has run before and may hold somebody's data.
         _ if entry.started_in.is_some() => Action::Rest,

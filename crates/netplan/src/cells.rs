@@ -6,6 +6,7 @@
 
 use crate::nft;
 use ipnet::Ipv4Net;
+use protocol::GroupRule;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -118,6 +119,23 @@ pub(crate) fn cells(spans: &[Span]) -> Vec<Cell> {
     cells
 }
 
+/// How many cells these rules come to at most, whatever their peers are.
+pub fn pieces(rules: &[GroupRule]) -> usize {
+    let everywhere = Ipv4Net::default();
+    let spans: Vec<_> =
+        rules.iter().filter_map(|rule| Span::of(rule.protocol, rule.ports, everywhere)).collect();
+    let of_protocol = |protocol| {
+        let spans: Vec<_> = spans.iter().filter(|span| span.protocol == protocol).collect();
+        let cuts: Vec<u32> = cuts(protocol, &spans).into_iter().collect();
+        let inside = |start: u32, end: u32| {
+            let holds = |span: &&&Span| u32::from(span.from) <= start && end <= u32::from(span.to);
+            spans.iter().filter(holds).count()
+        };
+        cuts.windows(2).map(|piece| inside(piece[0], piece[1] - 1)).sum::<usize>()
+    };
+    [Protocol::Tcp, Protocol::Udp, Protocol::Icmp].into_iter().map(of_protocol).sum()
+}
+
 fn cuts(protocol: Protocol, spans: &[&Span]) -> BTreeSet<u32> {
     let mut cuts = BTreeSet::new();
     for span in spans {
@@ -201,6 +219,19 @@ mod tests {
         };
         let expect: Vec<Cell> = expect.iter().map(cell).collect();
         assert_eq!(cells(&spans(rules)), expect, "{rules:?}");
+    }
+
+    #[test]
+    fn rules_that_cut_each_other_are_counted_in_pieces() {
+        let rule = |from, to| GroupRule {
+            protocol: Tcp,
+            ports: PortRange { from, to },
+            peer: protocol::Peer::Cidr("10.0.0.1/32".parse().unwrap()),
+        };
+        let apart: Vec<_> = (1..=1000).map(|port| rule(port, port)).collect();
+        let nested: Vec<_> = (1..=1000).map(|at| rule(at, 65_535 - at)).collect();
+        assert_eq!((pieces(&[]), pieces(&apart)), (0, 1000));
+        assert_eq!(pieces(&nested), 1000 * 1000);
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod node;
 mod router;
 mod subnet;
 
-pub use cells::{Cell, GroupChain};
+pub use cells::{Cell, GroupChain, pieces};
 pub use chain_name::chain_name;
 pub use dhcp::{DhcpNetwork, DhcpReply, Lease, MOST_DHCP_BYTES, answer};
 pub use nft::{Family, Ruleset, Table};

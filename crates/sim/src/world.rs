@@ -387,6 +387,7 @@ async fn register_images(cloud: &Cloud, layout: &Layout) -> ImageId {
             kernel,
             ramdisk: None,
             public: true,
+            tags: types::Tags::new(),
             name: None,
             description: None,
             products: Vec::new(),

@@ -14,6 +14,10 @@ use types::{AccountId, GroupId, PortRange, Protocol, RuleId, Tags, Timestamp};
 
 /// How many rules a group may have in each direction. Amazon's default is 60, its highest 1,000.
 const MOST_RULES: i64 = 1000;
+/// How many rules all groups of an account may have together.
+const MOST_OF_ACCOUNT: i64 = 20_000;
+/// Into how many pieces the port ranges of a group's rules in one direction may cut each other.
+const MOST_PIECES: usize = 4096;
 
 /// Rules with their group's owner, and the id of the group that they name.
 macro_rules! select {
@@ -232,6 +236,7 @@ async fn authorize(
         let what = "rules of a security group in each direction";
         return Err(Error::LimitReached { what, most: MOST_RULES });
     }
+    check_account(db, account, added).await?;
     let mut made = Vec::with_capacity(rules.len());
     for new in &rules {
         peer_exists(db, &new.rule, now).await?;
@@ -239,6 +244,10 @@ async fn authorize(
         tags::put(db, account, id, &tags).await?;
         made.push(by_id(db, group, id).await?);
     }
+    if !tags.is_empty() {
+        tags::check_account(db, account).await?;
+    }
+    check_pieces(db, group).await?;
     rules_changed(db, group).await?;
     Ok(made)
 }
@@ -259,9 +268,9 @@ async fn revoke(
             .bind(rule.id.to_string())
             .execute(&mut *db)
             .await?;
+        tags::forget(db, rule.id).await?;
         removed.push(rule);
     }
-    tags::forget_gone_rules(db).await?;
     rules_changed(db, group).await?;
     Ok(removed)
 }
@@ -294,6 +303,7 @@ async fn modify(
         .await
         .map_err(|error| taken(error, Error::RuleExists))?;
     }
+    check_pieces(db, group).await?;
     rules_changed(db, group).await
 }
 
@@ -313,6 +323,44 @@ async fn describe_anew(
             .bind(description)
             .execute(&mut *db)
             .await?;
+    }
+    Ok(())
+}
+
+/// Makes sure that the account's rules, with so many more, are not too many.
+async fn check_account(db: &mut Connection, account: AccountId, added: i64) -> Result<()> {
+    let count: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM group_rules
+         JOIN security_groups ON security_groups.id = group_rules.group_id WHERE account = $1",
+    )
+    .bind(account.to_string())
+    .fetch_one(db)
+    .await?;
+    if count.saturating_add(added) > MOST_OF_ACCOUNT {
+        let what = "rules of all security groups of an account";
+        return Err(Error::LimitReached { what, most: MOST_OF_ACCOUNT });
+    }
+    Ok(())
+}
+
+/// Makes sure that the rules of a group do not cut each other into more pieces than a firewall
+/// should hold.
+async fn check_pieces(db: &mut Connection, group: GroupId) -> Result<()> {
+    let rows = sqlx::query(select!("group_rules.group_id = $1"))
+        .bind(group.to_string())
+        .fetch_all(db)
+        .await?;
+    for wanted in [Direction::Ingress, Direction::Egress] {
+        let mut rules = Vec::new();
+        for row in &rows {
+            if direction(row)? == wanted {
+                rules.push(content(row)?);
+            }
+        }
+        if netplan::pieces(&rules) > MOST_PIECES {
+            let what = "pieces into which the port ranges of a group's rules cut each other";
+            return Err(Error::LimitReached { what, most: MOST_PIECES as i64 });
+        }
     }
     Ok(())
 }

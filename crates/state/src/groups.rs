@@ -151,28 +151,45 @@ async fn delete(
         return Err(Error::GroupInUse { group: name, user });
     }
     forget_peer(db, account, &name).await?;
-    for statement in
-        ["DELETE FROM group_rules WHERE group_id = $1", "DELETE FROM security_groups WHERE id = $1"]
-    {
-        sqlx::query(statement).bind(id.to_string()).execute(&mut *db).await?;
-    }
-    tags::forget_gone_rules(db).await?;
+    let rules = sqlx::query("DELETE FROM group_rules WHERE group_id = $1 RETURNING id")
+        .bind(id.to_string())
+        .fetch_all(&mut *db)
+        .await?;
+    forget_tags(db, &rules).await?;
+    sqlx::query("DELETE FROM security_groups WHERE id = $1")
+        .bind(id.to_string())
+        .execute(&mut *db)
+        .await?;
     tags::forget(db, id).await
 }
 
 /// Removes the rules that name a group which is about to go: they would be true of the next group
 /// of its name.
 async fn forget_peer(db: &mut Connection, account: AccountId, name: &GroupName) -> Result<()> {
-    const STATEMENTS: [&str; 2] = [
+    sqlx::query(
         "UPDATE clusters SET generation = generation + 1 WHERE name IN
              (SELECT networks.cluster FROM networks
               JOIN group_rules ON group_rules.group_id = networks.group_id
               WHERE peer_account = $1 AND peer_group = $2)",
-        "DELETE FROM group_rules WHERE peer_account = $1 AND peer_group = $2",
-    ];
-    for statement in STATEMENTS {
-        let bound = sqlx::query(statement).bind(account.to_string()).bind(name.as_str());
-        bound.execute(&mut *db).await?;
+    )
+    .bind(account.to_string())
+    .bind(name.as_str())
+    .execute(&mut *db)
+    .await?;
+    let rules = sqlx::query(
+        "DELETE FROM group_rules WHERE peer_account = $1 AND peer_group = $2 RETURNING id",
+    )
+    .bind(account.to_string())
+    .bind(name.as_str())
+    .fetch_all(&mut *db)
+    .await?;
+    forget_tags(db, &rules).await
+}
+
+/// Removes the tags of rules that were deleted.
+async fn forget_tags(db: &mut Connection, rules: &[Row]) -> Result<()> {
+    for rule in rules {
+        tags::forget(db, rule.text("id")?).await?;
     }
     Ok(())
 }

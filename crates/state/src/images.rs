@@ -9,7 +9,7 @@ use crate::tags;
 use crate::unused::unused;
 use crate::users::User;
 use protocol::Digest;
-use types::{AccountId, ImageId, ImageKind, Timestamp};
+use types::{AccountId, ImageId, ImageKind, Tags, Timestamp};
 
 /// A registered image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,8 @@ pub struct NewImage {
     pub description: Option<String>,
     /// Its product codes.
     pub products: Vec<String>,
+    /// The tags that its owner notes on it.
+    pub tags: Tags,
 }
 
 /// The statement that reads images, with the given condition.
@@ -226,6 +228,7 @@ async fn register(db: &mut Connection, new: NewImage, now: Timestamp) -> Result<
     .execute(&mut *db)
     .await?;
     add_product_codes(db, id, &new.products).await?;
+    tags::put(db, new.account, id, &new.tags).await?;
     launchable(db, id, &owner).await
 }
 

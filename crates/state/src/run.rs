@@ -110,6 +110,9 @@ async fn run(db: &mut Connection, request: RunRequest, now: Timestamp) -> Result
     for instance in &reservation.instances {
         tags::put(db, request.account, instance.id, &request.tags).await?;
     }
+    if !request.tags.is_empty() {
+        tags::check_account(db, request.account).await?;
+    }
     Ok(RunOutcome { reservation, launched: true })
 }
 

@@ -13,6 +13,8 @@ use types::{
 
 /// How many tags a user may have on one thing (Amazon's limit).
 const MOST_TAGS: i64 = 50;
+/// How many tags a user may have altogether.
+const MOST_OF_ACCOUNT: i64 = 20_000;
 
 /// A thing that can be tagged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,10 +154,28 @@ async fn create(
     derived: Vec<String>,
     tags: Tags,
 ) -> Result<()> {
+    let many = (things.len() + derived.len()).saturating_mul(tags.len());
+    if i64::try_from(many).is_ok_and(|many| many > MOST_OF_ACCOUNT) {
+        return Err(Error::LimitReached { what: "tags of an account", most: MOST_OF_ACCOUNT });
+    }
     for id in checked(db, account, things, derived).await? {
         put(db, account, &id, &tags).await?;
     }
-    Ok(())
+    check_account(db, account).await
+}
+
+/// Makes sure that a user has not more tags than a user may have; to be called once after
+/// [`put`]s.
+///
+/// # Errors
+/// [`Error::LimitReached`].
+pub(crate) async fn check_account(db: &mut Connection, account: AccountId) -> Result<()> {
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM tags WHERE account = $1")
+        .bind(account.to_string())
+        .fetch_one(db)
+        .await?;
+    let limit = Error::LimitReached { what: "tags of an account", most: MOST_OF_ACCOUNT };
+    if count > MOST_OF_ACCOUNT { Err(limit) } else { Ok(()) }
 }
 
 /// Notes tags on a thing that the transaction knows to be there.
@@ -224,17 +244,6 @@ async fn delete(
 /// Removes everybody's tags from a thing that is gone.
 pub(crate) async fn forget(db: &mut Connection, id: impl Display) -> Result<()> {
     sqlx::query("DELETE FROM tags WHERE resource = $1").bind(id.to_string()).execute(db).await?;
-    Ok(())
-}
-
-/// Removes the tags of rules that are gone.
-pub(crate) async fn forget_gone_rules(db: &mut Connection) -> Result<()> {
-    sqlx::query(
-        "DELETE FROM tags WHERE resource >= 'sgr-' AND resource < 'sgr.'
-             AND NOT EXISTS (SELECT 1 FROM group_rules WHERE id = resource)",
-    )
-    .execute(db)
-    .await?;
     Ok(())
 }
 

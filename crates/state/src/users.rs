@@ -339,7 +339,9 @@ async fn owned(db: &mut Connection, account: AccountId) -> Result<Vec<String>> {
 /// Removes what is left of an account that owns nothing: records of terminated instances, images
 /// that only those used, the default group, rules that name it, permissions, certificates.
 async fn forget(db: &mut Connection, account: AccountId) -> Result<()> {
-    const STATEMENTS: [&str; 11] = [
+    const STATEMENTS: [&str; 13] = [
+        "DELETE FROM tags WHERE resource IN (SELECT id FROM group_rules WHERE peer_account = $1)",
+        "DELETE FROM tags WHERE resource IN (SELECT id FROM instances WHERE account = $1)",
         "DELETE FROM instances WHERE account = $1",
         "DELETE FROM reservation_groups WHERE reservation IN
              (SELECT id FROM reservations WHERE account = $1)",

@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::group_rule::encode_rule;
 use super::permission::{
-    Flat, Permission, Reading, knows_all_protocols, named, permissions, rules,
+    Flat, Permission, Reading, check_owner, knows_all_protocols, named, permissions, rules,
 };
 use super::refusal::refuse;
 use super::tag_specification::{self, TagSpecification};
@@ -18,6 +18,8 @@ parameters! {
         group: Option<GroupName> = "GroupName", "groupName";
         /// The group, by id.
         group_id: Option<GroupId> = "GroupId", "groupId", since (2011, 1, 1);
+        /// The group's owner, who is the caller: an account number or a user's name.
+        owner: Option<Text<64>> = "UserId", "userId";
         /// The rules.
         list: Vec<Permission> = "IpPermissions.N", "ipPermissions/item";
         /// The protocol of a single rule: tcp, udp, icmp, or -1 for all protocols.
@@ -48,6 +50,7 @@ pub(super) async fn authorize(
     direction: Direction,
     input: Input,
 ) -> Result<Authorized, Error> {
+    check_owner(call, input.owner.as_ref())?;
     let group = named(input.group, input.group_id)?;
     let flat = Flat {
         protocol: input.protocol,

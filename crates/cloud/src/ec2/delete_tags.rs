@@ -3,7 +3,7 @@
 use super::call::{Call, Run};
 use super::refusal::refuse;
 use super::taggable::things;
-use ec2_wire::{Action, Error, OneOrMore, Return, Text, Version, parameters};
+use ec2_wire::{Action, Error, MayBeEmpty, OneOrMore, Return, Text, Version, parameters};
 use types::TagKey;
 
 pub(super) struct DeleteTags;
@@ -22,8 +22,8 @@ parameters! {
     pub(super) struct Named {
         /// Its key.
         key: TagKey = "Key", "key", since (2010, 8, 31);
-        /// Removes it only if this is its value.
-        value: Option<Text<256>> = "Value", "value", since (2010, 8, 31);
+        /// Removes it only if this is its value, which may be empty.
+        value: MayBeEmpty<256> = "Value", "value", since (2010, 8, 31);
     }
 }
 
@@ -39,7 +39,7 @@ impl Action for DeleteTags {
 impl Run for DeleteTags {
     async fn run(call: &Call<'_>, input: Input) -> Result<Return, Error> {
         let (things, derived) = things(call, &input.ids.0).await?;
-        let keys = input.tags.into_iter().map(|tag| (tag.key, tag.value.map(Into::into)));
+        let keys = input.tags.into_iter().map(|tag| (tag.key, tag.value.0));
         let keys = keys.collect();
         let gone = call.state().delete_tags(call.user.account, things, derived, keys);
         gone.await.map(|()| Return(true)).map_err(refuse)

@@ -25,9 +25,26 @@ parameters! {
         _description: Option<Text<255>> = "Description", "description", since (2012, 6, 15);
         /// An interface that exists already; there are none without an instance.
         id: Option<InterfaceId> = "NetworkInterfaceId", "networkInterfaceId", since (2012, 6, 15);
+        /// Chosen private addresses; the cloud chooses.
+        private_ips: Vec<PrivateAddress> =
+            "PrivateIpAddresses.N", "privateIpAddressesSet/item", since (2012, 6, 15);
+        /// More private addresses; there is one.
+        more: Option<u32> = "SecondaryPrivateIpAddressCount", "secondaryPrivateIpAddressCount",
+            since (2012, 6, 15);
+        /// IPv6 addresses; there are none.
+        ipv6: Option<u32> = "Ipv6AddressCount", "ipv6AddressCount", since (2016, 11, 15);
         /// A chosen private address; the cloud chooses.
         private_ip: Option<Text<64>> =
             "PrivateIpAddress", "privateIpAddress", since (2012, 6, 15);
+    }
+}
+
+parameters! {
+    /// A chosen private address.
+    #[derive(Debug)]
+    pub(super) struct PrivateAddress {
+        /// The address.
+        _ip: Text<64> = "PrivateIpAddress", "privateIpAddress", since (2012, 6, 15);
     }
 }
 
@@ -81,7 +98,13 @@ fn check(interface: &NewInterface) -> Result<(), Error> {
     if interface.id.is_some() {
         return Err(unsupported("network interfaces of this cloud come and go with instances"));
     }
-    if interface.private_ip.is_some() {
+    if interface.more.is_some_and(|count| count > 0) {
+        return Err(unsupported("an instance of this cloud has one private address"));
+    }
+    if interface.ipv6.is_some_and(|count| count > 0) {
+        return Err(unsupported("instances of this cloud have no IPv6"));
+    }
+    if interface.private_ip.is_some() || !interface.private_ips.is_empty() {
         return Err(unsupported("private addresses are chosen by this cloud"));
     }
     if interface.deleted == Some(false) {

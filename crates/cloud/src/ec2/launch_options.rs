@@ -108,7 +108,13 @@ pub(super) fn check(input: &Input) -> Result<(), Error> {
             input.private_ip.is_some(),
             "private addresses are chosen by the cloud, from the network of the security group",
         ),
-        (input.placement_group.is_some(), "this cloud has no placement groups"),
+        (
+            input.placement_group.is_some() || input.placement_group_id.is_some(),
+            "this cloud has no placement groups",
+        ),
+        (input.host.is_some(), "this cloud chooses the host itself"),
+        (input.ipv6_count.is_some_and(|count| count > 0), "instances of this cloud have no IPv6"),
+        (input.cores.is_some(), "the VM type says how many processors an instance has"),
         (input.market.is_some(), "this cloud has no spot instances"),
         (
             input.template_id.is_some() || input.template_name.is_some(),

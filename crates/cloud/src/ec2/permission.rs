@@ -147,6 +147,19 @@ impl Flat {
     }
 }
 
+/// Makes sure that the owner of the group to be changed, where a request names one, is the caller.
+///
+/// # Errors
+/// `InvalidGroup.NotFound`, as for a group that does not exist.
+pub(super) fn check_owner(call: &Call<'_>, owner: Option<&Text<64>>) -> Result<(), Error> {
+    let Some(owner) = owner.map(Text::as_str) else { return Ok(()) };
+    if owner == call.user.name.as_str() || owner.parse() == Ok(call.user.account) {
+        return Ok(());
+    }
+    let message = format!("the user \"{owner}\" has no such security group that you may change");
+    Err(Error::new(Code::InvalidGroupNotFound, message))
+}
+
 /// The group that a request names; the id is preferred.
 pub(super) fn named(name: Option<GroupName>, id: Option<GroupId>) -> Result<GroupRef, Error> {
     id.map(GroupRef::Id)

@@ -3,6 +3,7 @@
 use super::call::{Call, Run};
 use super::refusal::refuse;
 use super::reservation::ROOT_DEVICE;
+use super::tag_specification::{self, TagSpecification};
 use crate::images::Registration;
 use ec2_wire::{
     Action, Code, Error, Kind, Place, Response, Text, Value, Xml, parameters, shown, words,
@@ -33,6 +34,9 @@ parameters! {
         /// Disks beside the root. The VM type determines these: a mapping to volumes is refused,
         /// one to a disk of the VM type must name the device that it has here.
         disks: Vec<Disk> = "BlockDeviceMapping.N", "blockDeviceMapping/item", since (2009, 10, 31);
+        /// Tags for the image.
+        tags: Vec<TagSpecification> =
+            "TagSpecification.N", "tagSpecification/item", since (2016, 11, 15);
     }
 }
 
@@ -114,6 +118,7 @@ impl Run for RegisterImage {
             architecture: input.architecture.map(Into::into),
             kernel: input.kernel,
             ramdisk: input.ramdisk,
+            tags: tag_specification::of("image", &[], input.tags)?,
         };
         let image = call.cloud.register_image(call.user, registration).await;
         Ok(Output(image.map_err(refuse)?.id))

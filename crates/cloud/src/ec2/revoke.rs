@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::group_rule::encode_revoked;
 use super::permission::{
-    Flat, Permission, Reading, knows_all_protocols, named, permissions, rules,
+    Flat, Permission, Reading, check_owner, knows_all_protocols, named, permissions, rules,
 };
 use super::refusal::refuse;
 use ec2_wire::{Code, Error, Response, Text, Xml, parameters};
@@ -17,6 +17,8 @@ parameters! {
         group: Option<GroupName> = "GroupName", "groupName";
         /// The group, by id.
         group_id: Option<GroupId> = "GroupId", "groupId", since (2011, 1, 1);
+        /// The group's owner, who is the caller: an account number or a user's name.
+        owner: Option<Text<64>> = "UserId", "userId";
         /// The rules, by id.
         ids: Vec<RuleId> = "SecurityGroupRuleId.N", "", since (2016, 11, 15);
         /// The rules, by what they allow.
@@ -46,6 +48,7 @@ pub(super) async fn revoke(
     direction: Direction,
     input: Input,
 ) -> Result<Revoked, Error> {
+    check_owner(call, input.owner.as_ref())?;
     let group = named(input.group, input.group_id)?;
     let flat = Flat {
         protocol: input.protocol,

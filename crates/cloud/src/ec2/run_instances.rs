@@ -1,6 +1,7 @@
 //! RunInstances.
 
 use super::call::{Call, Run};
+use super::describe_availability_zones::zone_id;
 use super::instance_attribute::ShutdownBehavior;
 use super::launch_network::{NewInterface, network};
 use super::launch_options::{self, AddressingType, BlockDevice, Tenancy};
@@ -43,6 +44,9 @@ parameters! {
         vm_type: Option<Text<64>> = "InstanceType", "instanceType";
         /// The availability zone; without it the one with most room.
         zone: Option<Text<64>> = "Placement.AvailabilityZone", "placement/availabilityZone";
+        /// The availability zone by its id.
+        zone_id: Option<Text<80>> =
+            "Placement.AvailabilityZoneId", "placement/availabilityZoneId", since (2016, 11, 15);
         /// The kernel; without it the image's own, else the cloud's default.
         kernel: Option<ImageId> = "KernelId", "kernelId";
         /// The ramdisk; without it the image's own, else the cloud's default.
@@ -79,6 +83,18 @@ parameters! {
         /// A placement group; refused.
         pub(super) placement_group: Option<Text<255>> =
             "Placement.GroupName", "placement/groupName", since (2011, 2, 28);
+        /// A placement group by its id; refused.
+        pub(super) placement_group_id: Option<Text<64>> =
+            "Placement.GroupId", "placement/groupId", since (2016, 11, 15);
+        /// A host; refused.
+        pub(super) host: Option<Text<64>> =
+            "Placement.HostId", "placement/hostId", since (2016, 11, 15);
+        /// IPv6 addresses; refused.
+        pub(super) ipv6_count: Option<u32> =
+            "Ipv6AddressCount", "ipv6AddressCount", since (2016, 11, 15);
+        /// Processors other than those of the VM type; refused.
+        pub(super) cores: Option<u32> =
+            "CpuOptions.CoreCount", "cpuOptions/coreCount", since (2016, 11, 15);
         /// An instance profile; refused.
         pub(super) profile_arn: Option<Text<2048>> =
             "IamInstanceProfile.Arn", "iamInstanceProfile/arn", since (2012, 6, 1);
@@ -170,7 +186,14 @@ async fn request(call: &Call<'_>, input: Input) -> Result<RunRequest, Error> {
         return Err(contradiction("with NetworkInterface the groups are those of the interface"));
     }
     groups.extend(network.groups.into_iter().map(GroupRef::Id));
-    let zone = input.zone.map(|zone| zone_name(zone.as_str())).transpose()?;
+    let zone = match (input.zone, input.zone_id) {
+        (Some(_), Some(_)) => {
+            return Err(contradiction("a zone is named once: by its name or by its id"));
+        }
+        (Some(name), None) => Some(zone_name(name.as_str())?),
+        (None, Some(id)) => Some(zone_of_id(call, id.as_str()).await?),
+        (None, None) => None,
+    };
     if let (Some(zone), Some(other)) = (&zone, &network.zone)
         && zone != other
     {
@@ -204,6 +227,19 @@ fn contradiction(message: &str) -> Error {
 /// Stands for everything that was asked for: a client token must come with the same again.
 fn digest(input: &Input) -> String {
     hex::encode(Sha256::digest(format!("{input:?}")))
+}
+
+/// The zone of this id.
+///
+/// # Errors
+/// `InvalidZone.NotFound`.
+async fn zone_of_id(call: &Call<'_>, id: &str) -> Result<ClusterName, Error> {
+    let clusters = call.state().clusters().await.map_err(refuse)?;
+    let mut names = clusters.into_iter().map(|cluster| cluster.config.name);
+    names.find(|name| zone_id(name) == id).ok_or_else(|| {
+        let message = format!("the availability zone \"{id}\" does not exist");
+        Error::new(Code::InvalidZoneNotFound, message)
+    })
 }
 
 /// The zone of this name.

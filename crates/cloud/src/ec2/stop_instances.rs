@@ -14,6 +14,8 @@ parameters! {
         ids: OneOrMore<InstanceId> = "InstanceId.N", "instancesSet/item/instanceId";
         /// Turns them off at once; else their guests are asked to shut down and have a minute.
         force: Option<bool> = "Force", "force";
+        /// The same.
+        skip: Option<bool> = "SkipOsShutdown", "skipOsShutdown", since (2016, 11, 15);
         /// Not offered: what is in memory is lost.
         hibernate: Option<bool> = "Hibernate", "", since (2016, 11, 15);
     }
@@ -34,7 +36,8 @@ impl Run for StopInstances {
             let message = "this cloud stops instances, but cannot hibernate them";
             return Err(Error::new(Code::UnsupportedOperation, message));
         }
-        let (ids, forced) = (each_once(input.ids.0), input.force.unwrap_or(false));
+        let (ids, forced) =
+            (each_once(input.ids.0), input.force == Some(true) || input.skip == Some(true));
         let changes = call.state().stop_instances(call.scope(), ids, forced, call.now).await;
         let changes = changes.map_err(refuse)?;
         call.cloud.poke();

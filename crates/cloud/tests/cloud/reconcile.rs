@@ -20,6 +20,7 @@ impl World {
                 kernel: None,
                 ramdisk: None,
                 public: false,
+                tags: types::Tags::new(),
                 name: None,
                 description: None,
                 products: Vec::new(),

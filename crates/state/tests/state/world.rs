@@ -40,6 +40,7 @@ pub(crate) fn new_image(kind: ImageKind, owner: &User) -> NewImage {
         kernel: None,
         ramdisk: None,
         public: true,
+        tags: types::Tags::new(),
         name: None,
         description: None,
         products: Vec::new(),

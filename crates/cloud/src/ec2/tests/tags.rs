@@ -48,6 +48,13 @@ async fn tags_are_noted_shown_filtered_and_removed() {
     let second = world.call(&alice, "DescribeTags", &page).await.good();
     assert_eq!((tags(&second), second.all("nextToken").len()), (vec!["tier=front".to_owned()], 0));
 
+    let empty = [("Filter.1.Name", "value"), ("Filter.1.Value.1", "")];
+    let found = world.call(&alice, "DescribeTags", &empty).await.good();
+    assert_eq!(tags(&found), ["empty=", "empty="], "a filter's value may be empty");
+    let stays = [("ResourceId.1", id.as_str()), ("Tag.1.Key", "tier"), ("Tag.1.Value", "")];
+    world.call(&alice, "DeleteTags", &stays).await.good();
+    let all = world.call(&alice, "DescribeTags", &own).await.good();
+    assert_eq!(all.all("key").len(), 3, "only a tag without a value would have been removed");
     let gone = [("ResourceId.1", id.as_str()), ("Tag.1.Key", "tier"), ("Tag.2.Key", "none")];
     world.call(&alice, "DeleteTags", &gone).await.good();
     let left = world.call(&alice, "DescribeTags", &own).await.good();

@@ -54,6 +54,21 @@ async fn a_launch_names_its_zone_and_groups_by_subnet_and_interface() {
     for (user, more, expected) in [
         (&alice, vec![("SubnetId", subnet)], None),
         (&alice, interface.to_vec(), None),
+        (&alice, vec![("Placement.AvailabilityZoneId", "eucalyptus-one")], None),
+        (
+            &alice,
+            vec![("Placement.AvailabilityZoneId", "eucalyptus-two")],
+            Some("InvalidZone.NotFound"),
+        ),
+        (&alice, vec![("Placement.GroupId", "pg-1")], Some("UnsupportedOperation")),
+        (
+            &alice,
+            vec![
+                interface[0],
+                ("NetworkInterface.1.PrivateIpAddresses.1.PrivateIpAddress", "10.5.0.9"),
+            ],
+            Some("UnsupportedOperation"),
+        ),
         (&bob, vec![("SubnetId", subnet)], Some("InvalidSubnetID.NotFound")),
         (
             &alice,

@@ -197,6 +197,7 @@ impl World {
             kernel,
             ramdisk: None,
             public,
+            tags: types::Tags::new(),
             name: None,
             description: None,
             products: Vec::new(),
