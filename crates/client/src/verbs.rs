@@ -6,6 +6,7 @@ mod attributes;
 mod bundle_image;
 mod console;
 mod groups;
+mod identity;
 mod image_attributes;
 mod images;
 mod instances;
@@ -13,6 +14,7 @@ mod keypairs;
 mod metadata;
 mod monitoring;
 mod power;
+mod rules;
 mod run_instances;
 mod tags;
 mod upload_bundle;
@@ -78,6 +80,7 @@ verbs! {
     "describe-images" | "ec2dim" => images::Describe,
     "describe-instance-attribute" | "ec2dinatt" => attributes::Describe,
     "describe-instance-status" | "ec2dis" => monitoring::DescribeStatus,
+    "describe-instance-type-offerings" => account::DescribeOfferings,
     "describe-instance-types" => account::DescribeTypes,
     "describe-instances" | "ec2din" => instances::Describe,
     "describe-internet-gateways" | "ec2digw" => vpc::DescribeInternetGateways,
@@ -85,16 +88,21 @@ verbs! {
     "describe-network-interfaces" | "ec2dnic" => vpc::DescribeNetworkInterfaces,
     "describe-regions" | "ec2dre" => zones::DescribeRegions,
     "describe-route-tables" | "ec2drtb" => vpc::DescribeRouteTables,
+    "describe-security-group-rules" => rules::Describe,
     "describe-subnets" | "ec2dsubnet" => vpc::DescribeSubnets,
     "describe-tags" | "ec2dtag" => tags::Describe,
+    "describe-vpc-attribute" => vpc::DescribeVpcAttribute,
     "describe-vpcs" | "ec2dvpc" => vpc::DescribeVpcs,
     "disassociate-address" | "ec2disaddr" => addresses::Disassociate,
+    "get-caller-identity" => identity::GetCallerIdentity,
     "get-console-output" | "ec2gcons" => console::GetConsoleOutput,
     "get-password" | "ec2gpass" => console::GetPassword,
+    "get-user" => identity::GetUser,
     "import-keypair" | "ec2ikey" => keypairs::Import,
     "modify-image-attribute" | "ec2matt" | "ec2mimatt" => image_attributes::Modify,
     "modify-instance-attribute" | "ec2minatt" => attributes::Modify,
     "modify-instance-metadata-options" => metadata::ModifyOptions,
+    "modify-security-group-rule" => rules::Modify,
     "monitor-instances" | "ec2mon" => monitoring::Monitor,
     "reboot-instances" | "ec2reboot" => instances::Reboot,
     "register" | "ec2reg" => images::Register,
@@ -107,6 +115,7 @@ verbs! {
     "stop-instances" | "ec2stop" => power::Stop,
     "terminate-instances" | "ec2kill" => instances::Terminate,
     "unmonitor-instances" | "ec2unmon" => monitoring::Unmonitor,
+    "update-security-group-rule-description" => rules::UpdateDescription,
     "upload-bundle" => upload_bundle::UploadBundle,
 }
 

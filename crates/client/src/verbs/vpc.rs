@@ -1,4 +1,4 @@
-//! `describe-vpcs`, `describe-subnets`, `describe-network-interfaces`, `describe-route-tables`,
+//! `describe-vpcs`, `describe-vpc-attribute`, `describe-subnets`, `describe-network-interfaces`, `describe-route-tables`,
 //! `describe-internet-gateways`.
 
 use super::Verb;
@@ -43,6 +43,29 @@ impl Verb for DescribeVpcs {
             print(session, "VPC", vpc, &fields)?;
         }
         Ok(())
+    }
+}
+
+/// Shows an attribute of a virtual private cloud.
+#[derive(Debug, Parser)]
+pub(super) struct DescribeVpcAttribute {
+    /// The VPC
+    #[arg(value_name = "VPC")]
+    vpc: String,
+    /// enableDnsSupport, enableDnsHostnames or enableNetworkAddressUsageMetrics
+    #[arg(short, long, value_name = "ATTRIBUTE")]
+    attribute: String,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Verb for DescribeVpcAttribute {
+    fn run(self, session: &mut Session<'_, '_>) -> Result<(), Error> {
+        let parameters =
+            Parameters::default().with("VpcId", &self.vpc).with("Attribute", &self.attribute);
+        let reply = call(session, &self.connection, "DescribeVpcAttribute", parameters)?;
+        let value = reply.text(&format!("{}/value", self.attribute));
+        session.print(&["VPCATTRIBUTE", &self.vpc, &self.attribute, value])
     }
 }
 

@@ -121,3 +121,62 @@ fn rules_for_all_protocols_and_for_what_leaves() {
         );
     }
 }
+
+#[test]
+fn rules_one_by_one() {
+    check_in(
+        NEW,
+        "euca-describe-security-group-rules -F group-id=sg-00000001",
+        &[
+            ("Action", "DescribeSecurityGroupRules"),
+            ("Filter.1.Name", "group-id"),
+            ("Filter.1.Value.1", "sg-00000001"),
+        ],
+        "<R><securityGroupRuleSet><item><securityGroupRuleId>sgr-00000002</securityGroupRuleId>\
+         <groupId>sg-00000001</groupId><isEgress>false</isEgress><ipProtocol>tcp</ipProtocol>\
+         <fromPort>22</fromPort><toPort>22</toPort><cidrIpv4>10.0.0.0/8</cidrIpv4>\
+         <description>ssh</description></item><item>\
+         <securityGroupRuleId>sgr-00000003</securityGroupRuleId><groupId>sg-00000001</groupId>\
+         <isEgress>true</isEgress><ipProtocol>-1</ipProtocol><fromPort>-1</fromPort>\
+         <toPort>-1</toPort><referencedGroupInfo><groupId>sg-00000004</groupId>\
+         </referencedGroupInfo></item></securityGroupRuleSet></R>",
+        "SECURITYGROUPRULE|sgr-00000002|sg-00000001|ingress|tcp|22|22|10.0.0.0/8|ssh\n\
+         SECURITYGROUPRULE|sgr-00000003|sg-00000001|egress|-1|-1|-1|sg-00000004|\n",
+    );
+    check_in(
+        NEW,
+        "euca-modify-security-group-rule sgr-00000002 -g sg-00000001 -P tcp --from-port 80 \
+         --to-port 81 -s 0.0.0.0/0 -d web",
+        &[
+            ("Action", "ModifySecurityGroupRules"),
+            ("GroupId", "sg-00000001"),
+            ("SecurityGroupRule.1.SecurityGroupRuleId", "sgr-00000002"),
+            ("SecurityGroupRule.1.SecurityGroupRule.IpProtocol", "tcp"),
+            ("SecurityGroupRule.1.SecurityGroupRule.FromPort", "80"),
+            ("SecurityGroupRule.1.SecurityGroupRule.ToPort", "81"),
+            ("SecurityGroupRule.1.SecurityGroupRule.CidrIpv4", "0.0.0.0/0"),
+            ("SecurityGroupRule.1.SecurityGroupRule.Description", "web"),
+        ],
+        "<R><return>true</return></R>",
+        "SECURITYGROUPRULE|sgr-00000002|sg-00000001\n",
+    );
+    for (option, action) in [
+        ("", "UpdateSecurityGroupRuleDescriptionsIngress"),
+        (" --egress", "UpdateSecurityGroupRuleDescriptionsEgress"),
+    ] {
+        check_in(
+            NEW,
+            &format!(
+                "euca-update-security-group-rule-description sgr-00000002 -g sg-00000001 -d x{option}"
+            ),
+            &[
+                ("Action", action),
+                ("GroupId", "sg-00000001"),
+                ("SecurityGroupRuleDescription.1.SecurityGroupRuleId", "sgr-00000002"),
+                ("SecurityGroupRuleDescription.1.Description", "x"),
+            ],
+            "<R><return>true</return></R>",
+            "SECURITYGROUPRULE|sgr-00000002|sg-00000001\n",
+        );
+    }
+}

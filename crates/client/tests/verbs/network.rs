@@ -1,6 +1,6 @@
 //! The tools for addresses, tags and what there is of a VPC.
 
-use crate::ec2::check;
+use crate::ec2::{check, check_in};
 use crate::tool;
 
 #[test]
@@ -140,5 +140,47 @@ fn the_default_vpc() {
          <attachmentSet><item><vpcId>vpc-00000001</vpcId><state>available</state></item>\
          </attachmentSet></item></internetGatewaySet></R>",
         "INTERNETGATEWAY|igw-00000001\nATTACHMENT|vpc-00000001|available\n",
+    );
+}
+
+#[test]
+fn what_is_asked_about_the_account_and_the_cloud() {
+    check(
+        "euca-describe-vpc-attribute vpc-00000001 -a enableDnsSupport",
+        &[
+            ("Action", "DescribeVpcAttribute"),
+            ("VpcId", "vpc-00000001"),
+            ("Attribute", "enableDnsSupport"),
+        ],
+        "<R><vpcId>vpc-00000001</vpcId><enableDnsSupport><value>true</value></enableDnsSupport></R>",
+        "VPCATTRIBUTE|vpc-00000001|enableDnsSupport|true\n",
+    );
+    check_in(
+        "2016-11-15",
+        "euca-describe-instance-type-offerings --location-type availability-zone",
+        &[("Action", "DescribeInstanceTypeOfferings"), ("LocationType", "availability-zone")],
+        "<R><instanceTypeOfferingSet><item><instanceType>m1.small</instanceType>\
+         <locationType>availability-zone</locationType><location>one</location></item>\
+         </instanceTypeOfferingSet></R>",
+        "OFFERING|m1.small|availability-zone|one\n",
+    );
+    let arn = "arn:aws:iam::000100729354:user/alice";
+    check(
+        "euca-get-caller-identity",
+        &[("Action", "GetCallerIdentity")],
+        &format!(
+            "<R><GetCallerIdentityResult><Arn>{arn}</Arn><UserId>A1</UserId>\
+             <Account>000100729354</Account></GetCallerIdentityResult></R>"
+        ),
+        &format!("CALLER|000100729354|A1|{arn}\n"),
+    );
+    check(
+        "euca-get-user alice",
+        &[("Action", "GetUser"), ("UserName", "alice")],
+        &format!(
+            "<R><GetUserResult><User><UserName>alice</UserName><UserId>A1</UserId>\
+             <Arn>{arn}</Arn></User></GetUserResult></R>"
+        ),
+        &format!("USER|alice|A1|{arn}\n"),
     );
 }

@@ -68,12 +68,14 @@ filterable! {
         "manifest-location" => values.add(&shown.image.location),
         "name" => values.all(&shown.image.name),
         "owner-id" => values.add(shown.image.account),
+        "platform-details" => values.add("Linux/UNIX"),
         "product-code" => values.all(&shown.image.products),
         "product-code.type" => values.all(shown.image.products.first().map(|_| PRODUCT_TYPE)),
         "ramdisk-id" => values.all(shown.image.ramdisk),
         "root-device-name" => values.add(super::reservation::ROOT_DEVICE),
         "root-device-type" => values.add("instance-store"),
         "state" => values.add("available"),
+        "usage-operation" => values.add("RunInstances"),
         "virtualization-type" => values.add("hvm"),
     }
 }

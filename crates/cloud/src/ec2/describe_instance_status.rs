@@ -1,6 +1,7 @@
 //! DescribeInstanceStatus.
 
 use super::call::{Call, Run};
+use super::describe_availability_zones::zone_id;
 use super::describe_instances::visible;
 use super::page::{Page, Token, cut};
 use super::reservation::encode_state;
@@ -67,6 +68,7 @@ struct Shown<'a>(&'a Instance);
 filterable! {
     Shown<'_>: |shown, values| {
         "availability-zone" => values.add(&shown.0.cluster),
+        "availability-zone-id" => values.add(zone_id(&shown.0.cluster)),
         "event.code" => (),
         "event.description" => (),
         "event.instance-event-id" => (),

@@ -1,6 +1,7 @@
 //! DescribeInstances.
 
 use super::call::{Call, Run};
+use super::describe_availability_zones::zone_id;
 use super::image_attribute::PRODUCT_TYPE;
 use super::interface::Interface;
 use super::metadata_options;
@@ -70,6 +71,7 @@ filterable! {
     Shown<'_>, tagged by shown.tags: |shown, values| {
         "architecture" => values.add(&shown.instance.architecture),
         "availability-zone" => values.add(&shown.instance.cluster),
+        "availability-zone-id" => values.add(zone_id(&shown.instance.cluster)),
         "client-token" => values.all(&shown.instance.client_token),
         "dns-name" => values.all(shown.public),
         "ebs-optimized" => values.add(false),
@@ -95,6 +97,8 @@ filterable! {
             values.add(metadata_options::endpoint(shown.instance.metadata)),
         "metadata-options.http-put-response-hop-limit" =>
             values.add(shown.instance.metadata.hops),
+        "metadata-options.http-protocol-ipv6" => values.add("disabled"),
+        "metadata-options.instance-metadata-tags" => values.add("disabled"),
         "metadata-options.http-tokens" =>
             values.add(metadata_options::tokens(shown.instance.metadata)),
         "network-interface.addresses.primary" => values.all(shown.interface.map(|_| true)),
@@ -103,9 +107,30 @@ filterable! {
             values.all(shown.association().map(|there| there.id)),
         "network-interface.association.public-ip" =>
             values.all(shown.interface.and_then(|it| it.address).map(|address| address.ip)),
+        "network-interface.addresses.association.public-ip" =>
+            values.all(shown.interface.and_then(|it| it.address).map(|address| address.ip)),
+        "network-interface.association.allocation-id" =>
+            values.all(shown.interface.and_then(|it| it.owner()).map(|owner| owner.allocation)),
+        "network-interface.association.ip-owner-id" =>
+            values.all(shown.interface.and_then(|it| it.owner()).map(|owner| owner.account)),
+        "network-interface.attachment.attachment-id" =>
+            values.all(shown.interface.map(|it| it.attachment())),
+        "network-interface.attachment.delete-on-termination" =>
+            values.all(shown.interface.map(|_| true)),
+        "network-interface.attachment.device-index" => values.all(shown.interface.map(|_| 0)),
+        "network-interface.attachment.instance-id" =>
+            values.all(shown.interface.map(|_| shown.instance.id)),
+        "network-interface.attachment.instance-owner-id" =>
+            values.all(shown.interface.map(|_| shown.instance.account)),
+        "network-interface.attachment.status" =>
+            values.all(shown.interface.map(|_| "attached")),
         "network-interface.availability-zone" =>
             values.all(shown.interface.map(|_| &shown.instance.cluster)),
         "network-interface.group-id" => values.all(shown.groups.iter().map(|(id, _)| id)),
+        "network-interface.group-name" => values.all(shown.groups.iter().map(|(_, name)| name)),
+        "network-interface.private-dns-name" => values.all(shown.private),
+        "network-interface.private-ip-address" => values.all(shown.private),
+        "network-interface.source-dest-check" => values.all(shown.interface.map(|_| true)),
         "network-interface.mac-address" =>
             values.all(shown.interface.map(|_| shown.instance.mac)),
         "network-interface.network-interface-id" =>
