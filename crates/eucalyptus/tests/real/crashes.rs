@@ -1,6 +1,5 @@
 //! A daemon that dies at a named point of a launch: the next start finishes or explains it.
 
-use crate::kills::domains;
 use crate::machine::wait_for;
 use crate::site::{Key, Site};
 use std::time::Duration;
@@ -23,7 +22,7 @@ fn a_launch_survives_a_crash_at_every_named_point() {
         });
         let ip = site.wait_state("admin", &id, "running")[4].clone();
         assert_eq!(site.wait_ssh(&key, &ip, "hostname >/dev/null; echo there"), "there", "{point}");
-        assert_eq!(domains(&site), [id.as_str()], "{point}: one domain for one instance");
+        assert_eq!(site.domains(), [id.as_str()], "{point}: one domain for one instance");
         site.tool("admin", "euca-terminate-instances", [&id]);
         site.wait_state("admin", &id, "terminated");
     }

@@ -1,6 +1,5 @@
 //! Termination gives back all that a launch took.
 
-use crate::kills::domains;
 use crate::machine::wait_for;
 use crate::site::Site;
 use std::path::Path;
@@ -31,7 +30,7 @@ impl Held {
         let capacity = site.tool("admin", "euca-describe-availability-zones", ["verbose"]);
         let types = capacity.lines().filter(|line| line.contains(" / "));
         Self {
-            domains: domains(site),
+            domains: site.domains(),
             links: words(machine.must("ip", ["-o", "link"]), 1),
             addresses: words(machine.must("ip", ["-o", "-4", "address"]), 3),
             rules: machine.must("nft", ["--stateless", "list", "ruleset"]),

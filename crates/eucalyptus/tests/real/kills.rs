@@ -44,7 +44,7 @@ fn an_instance_outlives_every_daemon() {
     site.machine().must("pkill", ["-INT", "ping"]);
     let told = String::from_utf8(ping.wait_with_output().unwrap().stdout).unwrap();
     assert!(told.contains(" 0% packet loss"), "the network stopped: {told}");
-    assert_eq!(domains(&site), [id], "one domain for one instance");
+    assert_eq!(site.domains(), [id], "one domain for one instance");
 }
 
 /// The instance answers, has not rebooted, and gets its metadata.
@@ -53,16 +53,9 @@ fn assert_serves(site: &Site, key: &Key, ip: &str, id: &str, boot_id: &str) {
     assert_eq!(site.wait_ssh(key, ip, METADATA), id);
 }
 
-/// The domains that libvirt has.
-pub(crate) fn domains(site: &Site) -> Vec<String> {
-    let args = ["-c", "qemu:///system", "list", "--all", "--name"];
-    let listed = site.machine().must("virsh", args);
-    listed.split_whitespace().map(str::to_owned).collect()
-}
-
 /// Waits until libvirt has no domain.
 pub(crate) fn wait_no_domain(site: &Site) {
     wait_for("the domains' end", Duration::from_secs(60), || {
-        domains(site).is_empty().then_some(())
+        site.domains().is_empty().then_some(())
     });
 }

@@ -49,6 +49,11 @@ impl Machine {
         self.dir.path()
     }
 
+    /// The machine's first process, as the host numbers it.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// A command to be run inside.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("nsenter");

@@ -28,7 +28,7 @@ pub(crate) fn outside(site: &Site, program: &str) -> Command {
 }
 
 pub(crate) fn enters(site: &Site, key: &Key, ip: &str) -> bool {
-    site.ssh_from(outside(site, "timeout"), key, ip, "true").status.success()
+    site.ssh_from(outside(site, "timeout"), key, &format!("root@{ip}"), "true").status.success()
 }
 
 #[test]

@@ -1,17 +1,18 @@
 //! A whole cloud on one test machine: installed, configured and started as an administrator does
 //! it, with the test images registered through the public APIs.
 
+use crate::installation::Installation;
 use crate::machine::{Machine, must, wait_for};
 use std::ffi::OsStr;
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output};
+use std::process::{Command, Output};
 use std::time::Duration;
 
-/// An installed cloud.
+/// An installed cloud, with what its users do.
 pub(crate) struct Site {
-    machine: Machine,
-    root: PathBuf,
+    installation: Installation,
 }
 
 /// A key pair of the cloud and the file with its private half.
@@ -26,11 +27,13 @@ const BOOT: Duration = Duration::from_secs(180);
 impl Site {
     /// Installs and configures a cloud, without starting it.
     pub(crate) fn installed() -> Self {
-        let machine = Machine::boot();
-        let root = machine.dir().join("eucalyptus");
-        let site = Self { machine, root };
-        site.install();
-        site
+        Self::on(Machine::boot(), "")
+    }
+
+    /// The same on a machine of the caller's, with more lines in `eucalyptus.conf`.
+    pub(crate) fn on(machine: Machine, lines: &str) -> Self {
+        let lines = format!("VNET_PUBLICIPS=\"192.0.2.10-192.0.2.20\"\n{lines}");
+        Self { installation: Installation::new(machine, &lines) }
     }
 
     /// A cloud that runs.
@@ -41,102 +44,24 @@ impl Site {
         site
     }
 
-    fn install(&self) {
-        let sbin = self.root.join("usr/sbin");
-        fs::create_dir_all(&sbin).unwrap();
-        let binary = Path::new(env!("CARGO_BIN_EXE_eucalyptus"));
-        let mut names = Command::new(binary);
-        names.arg("names");
-        let names = must(names);
-        for name in names.lines().chain(["eucalyptus"]) {
-            std::os::unix::fs::symlink(binary, sbin.join(name)).unwrap();
-        }
-        self.must("euca_conf", ["--setup"]);
-        let conf = self.root.join("etc/eucalyptus/eucalyptus.conf");
-        let mut text = fs::read_to_string(&conf).unwrap();
-        text.push_str("\nHYPERVISOR=\"qemu\"\nLOGLEVEL=\"DEBUG\"\n");
-        text.push_str("VNET_PUBLICIPS=\"192.0.2.10-192.0.2.20\"\n");
-        fs::write(&conf, text).unwrap();
-    }
-
-    pub(crate) fn machine(&self) -> &Machine {
-        &self.machine
-    }
-
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
-    }
-
-    /// One of the binary's own tools, with the installation's environment and no credentials.
-    pub(crate) fn command(&self, name: &str) -> Command {
-        let mut command = self.machine.command("env");
-        command.arg(format!("EUCALYPTUS={}", self.root.display()));
-        command.arg(self.root.join("usr/sbin").join(name));
-        command
-    }
-
-    pub(crate) fn must<A: AsRef<OsStr>>(
-        &self,
-        name: &str,
-        args: impl IntoIterator<Item = A>,
-    ) -> String {
-        let mut command = self.command(name);
-        command.args(args);
-        must(command)
-    }
-
-    /// `eucalyptus start`; prints the logs when it fails.
-    pub(crate) fn start(&self) {
-        let output = self.command("eucalyptus").arg("start").output().unwrap();
-        if !output.status.success() {
-            self.show_logs();
-            panic!("eucalyptus start: {}", String::from_utf8_lossy(&output.stdout));
-        }
-    }
-
-    pub(crate) fn stop(&self) {
-        self.must("eucalyptus", ["stop"]);
-    }
-
-    /// Starts one component that is to abort at a named point.
-    pub(crate) fn start_to_crash_at(&self, component: &str, point: &str) -> Child {
-        let mut command = self.machine.command("env");
-        command.arg(format!("EUCALYPTUS_CRASH_AT={point}"));
-        command.arg(format!("EUCALYPTUS={}", self.root.display()));
-        command.arg(self.root.join("usr/sbin/eucalyptus")).args([component, "--detached"]);
-        command.spawn().unwrap()
-    }
-
-    /// The process id of a component, as the machine numbers it.
-    pub(crate) fn pid(&self, component: &str) -> Option<u32> {
-        let file = self.root.join(format!("var/run/eucalyptus/{component}.pid"));
-        fs::read_to_string(file).ok()?.lines().next()?.parse().ok()
-    }
-
-    /// `kill -9`.
-    pub(crate) fn kill(&self, component: &str) {
-        let pid = self.pid(component).unwrap().to_string();
-        self.machine.must("kill", ["-9", &pid]);
-    }
-
     /// Gets and unpacks a user's credentials.
     pub(crate) fn credentials(&self, user: &str) -> PathBuf {
-        let dir = self.root.join("credentials").join(user);
+        let dir = self.root().join("credentials").join(user);
         fs::create_dir_all(&dir).unwrap();
         let zip = dir.join("credentials.zip");
         self.must("euca_conf", ["--get-credentials", zip.to_str().unwrap(), "--user", user]);
         let (zip, to) = (zip.to_str().unwrap(), dir.to_str().unwrap());
-        self.machine.must("unzip", ["-q", "-o", zip, "-d", to]);
+        self.machine().must("unzip", ["-q", "-o", zip, "-d", to]);
         dir
     }
 
     /// A command run as a user of the cloud: with that user's `eucarc` sourced.
     pub(crate) fn as_user(&self, user: &str, program: &str) -> Command {
-        let eucarc = self.root.join("credentials").join(user).join("eucarc");
-        let mut command = self.machine.command("env");
-        command.arg(format!("EUCALYPTUS={}", self.root.display()));
+        let eucarc = self.root().join("credentials").join(user).join("eucarc");
+        let mut command = self.machine().command("env");
+        command.arg(format!("EUCALYPTUS={}", self.root().display()));
         let path = std::env::var("PATH").unwrap();
-        command.arg(format!("PATH={}/usr/sbin:{path}", self.root.display()));
+        command.arg(format!("PATH={}/usr/sbin:{path}", self.root().display()));
         command.args(["bash", "-c", ". \"$0\"; exec \"$@\""]).arg(eucarc).arg(program);
         command
     }
@@ -166,7 +91,7 @@ impl Site {
     pub(crate) fn register(&self, user: &str, file: &Path, options: &[&str]) -> String {
         let name = file.file_name().unwrap().to_str().unwrap();
         let bucket = format!("{user}-{}", name.replace('.', "-"));
-        let to = self.machine.dir().join("bundles").join(&bucket);
+        let to = self.machine().dir().join("bundles").join(&bucket);
         fs::create_dir_all(&to).unwrap();
         let (to_text, file_text) = (to.to_str().unwrap(), file.to_str().unwrap());
         let bundle = ["-i", file_text, "-d", to_text, "-r", "x86_64"];
@@ -180,17 +105,17 @@ impl Site {
     /// Creates a key pair.
     pub(crate) fn key(&self, user: &str, name: &str) -> Key {
         let said = self.tool(user, "euca-add-keypair", [name]);
-        let file = self.machine.dir().join(format!("{user}-{name}.pem"));
+        let file = self.machine().dir().join(format!("{user}-{name}.pem"));
         fs::write(&file, &said[said.find("-----BEGIN").unwrap()..]).unwrap();
-        self.machine.must("chmod", ["600", file.to_str().unwrap()]);
+        self.machine().must("chmod", ["600", file.to_str().unwrap()]);
         Key { name: name.to_owned(), file }
     }
 
     /// Makes a key pair with ssh-keygen and imports its public half.
     pub(crate) fn imported_key(&self, user: &str, name: &str) -> Key {
-        let file = self.machine.dir().join(format!("{user}-{name}"));
+        let file = self.machine().dir().join(format!("{user}-{name}"));
         let path = file.to_str().unwrap();
-        self.machine.must("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", path]);
+        self.machine().must("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", path]);
         self.tool(user, "euca-import-keypair", [name, "-f", &format!("{path}.pub")]);
         Key { name: name.to_owned(), file }
     }
@@ -231,12 +156,12 @@ impl Site {
 
     /// Runs a command in an instance.
     pub(crate) fn ssh(&self, key: &Key, ip: &str, command: &str) -> Output {
-        self.ssh_from(self.machine.command("timeout"), key, ip, command)
+        self.ssh_from(self.machine().command("timeout"), key, &format!("root@{ip}"), command)
     }
 
     /// Runs a command in an instance from where the caller's `timeout` runs: an ssh whose flow is
     /// cut by a revoked rule would wait forever.
-    pub(crate) fn ssh_from(&self, mut ssh: Command, key: &Key, ip: &str, command: &str) -> Output {
+    pub(crate) fn ssh_from(&self, mut ssh: Command, key: &Key, to: &str, command: &str) -> Output {
         ssh.args([
             "30",
             "ssh",
@@ -246,41 +171,29 @@ impl Site {
             "UserKnownHostsFile=/dev/null",
         ]);
         ssh.args(["-o", "ConnectTimeout=5", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-i"]);
-        ssh.arg(&key.file).arg(format!("root@{ip}")).arg(command);
+        ssh.arg(&key.file).arg(to).arg(command);
         ssh.output().unwrap()
     }
 
     /// Waits until an instance answers ssh; what the command printed.
     pub(crate) fn wait_ssh(&self, key: &Key, ip: &str, command: &str) -> String {
-        let look = || {
-            let output = self.ssh(key, ip, command);
-            output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
-        };
-        wait_for(&format!("ssh to {ip}"), BOOT, look).trim().to_owned()
+        self.wait_login(key, &format!("root@{ip}"), command)
     }
 
-    /// Prints what is needed to see why a test failed.
-    pub(crate) fn show_logs(&self) {
-        let mut files = vec![self.machine.dir().join("machine.log")];
-        let logs = fs::read_dir(self.root.join("var/log/eucalyptus"));
-        files.extend(logs.into_iter().flatten().flatten().map(|entry| entry.path()));
-        let consoles = self.root.join("var/eucalyptus/instances/*/*/console.log");
-        let found = Command::new("sh").args(["-c", &format!("ls {}", consoles.display())]).output();
-        let found = found.map(|o| String::from_utf8_lossy(&o.stdout).into_owned());
-        files.extend(found.unwrap_or_default().lines().map(PathBuf::from));
-        for file in files {
-            let text = fs::read(&file).unwrap_or_default();
-            let tail = &text[text.len().saturating_sub(6000)..];
-            eprintln!("==== {}\n{}", file.display(), String::from_utf8_lossy(tail));
-        }
+    /// The same for another user than root.
+    pub(crate) fn wait_login(&self, key: &Key, to: &str, command: &str) -> String {
+        let look = || {
+            let output = self.ssh_from(self.machine().command("timeout"), key, to, command);
+            output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+        };
+        wait_for(&format!("ssh to {to}"), BOOT, look).trim().to_owned()
     }
 }
 
-impl Drop for Site {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.show_logs();
-        }
+impl Deref for Site {
+    type Target = Installation;
+    fn deref(&self) -> &Installation {
+        &self.installation
     }
 }
 

@@ -1,7 +1,7 @@
 //! A stopped instance starts again from its disk, whatever is killed meanwhile; and its metadata
 //! options take effect.
 
-use crate::kills::{domains, wait_no_domain};
+use crate::kills::wait_no_domain;
 use crate::machine::{must, wait_for};
 use crate::site::{Key, Site, client};
 use std::time::Duration;
@@ -58,14 +58,14 @@ impl Guest<'_> {
     fn wait_stopped(&self) {
         let line = self.site.wait_state("admin", &self.id, "stopped");
         assert_eq!(line[4], self.ip, "it keeps its address");
-        assert_eq!(domains(self.site), [] as [&str; 0]);
+        assert_eq!(self.site.domains(), [] as [&str; 0]);
         assert_eq!(self.disks().lines().count(), 1, "it keeps its disk");
     }
 
     fn wait_running(&self) {
         let line = self.site.wait_state("admin", &self.id, "running");
         assert_eq!(line[4], self.ip, "it has the address that it had");
-        assert_eq!(domains(self.site), [self.id.as_str()]);
+        assert_eq!(self.site.domains(), [self.id.as_str()]);
     }
 
     fn console(&self) -> String {

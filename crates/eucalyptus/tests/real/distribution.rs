@@ -1,0 +1,44 @@
+//! A stock distribution from elsewhere, with its own boot loader and cloud-init: in the longer
+//! forms only, because an emulated Debian takes a minute to boot and some to make.
+
+use crate::site::Site;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Marks its own run, with bytes that are no text in it.
+const USER_DATA: &[u8] = b"#!/bin/sh\n# \xff\xfe\ncurl -V >/dev/null 2>&1\necho ran >/var/tmp/user-data\n";
+
+/// What `scripts/test-distribution` has made.
+fn disk() -> PathBuf {
+    let made = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../build/test-distribution/debian.img");
+    made.canonicalize().expect("no disk; run: scripts/test-distribution build/test-distribution")
+}
+
+#[test]
+fn debian_boots_from_its_own_disk_and_its_cloud_init_finds_ec2() {
+    let site = Site::started();
+    let said = site.tool("admin", "euca-install-image", [disk()]);
+    let emi = said.lines().find_map(|line| line.strip_prefix("IMAGE\t")).unwrap().to_owned();
+    let key = site.key("admin", "mine");
+    let data = site.machine().dir().join("user-data");
+    fs::write(&data, USER_DATA).unwrap();
+    let launch = [&emi, "-k", &key.name, "-t", "m1.large", "-f", data.to_str().unwrap()];
+    let said = site.tool("admin", "euca-run-instances", launch);
+    let id = said.lines().find_map(|line| line.strip_prefix("INSTANCE\t")).unwrap();
+    let id = id.split('\t').next().unwrap();
+    let ip = site.wait_state("admin", id, "running")[4].clone();
+
+    let to = format!("debian@{ip}");
+    let says = |command: &str| site.wait_login(&key, &to, command);
+    let status = says("cloud-init status --wait --long");
+    assert!(status.contains("status: done") && status.contains("DataSourceEc2"), "{status}");
+    assert_eq!(says("cloud-init query instance_id"), id);
+    assert_eq!(says("cloud-init query availability_zone"), "cluster");
+    assert_eq!(says("cat /var/tmp/user-data"), "ran");
+    // the disk is as large as the type's, and the guest's own growpart has taken it
+    let kilobytes: u64 = says("df -k --output=size / | tail -n 1").trim().parse().unwrap();
+    assert!(kilobytes > 9 << 20, "the root filesystem has {kilobytes} KB");
+    let console = site.tool("admin", "euca-get-console-output", [id]);
+    assert!(console.contains("login:"), "{console}");
+}
