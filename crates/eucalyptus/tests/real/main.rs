@@ -6,6 +6,7 @@
 
 mod buckets;
 mod clients;
+mod clusters;
 mod crashes;
 mod distribution;
 mod egress;
