@@ -3,7 +3,7 @@
 use hypervisor::DomainSpec;
 use netplan::{NodePlan, RouterPlan};
 use placement::Availability;
-use protocol::ClusterDesired;
+use protocol::{ClusterDesired, Standing};
 use state::Instance;
 use std::collections::{BTreeMap, BTreeSet};
 use types::{Figures, GroupId, InstanceId, InstanceState, NodeName, Timestamp, VmType};
@@ -15,6 +15,10 @@ pub struct Scene {
     pub instances: Vec<(Instance, GroupId)>,
     /// The machines.
     pub hosts: Vec<Host>,
+    /// The instances that the cluster controller has placed, by its own memory.
+    pub placed: BTreeMap<NodeName, BTreeSet<InstanceId>>,
+    /// The nodes that it reports; none while it does not live.
+    pub reported: Option<BTreeMap<NodeName, Standing>>,
     /// What can be seen only when all components live and nothing is in the way.
     pub quiet: Option<Quiet>,
 }

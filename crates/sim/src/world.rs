@@ -10,6 +10,7 @@ use crate::fuse::{At, Fuse};
 use crate::machine::Machine;
 use crate::public::{self, Answer, HOST};
 use crate::rng::Rng;
+use crate::scene::Scene;
 use crate::shape::Shape;
 use crate::wire::{Caller, Wire, Wires};
 use cc::{Cc, NodeEntry, RouterSettings};
@@ -19,11 +20,12 @@ use hostnet::SimNet;
 pub use live::Live;
 use protocol::{ClusterApi, ClusterDesired, Digest};
 use state::{ClusterConfig, NewImage, State, User};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
-use types::{Clock, ImageId, ImageKind};
+use types::{Clock, ImageId, ImageKind, InstanceId, NodeName};
 
 /// For how long an instance waits for a node with room.
 pub(crate) const GRACE_MS: u64 = 30_000;
@@ -248,6 +250,14 @@ impl SimCloud {
         if let Some(cc) = self.cc_wire.target() {
             cc.set_nodes(self.roster.clone()).expect("there is a way to every machine");
         }
+    }
+
+    /// The machines that are given nothing new from now on, and what was placed on them so far.
+    pub(crate) fn closed(&self, scene: &Scene) -> BTreeMap<NodeName, BTreeSet<InstanceId>> {
+        let takes = |name: &NodeName| self.roster.iter().any(|it| it.name == *name && !it.drained);
+        let names = self.machines.iter().map(|machine| &machine.name).filter(|name| !takes(name));
+        let placed = |name| scene.placed.get(name).cloned().unwrap_or_default();
+        names.map(|name| (name.clone(), placed(name))).collect()
     }
 
     /// A machine loses power, with all that runs on it.
