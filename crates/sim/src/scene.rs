@@ -89,6 +89,16 @@ impl Scene {
         self.instances.iter().map(|(instance, _)| instance).filter(|it| it.state.is_live())
     }
 
+    /// Whether an instance waits for a node with room, which it may while one is closed: stopped
+    /// before it had a node, it is not given up.
+    pub fn may_wait(&self, it: &Instance) -> bool {
+        let closed = |host: &Host| {
+            let standing = self.reported.as_ref().and_then(|nodes| nodes.get(&host.name));
+            standing != Some(&Standing::Accepting)
+        };
+        it.state == InstanceState::Stopping && it.node.is_none() && self.hosts.iter().any(closed)
+    }
+
     /// The record of an instance.
     pub fn instance(&self, id: InstanceId) -> Option<&Instance> {
         self.instances.iter().map(|(instance, _)| instance).find(|it| it.id == id)

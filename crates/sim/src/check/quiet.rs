@@ -20,6 +20,7 @@ pub(super) fn check(scene: &Scene, quiet: &Quiet, ledger: &Ledger, findings: &mu
             InstanceState::Running => running(scene, instance, asked, findings),
             InstanceState::Stopped => stopped(scene, instance, asked, findings),
             InstanceState::Terminated => terminated(instance, asked, ledger, findings),
+            InstanceState::Stopping if scene.may_wait(instance) => {}
             other => findings.unless(false, Rule::Rest, || {
                 format!("{} stays {}: {:?}", instance.id, other.as_str(), instance.reason)
             }),
