@@ -52,7 +52,7 @@ impl ClusterApi for Cc {
 
     async fn console_output(&self, id: InstanceId) -> Result<ConsoleOutput, CallError> {
         let name = self.node_of(id).ok_or_else(|| CallError::NotFound(id.to_string()))?;
-        let node = self.nodes.iter().find(|node| node.name == name);
+        let node = self.followed().into_iter().find(|node| node.name == name);
         let node = node.ok_or_else(|| {
             CallError::Unreachable(format!("node {name}, which has {id}, is not in NODES"))
         })?;

@@ -1,13 +1,15 @@
 //! The cluster controller's parts and how they are put together.
 
 use crate::memory::{Files, Placements, Seen};
+use crate::roster::{Node, NodeEntry, Ways};
 use crate::settings::Settings;
 use crate::sighting::Sighting;
 use durable::DurableError;
 use hostnet::HostNet;
+use ipnet::Ipv4Net;
 use netplan::RouterPlan;
-use placement::Room;
-use protocol::{ClusterDesired, ClusterObserved, NodeApi};
+use placement::{Policy, Room};
+use protocol::{ClusterDesired, ClusterObserved, Standing};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedMutexGuard, watch};
@@ -19,13 +21,22 @@ pub enum CcError {
     /// Its memory cannot be read.
     #[error("the cluster controller's memory: {0}")]
     Memory(#[from] DurableError),
+    /// No way to a node can be made.
+    #[error("no way to node {node} can be made: {cause}")]
+    NoWay {
+        /// The node.
+        node: NodeName,
+        /// Why.
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 /// A cluster controller.
 pub struct Cc {
     pub(crate) settings: Settings,
-    /// In the order of NODES.
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) ways: Arc<dyn Ways>,
+    /// Those that are followed; changes as NODES and placements do.
+    pub(crate) following: watch::Sender<Vec<Arc<Node>>>,
     pub(crate) net: Arc<dyn HostNet>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) files: Files,
@@ -48,29 +59,29 @@ pub struct Cc {
 /// meanwhile.
 pub(crate) type Turn = Arc<OwnedMutexGuard<()>>;
 
-/// A node controller and the way to it.
-pub(crate) struct Node {
-    pub(crate) name: NodeName,
-    pub(crate) api: Arc<dyn NodeApi>,
-    /// Its part of the desired state may have changed.
-    pub(crate) poke: Notify,
-}
-
 /// Whom a problem belongs to: each part clears its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Concern {
+    Configuration,
     Memory,
     Router,
     Host,
 }
 
 /// What the cluster controller has in memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct State {
+    /// What the configuration says of networks, for the report.
+    pub(crate) subnet: Ipv4Net,
+    pub(crate) addrs_per_net: u32,
+    /// SCHEDPOLICY.
+    pub(crate) policy: Policy,
+    /// NODES.
+    pub(crate) roster: Vec<NodeEntry>,
     /// As the cloud sent it last; none before the first.
     pub(crate) desired: Option<ClusterDesired>,
     pub(crate) placements: Placements,
-    /// One for each node, in the order of NODES.
+    /// One for each node: in the order of NODES, after them those that are leaving.
     pub(crate) sightings: Vec<(NodeName, Sighting)>,
     /// Since when instances have been waiting for a node.
     pub(crate) waiting: BTreeMap<InstanceId, Timestamp>,
@@ -80,28 +91,34 @@ pub(crate) struct State {
 impl Cc {
     /// A cluster controller that continues where the last one with this memory ended.
     ///
-    /// `nodes` are in the order of NODES.
+    /// `nodes` are in the order of NODES; [`set_nodes`](Self::set_nodes) changes them.
     ///
     /// # Errors
-    /// When its memory cannot be read.
+    /// When its memory cannot be read, or there is no way to a node.
     pub fn open(
         settings: Settings,
-        nodes: Vec<(NodeName, Arc<dyn NodeApi>)>,
+        nodes: Vec<NodeEntry>,
+        ways: Arc<dyn Ways>,
         net: Arc<dyn HostNet>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, CcError> {
         let files = Files::under(&settings.state_path);
         let (desired, placements) = files.load()?;
-        let sighting = |name: &NodeName| {
-            let seen = placements.seen.get(name).copied();
-            (name.clone(), Sighting { seen, ..Sighting::default() })
+        let state = State {
+            subnet: settings.router.vnet_subnet,
+            addrs_per_net: settings.addrs_per_net,
+            policy: settings.policy,
+            roster: nodes,
+            desired,
+            placements,
+            sightings: Vec::new(),
+            waiting: BTreeMap::new(),
+            problems: BTreeMap::new(),
         };
-        let sightings = nodes.iter().map(|(name, _)| sighting(name)).collect();
-        let state = State { desired, placements, sightings, ..State::default() };
-        let nodes = nodes.into_iter().map(|(name, api)| Node { name, api, poke: Notify::new() });
-        Ok(Self {
+        let cc = Self {
             settings,
-            nodes: nodes.collect(),
+            ways,
+            following: watch::Sender::new(Vec::new()),
             net,
             clock,
             files,
@@ -112,7 +129,9 @@ impl Cc {
             router_poke: Notify::new(),
             passing: tokio::sync::Mutex::new(()),
             state: Mutex::new(state),
-        })
+        };
+        cc.muster()?;
+        Ok(cc)
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -130,6 +149,12 @@ impl Cc {
             differs
         });
         result
+    }
+
+    /// Notes what keeps a changed configuration from being taken over, with the remedy; none when
+    /// nothing does.
+    pub fn note_configuration(&self, problem: Option<String>) {
+        self.concern(Concern::Configuration, problem.into_iter().collect());
     }
 
     /// Replaces the problems of one part, and logs new ones.
@@ -215,11 +240,12 @@ impl State {
         self.sightings.iter_mut().find(|(name, _)| name == node).map(|(_, sighting)| sighting)
     }
 
-    /// The nodes that answer, in the order of NODES.
+    /// The nodes that answer and are given new instances, in the order of NODES.
     pub(crate) fn rooms(&self) -> Vec<Room> {
         let used = self.placements.used();
         let room = |(name, sighting): &(NodeName, Sighting)| {
-            let capacity = sighting.seen.filter(|_| sighting.reachable)?.capacity;
+            let usable = sighting.reachable && sighting.standing == Standing::Accepting;
+            let capacity = sighting.seen.filter(|_| usable)?.capacity;
             let used = used.get(name).copied().unwrap_or_default();
             Some(Room { node: name.clone(), capacity, used })
         };

@@ -6,12 +6,14 @@
 //! any node has answered. [`Cc::pass`] does once all that is to be done; [`Cc::run`] does each part
 //! of it when something may have changed.
 
+mod admin;
 mod api;
 mod cluster;
 mod memory;
 mod nodes;
 mod place;
 mod report;
+mod roster;
 mod route;
 mod run;
 mod settings;
@@ -23,4 +25,5 @@ mod tests;
 
 pub use cluster::{Cc, CcError};
 pub use memory::{Placement, Placements};
+pub use roster::{NodeEntry, Ways};
 pub use settings::{RouterSettings, Settings};

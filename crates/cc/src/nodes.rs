@@ -1,7 +1,8 @@
 //! Talking to one node.
 
-use crate::cluster::{Cc, Node};
+use crate::cluster::{Cc, State};
 use crate::memory::{Placement, Placements};
+use crate::roster::Node;
 use crate::share::share;
 use crate::sighting::{Report, absorb};
 use protocol::{CallError, NodeDesired, NodeObserved, Revision};
@@ -36,13 +37,17 @@ impl Cc {
             return;
         }
         let now = self.clock.now();
-        self.change(|state| {
-            let Some(sighting) = state.sighting(name) else { return };
+        let is_member = self.change(|state| {
+            let Some(sighting) = state.sighting(name) else { return false };
             if !sighting.reachable {
                 tracing::info!(node = %name, "the node answers");
             }
             sighting.hear(observed.clone(), now);
+            true
         });
+        if !is_member {
+            return;
+        }
         // When it cannot be kept, the node's next report says it again.
         let _ = self
             .decide(|state, placements| {
@@ -62,11 +67,11 @@ impl Cc {
     async fn silent(&self, name: &NodeName, error: &CallError) {
         let was_reachable = self.change(|state| {
             let Some(sighting) = state.sighting(name) else { return false };
-            let text = format!("node {name} does not answer: {error}");
-            if sighting.silence.replace(text).is_none() {
+            let was_reachable = sighting.reachable;
+            if sighting.miss(name, error) {
                 tracing::warn!(node = %name, %error, "no answer; its instances keep their state");
             }
-            std::mem::take(&mut sighting.reachable)
+            was_reachable
         });
         if was_reachable {
             self.keep_sights().await;
@@ -91,7 +96,7 @@ impl Cc {
                 });
                 true
             }
-            Err(error @ CallError::Unreachable(_)) => {
+            Err(error @ (CallError::Unreachable(_) | CallError::NotTrusted(_))) => {
                 self.silent(&node.name, &error).await;
                 false
             }
@@ -126,7 +131,13 @@ impl Cc {
             return None;
         }
         if self.state().placements.of.values().any(|placement| is_untold(placement, name)) {
-            self.decide(|_, placements| mark_told(placements, name)).await.ok()?;
+            // One that is given nothing new is not told: what was placed there goes elsewhere.
+            let tell = |state: &mut State, placements: &mut Placements| {
+                if state.accepts(name) {
+                    mark_told(placements, name);
+                }
+            };
+            self.decide(tell).await.ok()?;
         }
         let mut state = self.state();
         let wanted = share(state.desired.as_ref()?, &state.placements, name);

@@ -5,7 +5,8 @@ use crate::memory::{Placement, generation};
 use crate::sighting::Sighting;
 use placement::{Room, shortage};
 use protocol::{
-    ClusterObserved, InstanceDesired, InstanceObserved, InstancePhase, NodeStatus, Revision,
+    ClusterObserved, ClusterSettings, InstanceDesired, InstanceObserved, InstancePhase, NodeStatus,
+    Revision,
 };
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -23,6 +24,11 @@ impl State {
             revision: 0,
             generation: generation(desired),
             nodes: self.sightings.iter().map(|(name, sighting)| status(name, sighting)).collect(),
+            settings: Some(ClusterSettings {
+                subnet: self.subnet,
+                addrs_per_net: self.addrs_per_net,
+                policy: self.policy.as_str().to_owned(),
+            }),
             instances: self.instances(),
             problems: self.problems.values().flatten().cloned().collect(),
         };
@@ -93,15 +99,15 @@ fn unheard(
     }
 }
 
-fn status(name: &NodeName, sighting: &Sighting) -> NodeStatus {
+pub(crate) fn status(name: &NodeName, sighting: &Sighting) -> NodeStatus {
     let observed = sighting.observed.as_ref();
     let own = observed.map_or(&[][..], |observed| &observed.problems[..]);
     let ours = sighting.silence.iter().chain(&sighting.refusal);
     NodeStatus {
         name: name.clone(),
         reachable: sighting.reachable,
-        // It answers over mutual TLS or not at all.
-        certificate_ok: sighting.seen.is_some(),
+        standing: sighting.standing,
+        certificate_ok: sighting.certificate == Some(true),
         last_seen: sighting.seen.map(|seen| seen.at),
         capacity: sighting.seen.map(|seen| seen.capacity).unwrap_or_default(),
         orphans: observed.map(|observed| observed.orphans.clone()).unwrap_or_default(),
@@ -111,19 +117,21 @@ fn status(name: &NodeName, sighting: &Sighting) -> NodeStatus {
 
 fn revision(observed: &ClusterObserved) -> Revision {
     let mut hash = DefaultHasher::new();
-    let ClusterObserved { cluster, revision: _, generation, nodes, instances, problems } = observed;
-    (cluster, generation, instances, problems).hash(&mut hash);
+    let ClusterObserved { cluster, revision: _, generation, nodes, settings, instances, problems } =
+        observed;
+    (cluster, generation, settings, instances, problems).hash(&mut hash);
     for node in nodes {
         let NodeStatus {
             name,
             reachable,
+            standing,
             certificate_ok,
             last_seen: _,
             capacity,
             orphans,
             problems,
         } = node;
-        (name, reachable, certificate_ok, capacity, orphans, problems).hash(&mut hash);
+        (name, reachable, standing, certificate_ok, capacity, orphans, problems).hash(&mut hash);
     }
     hash.finish()
 }

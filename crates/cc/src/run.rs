@@ -1,8 +1,12 @@
 //! When what is done.
 
-use crate::cluster::{Cc, Node};
+use crate::cluster::Cc;
 use crate::place::Ground;
+use crate::roster::Node;
+use futures_util::StreamExt;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -20,20 +24,18 @@ impl Cc {
     /// node its part, routes.
     pub async fn pass(&self) {
         let _one_at_a_time = self.passing.lock().await;
-        join_all(self.nodes.iter().map(|node| self.hear(node, None, 0))).await;
+        join_all(self.followed().iter().map(|node| self.hear(node, None, 0))).await;
         self.place().await;
-        join_all(self.nodes.iter().map(|node| self.push(node))).await;
+        join_all(self.followed().iter().map(|node| self.push(node))).await;
         self.repair_router().await;
     }
 
     /// Does each of these when something may have changed, and every five seconds, until
-    /// `shutdown` completes. A node that hangs holds up nobody but itself. The networks stay as
-    /// they are after that.
+    /// `shutdown` completes. A node that hangs holds up nobody but itself; nodes may come and go
+    /// meanwhile. The networks stay as they are after that.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
-        let hearing = join_all(self.nodes.iter().map(|node| self.keep_hearing(node)));
-        let pushing = join_all(self.nodes.iter().map(|node| self.keep_pushing(node)));
         let work =
-            async { tokio::join!(self.keep_placing(), hearing, pushing, self.keep_routing()) };
+            async { tokio::join!(self.keep_placing(), self.keep_following(), self.keep_routing()) };
         tokio::select! {
             _ = work => {}
             () = shutdown => {}
@@ -41,14 +43,15 @@ impl Cc {
     }
 
     /// Places what has no node; an instance that cannot be placed waits, and is then given up.
-    async fn place(&self) {
+    /// Where placements ended, a node that was leaving may have left.
+    pub(crate) async fn place(&self) {
         // When it cannot be kept, nothing is decided and the next look tries again.
         let _ = self
             .decide(|state, placements| {
                 let rooms = state.rooms();
                 let Some(desired) = &state.desired else { return };
                 let mut ground = Ground {
-                    policy: self.settings.policy,
+                    policy: state.policy,
                     grace_ms: self.settings.placement_grace_ms,
                     now: self.clock.now(),
                     rooms,
@@ -57,12 +60,15 @@ impl Cc {
                 ground.place(desired, placements);
             })
             .await;
+        if let Err(error) = self.muster() {
+            tracing::error!(%error, "a node cannot be followed");
+        }
     }
 
     async fn keep_placing(&self) {
         loop {
             self.place().await;
-            self.nodes.iter().for_each(|node| node.poke.notify_one());
+            self.followed().iter().for_each(|node| node.poke.notify_one());
             self.router_poke.notify_one();
             let _ = tokio::time::timeout(LOOK_EVERY, self.poke.notified()).await;
         }
@@ -76,6 +82,36 @@ impl Cc {
                 self.fit_router().await;
             }
         }
+    }
+
+    /// Follows each node for as long as it is one.
+    async fn keep_following(&self) {
+        let mut changes = self.following.subscribe();
+        let mut followed: Vec<Arc<Node>> = Vec::new();
+        let mut following = FuturesUnordered::new();
+        loop {
+            let now = changes.borrow_and_update().clone();
+            for node in now {
+                if !is_among(&followed, &node) {
+                    followed.push(Arc::clone(&node));
+                    following.push(self.follow(node));
+                }
+            }
+            tokio::select! {
+                Some(gone) = following.next() => followed.retain(|it| !Arc::ptr_eq(it, &gone)),
+                _ = changes.changed() => {}
+            }
+        }
+    }
+
+    /// Hears and tells a node until it is none any more, and gives it then.
+    async fn follow(&self, node: Arc<Node>) -> Arc<Node> {
+        let mut changes = self.following.subscribe();
+        tokio::select! {
+            _ = async { tokio::join!(self.keep_hearing(&node), self.keep_pushing(&node)) } => {}
+            _ = changes.wait_for(|nodes| !is_among(nodes, &node)) => {}
+        }
+        node
     }
 
     async fn keep_hearing(&self, node: &Node) {
@@ -103,4 +139,8 @@ impl Cc {
             }
         }
     }
+}
+
+fn is_among(nodes: &[Arc<Node>], node: &Arc<Node>) -> bool {
+    nodes.iter().any(|it| Arc::ptr_eq(it, node))
 }

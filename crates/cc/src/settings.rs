@@ -10,10 +10,12 @@ use std::path::PathBuf;
 pub struct Settings {
     /// Where its memory is kept: `$EUCALYPTUS/var/eucalyptus/cc`.
     pub state_path: PathBuf,
-    /// SCHEDPOLICY.
+    /// SCHEDPOLICY at the start.
     pub policy: Policy,
     /// For how long an instance waits for a node with room before it is given up.
     pub placement_grace_ms: u64,
+    /// VNET_ADDRSPERNET, which the cloud is told.
+    pub addrs_per_net: u32,
     /// What it needs to know as a router.
     pub router: RouterSettings,
 }

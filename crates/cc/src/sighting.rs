@@ -2,19 +2,24 @@
 
 use crate::memory::{Placement, Placements, Seen};
 use protocol::{
-    ClusterDesired, InstanceDesired, InstanceObserved, InstancePhase, NodeDesired, NodeObserved,
+    CallError, ClusterDesired, InstanceDesired, InstanceObserved, InstancePhase, NodeDesired,
+    NodeObserved, Standing,
 };
-use types::{Figures, InstanceId, Timestamp};
+use types::{Figures, InstanceId, NodeName, Timestamp};
 
 /// What is known of one node since this process runs.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sighting {
+    /// Whether it is given new instances.
+    pub(crate) standing: Standing,
     /// What it said last; kept while it is silent.
     pub(crate) observed: Option<NodeObserved>,
     /// Whether it answered the last call.
     pub(crate) reachable: bool,
     /// When it answered last, and what it can give; also from before this process.
     pub(crate) seen: Option<Seen>,
+    /// Whether the certificate that it presented last is accepted; none before it was reached.
+    pub(crate) certificate: Option<bool>,
     /// What it has taken in last.
     pub(crate) acknowledged: Option<NodeDesired>,
     /// Why it does not answer.
@@ -24,6 +29,12 @@ pub(crate) struct Sighting {
 }
 
 impl Sighting {
+    /// Of a node that this process has not heard yet.
+    pub(crate) fn remembered(seen: Option<Seen>) -> Self {
+        // it answered over mutual TLS or not at all
+        Self { seen, certificate: seen.map(|_| true), ..Self::default() }
+    }
+
     /// What the node says of its instances.
     pub(crate) fn instances(&self) -> &[InstanceObserved] {
         self.observed.as_ref().map_or(&[], |observed| &observed.instances)
@@ -37,7 +48,25 @@ impl Sighting {
         self.seen = Some(Seen { at: now, capacity });
         self.observed = Some(observed);
         self.reachable = true;
+        self.certificate = Some(true);
         self.silence = None;
+    }
+
+    /// Takes in that it does not answer, and why; true when that is news. All else that is known
+    /// of it stays.
+    pub(crate) fn miss(&mut self, name: &NodeName, error: &CallError) -> bool {
+        let text = match error {
+            CallError::NotTrusted(cause) => {
+                self.certificate = Some(false);
+                format!(
+                    "node {name} has not the keys that this cloud gave it: {cause}; copy them \
+                     there: euca_sync_key {name}"
+                )
+            }
+            other => format!("node {name} does not answer: {other}"),
+        };
+        self.reachable = false;
+        self.silence.replace(text).is_none()
     }
 
     /// Whether the node has not yet taken in what it should.

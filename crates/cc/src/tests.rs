@@ -4,9 +4,10 @@ mod fake_node;
 mod loops;
 mod nodes;
 mod placing;
+mod roster;
 mod routing;
 
-use crate::{Cc, RouterSettings, Settings};
+use crate::{Cc, NodeEntry, RouterSettings, Settings, Ways};
 use fake_node::FakeNode;
 use hostnet::SimNet;
 use placement::Policy;
@@ -14,12 +15,13 @@ use protocol::{
     ClusterApi, ClusterDesired, ClusterObserved, Digest, Goal, ImageRef, InstanceDesired,
     InstanceObserved, InstancePhase, NetworkDesired, Nic, NodeApi,
 };
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tempfile::TempDir;
 use types::{
-    AccountId, Clock, Figures, GroupId, ImageId, ImageKind, InstanceId, MacAddr, Timestamp,
-    UserName,
+    AccountId, Clock, Figures, GroupId, ImageId, ImageKind, InstanceId, MacAddr, NodeName,
+    Timestamp, UserName,
 };
 
 const ONE: &str = "i-00000001";
@@ -33,6 +35,8 @@ const NODE: Figures = Figures { cores: 2, memory_mb: 512, disk_gb: 20 };
 struct World {
     home: TempDir,
     nodes: Vec<Arc<FakeNode>>,
+    /// NODES.
+    listed: String,
     net: Arc<SimNet>,
     clock: Arc<ManualClock>,
     generation: u64,
@@ -43,9 +47,11 @@ impl World {
     /// A cluster of nodes named a, b, c…
     fn new(nodes: usize) -> Self {
         let name = |at: usize| char::from(b'a' + at as u8).to_string();
+        let listed: Vec<_> = (0..nodes).map(name).collect();
         let mut world = Self {
             home: tempfile::tempdir().unwrap(),
             nodes: (0..nodes).map(|at| Arc::new(FakeNode::new(&name(at), NODE))).collect(),
+            listed: listed.join(" "),
             net: Arc::default(),
             clock: Arc::default(),
             generation: 0,
@@ -62,6 +68,7 @@ impl World {
             state_path: self.home.path().to_owned(),
             policy: Policy::Greedy,
             placement_grace_ms: GRACE_MS,
+            addrs_per_net: 64,
             router: RouterSettings {
                 vnet_subnet: "192.168.0.0/16".parse().unwrap(),
                 dns: vec!["192.0.2.1".parse().unwrap()],
@@ -69,9 +76,15 @@ impl World {
                 mtu: 1500,
             },
         };
-        let api = |node: &Arc<FakeNode>| (node.name.clone(), Arc::clone(node) as Arc<dyn NodeApi>);
-        let nodes = self.nodes.iter().map(api).collect();
-        self.cc = Some(Cc::open(settings, nodes, self.net.clone(), self.clock.clone()).unwrap());
+        let (nodes, ways) = (entries(&self.listed), Arc::new(Switchboard(self.nodes.clone())));
+        let (net, clock) = (self.net.clone(), self.clock.clone());
+        self.cc = Some(Cc::open(settings, nodes, ways, net, clock).unwrap());
+    }
+
+    /// Edits NODES, in which a node that is drained has an exclamation mark.
+    fn list(&mut self, nodes: &str) {
+        self.listed = nodes.to_owned();
+        self.cc().set_nodes(entries(nodes)).unwrap();
     }
 
     /// Kills the cluster controller, loses its disk and starts another.
@@ -130,6 +143,24 @@ impl World {
     /// The instances that each node has, as the nodes say.
     fn held(&self) -> Vec<Vec<String>> {
         self.nodes.iter().map(|node| node.live()).collect()
+    }
+}
+
+fn entries(nodes: &str) -> Vec<NodeEntry> {
+    let entry = |word: &str| NodeEntry {
+        name: word.trim_end_matches('!').parse().unwrap(),
+        drained: word.ends_with('!'),
+    };
+    nodes.split_whitespace().map(entry).collect()
+}
+
+/// The ways to the nodes of the world.
+struct Switchboard(Vec<Arc<FakeNode>>);
+
+impl Ways for Switchboard {
+    fn to(&self, name: &NodeName) -> Result<Arc<dyn NodeApi>, Box<dyn Error + Send + Sync>> {
+        let node = self.0.iter().find(|node| node.name == *name);
+        Ok(Arc::clone(node.ok_or("no such machine")?) as Arc<dyn NodeApi>)
     }
 }
 

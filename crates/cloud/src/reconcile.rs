@@ -148,7 +148,13 @@ impl Cloud {
     }
 
     async fn silent(&self, name: &ClusterName, error: &CallError) -> Result<()> {
-        if self.state.record_silent(name.clone(), error.to_string()).await? {
+        let error = match error {
+            CallError::NotTrusted(cause) => &CallError::NotTrusted(format!(
+                "{cause}; give that machine its keys again: euca_sync_key HOST"
+            )),
+            other => other,
+        };
+        if self.state.record_silent(name.clone(), error).await? {
             tracing::warn!(cluster = name.as_str(), %error, "cluster controller does not answer");
         }
         Ok(())

@@ -78,6 +78,11 @@ impl Layout {
         self.run().join("cloud.sock")
     }
 
+    /// The socket of a cluster controller's part of that interface, mode 0600.
+    pub fn cluster_socket(&self) -> PathBuf {
+        self.run().join("cc.sock")
+    }
+
     /// Every directory with its mode, parents first.
     pub fn directories(&self) -> Vec<(PathBuf, u32)> {
         vec![

@@ -2,7 +2,7 @@
 
 use crate::network::{self, AddressSpace, VnetMode};
 use crate::reader::Reader;
-use crate::{ConfError, Document, Layout};
+use crate::{ConfError, Document, Layout, nodes};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -33,6 +33,8 @@ pub struct Conf {
     pub sched_policy: SchedPolicy,
     /// NODES: the node controllers of this cluster, each once, in the file's order.
     pub nodes: Vec<NodeName>,
+    /// DRAINED_NODES: those of them that are given no new instances.
+    pub drained_nodes: Vec<NodeName>,
     /// MAX_CORES, MAX_MEM, MAX_DISK.
     pub limits: NodeLimits,
     /// INSTANCE_PATH: where a node keeps instances.
@@ -143,6 +145,7 @@ impl Conf {
         let mut reader = Reader::new(doc);
         let layout = layout(&mut reader);
         let start = components(&mut reader);
+        let nodes = nodes::nodes(&mut reader, start);
         let conf = Self {
             path: path.to_owned(),
             start,
@@ -153,7 +156,8 @@ impl Conf {
             ec2_signature_v1: reader.or("EC2_SIGNATURE_V1", false, "Y or N", yes_or_no),
             cluster_name: cluster_name(&mut reader),
             sched_policy: sched_policy(&mut reader),
-            nodes: nodes(&mut reader, start),
+            drained_nodes: nodes::drained(&mut reader, &nodes),
+            nodes,
             limits: limits(&mut reader),
             instance_path: instance_path(&mut reader, &layout),
             hypervisor: hypervisor(&mut reader, start.nc),
@@ -259,27 +263,6 @@ fn sched_policy(reader: &mut Reader<'_>) -> SchedPolicy {
     })
 }
 
-/// The most nodes of one cluster (FACTS 1.1).
-const MOST_NODES: usize = 1024;
-
-fn nodes(reader: &mut Reader<'_>, start: Components) -> Vec<NodeName> {
-    let right = "up to 1024 host names or addresses with blanks between them";
-    let mut nodes: Vec<NodeName> = reader.or("NODES", Vec::new(), right, |v| {
-        let names: Option<Vec<_>> = v.split_whitespace().map(|n| n.parse().ok()).collect();
-        names.filter(|names| names.len() <= MOST_NODES)
-    });
-    let mut seen = std::collections::HashSet::new();
-    nodes.retain(|node| seen.insert(node.clone()));
-    if nodes.is_empty() && start.nc {
-        nodes.extend("localhost".parse());
-    } else if nodes.is_empty() && start.cc && reader.text("NODES").is_none() {
-        let text = "is empty, and this machine runs no node controller itself; name the machines \
-                    that run instances: euca_conf -nodes \"HOST HOST\"";
-        reader.problem("NODES", text);
-    }
-    nodes
-}
-
 fn limits(reader: &mut Reader<'_>) -> NodeLimits {
     let mut megabytes =
         |key| reader.optional(key, "a number of MB above 0", |v| v.parse().ok().filter(|n| *n > 0));
@@ -328,7 +311,7 @@ fn absolute(text: &str) -> Option<PathBuf> {
     (path.is_absolute() && !climbs).then_some(path)
 }
 
-fn yes_or_no(text: &str) -> Option<bool> {
+pub(crate) fn yes_or_no(text: &str) -> Option<bool> {
     match text.to_ascii_uppercase().as_str() {
         "Y" | "YES" => Some(true),
         "N" | "NO" => Some(false),

@@ -19,6 +19,7 @@ pub(crate) const USED: &[&str] = &[
     "CLUSTER_NAME",
     "SCHEDPOLICY",
     "NODES",
+    "DRAINED_NODES",
     "MAX_MEM",
     "MAX_CORES",
     "MAX_DISK",

@@ -1,6 +1,7 @@
 //! The command line: single-dash settings as in 1.4, double-dash commands as in later versions.
 
 use crate::error::ToolError;
+use crate::nodes::{self, Change, NodeCommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use types::{ImageId, ImageKind, UserName};
@@ -27,6 +28,7 @@ pub(crate) enum Command {
     Check,
     Ignored,
     Users(UserCommand),
+    Nodes(NodeCommand),
 }
 
 /// Changes of the file, and a look at it afterwards.
@@ -102,6 +104,7 @@ struct Words {
     check: bool,
     ignored: bool,
     users: Option<UserCommand>,
+    nodes: Option<NodeCommand>,
     user: Option<UserName>,
     admin: bool,
     force: bool,
@@ -120,6 +123,10 @@ impl Words {
             }
             return Ok(());
         }
+        if let Some(change) = nodes::change_of(flag) {
+            let names = nodes::names(flag, &value()?)?;
+            return self.nodes(NodeCommand::Change { change, names, force: false });
+        }
         match flag {
             "-name" | "--name" if self.edit.name.is_none() => self.edit.name = Some(value()?),
             "-name" | "--name" => return Err(usage("-name can be used once".to_owned())),
@@ -129,6 +136,7 @@ impl Words {
             "--admin" => self.admin = true,
             "--force" => self.force = true,
             "--user" => self.user = Some(user_name(&value()?)?),
+            "--list-nodes" => return self.nodes(NodeCommand::List),
             "--list-users" => return self.users(UserCommand::List),
             "--add-user" => {
                 let name = user_name(&value()?)?;
@@ -170,28 +178,37 @@ impl Words {
         }
     }
 
+    fn nodes(&mut self, command: NodeCommand) -> Result<(), ToolError> {
+        match self.nodes.replace(command) {
+            None => Ok(()),
+            Some(_) => Err(usage("one command at a time".to_owned())),
+        }
+    }
+
     fn finish(mut self) -> Result<Invocation, ToolError> {
         let edits = self.edit != Edit::default();
-        let commands = [edits, self.check, self.ignored, self.users.is_some()];
+        let commands =
+            [edits, self.check, self.ignored, self.users.is_some(), self.nodes.is_some()];
         if commands.iter().filter(|given| **given).count() > 1 {
             return Err(usage("settings, --check and commands exclude each other".to_owned()));
         }
         self.apply_options()?;
         let is_directory = |(variable, _): &&(&str, String)| *variable == "EUCALYPTUS";
         let directory = self.edit.settings.iter().find(is_directory).map(|(_, dir)| dir.into());
-        let command = match self.users {
-            Some(users) => Command::Users(users),
-            None if self.check => Command::Check,
-            None if self.ignored => Command::Ignored,
-            None if edits => Command::Edit(self.edit),
-            None => return Err(usage("nothing is asked".to_owned())),
+        let command = match (self.users, self.nodes) {
+            (Some(users), _) => Command::Users(users),
+            (None, Some(nodes)) => Command::Nodes(nodes),
+            _ if self.check => Command::Check,
+            _ if self.ignored => Command::Ignored,
+            _ if edits => Command::Edit(self.edit),
+            _ => return Err(usage("nothing is asked".to_owned())),
         };
         Ok(Invocation { file: self.file, directory, command })
     }
 
     /// Gives `--admin`, `--user` and `--force` to the command that knows them.
     fn apply_options(&mut self) -> Result<(), ToolError> {
-        let (mut is_add, mut is_credentials) = (false, false);
+        let (mut is_add, mut is_credentials, mut is_deregister) = (false, false, false);
         match &mut self.users {
             Some(UserCommand::Add { admin, .. }) => {
                 (*admin, is_add) = (self.admin, true);
@@ -202,11 +219,19 @@ impl Words {
             }
             _ => {}
         }
+        if let Some(NodeCommand::Change { change: Change::Deregister, force, .. }) = &mut self.nodes
+        {
+            (*force, is_deregister) = (self.force, true);
+        }
         if self.admin && !is_add {
             return Err(usage("--admin belongs to --add-user".to_owned()));
         }
-        if (self.force || self.user.is_some()) && !is_credentials {
-            return Err(usage("--user and --force belong to --get-credentials".to_owned()));
+        if self.user.is_some() && !is_credentials {
+            return Err(usage("--user belongs to --get-credentials".to_owned()));
+        }
+        if self.force && !is_credentials && !is_deregister {
+            let text = "--force belongs to --get-credentials and --deregister-nodes";
+            return Err(usage(text.to_owned()));
         }
         Ok(())
     }
@@ -292,7 +317,16 @@ mod tests {
             ("--set-default-kernel|emi-00000001", "neither the id of a kernel"),
             ("--set-default-ramdisk|none|--get-default-images", "one command at a time"),
             ("--list-users|--admin", "--admin belongs to --add-user"),
-            ("--add-user|bob|--force", "belong to --get-credentials"),
+            ("--add-user|bob|--force", "--force belongs to --get-credentials"),
+            ("--list-users|--user|bob", "--user belongs to --get-credentials"),
+            ("--drain-nodes|a|--force", "--force belongs to --get-credentials and --deregister"),
+            ("--register-nodes", "--register-nodes needs an argument"),
+            ("--register-nodes| ", "--register-nodes names no node"),
+            ("--register-nodes|a b;reboot", "node name \"b;reboot\" is not valid"),
+            ("--drain-nodes|-x", "node name \"-x\" is not valid"),
+            ("--drain-nodes|a|--undrain-nodes|b", "one command at a time"),
+            ("--list-nodes|-cc|N", "exclude each other"),
+            ("--list-nodes|--list-users", "exclude each other"),
         ] {
             let text = parsed(line).expect_err(line);
             assert!(text.contains(expected), "{line}: {text}");

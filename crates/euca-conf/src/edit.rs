@@ -64,7 +64,11 @@ fn absolute(variable: &str, value: &str) -> Result<String, ToolError> {
 
 /// Refuses values that would stop the start. What was wrong before is none of this call's
 /// business, and what is missing may come with the next.
-fn refuse_wrong(file: &Path, before: &Document, after: &Document) -> Result<(), ToolError> {
+pub(crate) fn refuse_wrong(
+    file: &Path,
+    before: &Document,
+    after: &Document,
+) -> Result<(), ToolError> {
     let known = problems(file, before);
     let is_new = |new: &Problem| {
         let same = |old: &Problem| old.variable == new.variable && old.text == new.text;

@@ -1,6 +1,7 @@
 //! What can go wrong, for the administrator.
 
 use std::path::PathBuf;
+use types::NodeName;
 
 /// Why the tool failed.
 #[derive(Debug, thiserror::Error)]
@@ -36,11 +37,36 @@ pub(crate) enum ToolError {
     )]
     CloudAway(PathBuf),
     /// The socket is root's.
-    #[error("only root may manage users (no permission for {}); try sudo", .0.display())]
+    #[error("only root may do this (no permission for {}); try sudo", .0.display())]
     NotRoot(PathBuf),
     /// The conversation with the cloud controller broke.
     #[error("the cloud controller did not answer properly: {0}; see cloud-output.log")]
     Conversation(String),
+    /// The cluster controller does not say how its nodes are.
+    #[error("the cluster controller cannot be asked: {0}")]
+    Cluster(String),
+    /// It is not known whether a node has instances.
+    #[error(
+        "whether instances are there is not known, so nothing was changed ({0}); --force \
+         deregisters nevertheless"
+    )]
+    Unasked(Box<Self>),
+    /// A node has instances.
+    #[error(
+        "node {name} has instances: {instances}; let it get no new ones (euca_conf --drain-nodes \
+         {name}) and terminate these, or --force: the cluster controller then follows it until \
+         they are gone"
+    )]
+    Occupied { name: NodeName, instances: String },
+    /// A node is not in NODES.
+    #[error("{name} is not in NODES of {}; euca_conf --list-nodes shows what is", file.display())]
+    NoSuchNode { name: NodeName, file: PathBuf },
+    /// NODES would be empty.
+    #[error(
+        "a cluster controller has at least one node; drain the last one (euca_conf --drain-nodes), \
+         or register another one first"
+    )]
+    LastNode,
     /// The cloud controller said no.
     #[error("{0}")]
     Refused(String),

@@ -8,6 +8,7 @@ mod edit;
 mod error;
 mod ignored;
 mod images;
+mod nodes;
 mod socket;
 mod users;
 
@@ -75,6 +76,7 @@ fn invoke(
         Command::Edit(edit) => edit::edit(&file, root.as_deref(), edit, out),
         Command::Check => check::check(&file, out, err),
         Command::Ignored => ignored::list(&file, out),
+        Command::Nodes(command) => nodes::manage(&file, command, out, err),
         Command::Users(command) => users::manage(&file, command, out),
     }
 }

@@ -35,12 +35,17 @@ pub(crate) fn manage(
 
 /// The socket of the cloud controller that a configuration describes.
 pub(crate) fn cloud_socket(file: &Path) -> Result<PathBuf, ToolError> {
+    Ok(layout(file)?.cloud_socket())
+}
+
+/// Where the installation lies that a configuration describes.
+pub(crate) fn layout(file: &Path) -> Result<Layout, ToolError> {
     let document = conf::read(file)?;
     let root = document.get("EUCALYPTUS").ok_or_else(|| ToolError::NotSet {
         variable: "EUCALYPTUS".to_owned(),
         file: file.to_owned(),
     })?;
-    Ok(Layout::new(root).cloud_socket())
+    Ok(Layout::new(root))
 }
 
 fn list(cloud: &Path, out: &mut dyn Write) -> Result<(), ToolError> {

@@ -12,8 +12,10 @@ use conf::{Conf, Layout, Loaded, LogLevel, SchedPolicy};
 use placement::Policy;
 use std::error::Error;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
+use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
@@ -152,6 +154,19 @@ const fn policy(policy: SchedPolicy) -> Policy {
         SchedPolicy::Greedy => Policy::Greedy,
         SchedPolicy::RoundRobin => Policy::RoundRobin,
     }
+}
+
+/// A socket of the administrator's tool. Only its owner, root, may connect.
+fn admin_socket(path: &Path) -> std::io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    // the mode is right from the first instant; nothing else makes files at this time
+    let before = rustix::process::umask(rustix::fs::Mode::from(0o177));
+    let socket = UnixListener::bind(path);
+    rustix::process::umask(before);
+    socket
 }
 
 /// Loads a component's keys, waiting while the cloud controller has not made them.

@@ -16,12 +16,19 @@
 //! | `GET /v1/status` | | [`Status`] |
 //! | `GET /v1/ignored-parameters` | | [`IgnoredParameters`] |
 //!
+//! A cluster controller has a socket of its own, `conf::Layout::cluster_socket`, as it may run on
+//! another machine:
+//!
+//! | Method and path | Body | Answer |
+//! |---|---|---|
+//! | `GET /v1/nodes` | | list of [`NodeReport`] in the order of NODES, then those that are leaving |
+//!
 //! Every failure answers [`Failure`] with a fitting status.
 
 use crate::NodeStatus;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use types::{AccountId, ClusterName, ImageId, Secret, UserName};
+use types::{AccountId, ClusterName, Figures, ImageId, InstanceId, Secret, UserName};
 
 /// Where the users are.
 pub const USERS: &str = "/v1/users";
@@ -33,6 +40,22 @@ pub const DEFAULT_IMAGES: &str = "/v1/default-images";
 
 /// How many public addresses a user may have who is no administrator.
 pub const ADDRESSES_PER_USER: &str = "/v1/addresses-per-user";
+
+/// Where a cluster controller's nodes are.
+pub const NODES: &str = "/v1/nodes";
+
+/// A node, as its cluster controller knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeReport {
+    /// What the cloud is told of it, too.
+    pub status: NodeStatus,
+    /// Whether it was reached and has not the keys that this cloud gave it.
+    pub certificate_refused: bool,
+    /// What its instances hold.
+    pub used: Figures,
+    /// The instances that it has, or may have heard of.
+    pub instances: Vec<InstanceId>,
+}
 
 /// The images of launches that name none, of images that have none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

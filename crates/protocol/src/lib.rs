@@ -18,8 +18,8 @@ pub use desired::{
 pub use image::{Digest, ImageRef, ImageSource, MalformedDigest};
 pub use metadata::MetadataOptions;
 pub use observed::{
-    ClusterObserved, ConsoleOutput, InstanceObserved, InstancePhase, NodeObserved, NodeStatus,
-    Revision,
+    ClusterObserved, ClusterSettings, ConsoleOutput, InstanceObserved, InstancePhase, NodeObserved,
+    NodeStatus, Revision, Standing, UnknownStanding,
 };
 
 use async_trait::async_trait;
@@ -47,6 +47,11 @@ pub enum CallError {
     /// The receiver could not be reached, or the answer was lost. Whether it acted is unknown.
     #[error("unreachable: {0}")]
     Unreachable(String),
+    /// The receiver was reached, and one side does not accept the certificate of the other. Only
+    /// the caller itself can know: nobody can send it, and it is never sent on.
+    #[error("{0}")]
+    #[serde(skip)]
+    NotTrusted(String),
     /// The receiver tried and failed.
     #[error("{0}")]
     Failed(String),

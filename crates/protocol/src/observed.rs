@@ -1,7 +1,9 @@
 //! Observed state: what is.
 
 use crate::{Generation, MetadataOptions};
+use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
+use std::str::FromStr;
 use types::{ClusterName, Figures, InstanceId, NodeName, Timestamp};
 
 /// Names one observed state: it differs whenever the state does.
@@ -73,6 +75,44 @@ pub struct NodeObserved {
     pub problems: Vec<String>,
 }
 
+/// Whether a node is given new instances.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// It is.
+    #[default]
+    Accepting,
+    /// DRAINED_NODES names it: it keeps its instances and gets no new ones.
+    Draining,
+    /// NODES does not name it any more, and it still has instances, or may have.
+    Leaving,
+}
+
+impl Standing {
+    /// Its name, also in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepting => "accepting",
+            Self::Draining => "draining",
+            Self::Leaving => "leaving",
+        }
+    }
+}
+
+/// A word that names no standing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is no standing of a node")]
+pub struct UnknownStanding(pub String);
+
+impl FromStr for Standing {
+    type Err = UnknownStanding;
+    fn from_str(word: &str) -> Result<Self, UnknownStanding> {
+        let all = [Self::Accepting, Self::Draining, Self::Leaving];
+        let found = all.into_iter().find(|standing| standing.as_str() == word);
+        found.ok_or_else(|| UnknownStanding(word.to_owned()))
+    }
+}
+
 /// A node as its cluster controller sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeStatus {
@@ -80,7 +120,11 @@ pub struct NodeStatus {
     pub name: NodeName,
     /// Whether it answered the last call. A node that does not keeps its instances.
     pub reachable: bool,
-    /// Whether it presented a certificate that this cloud issued to it.
+    /// Whether it is given new instances. An older cluster controller does not say.
+    #[serde(default)]
+    pub standing: Standing,
+    /// Whether it has presented, when it was reached last, a certificate that this cloud issued to
+    /// it. Nothing is claimed of one that was never reached: false.
     pub certificate_ok: bool,
     /// When it answered last; none since the controller's first start.
     pub last_seen: Option<Timestamp>,
@@ -101,12 +145,26 @@ pub struct ClusterObserved {
     pub revision: Revision,
     /// The newest generation that the controller has kept; 0 before the first.
     pub generation: Generation,
-    /// Its nodes, in the order of NODES.
+    /// Its nodes, in the order of NODES; after them those that are leaving.
     pub nodes: Vec<NodeStatus>,
+    /// What its own configuration says; none from an older cluster controller.
+    #[serde(default)]
+    pub settings: Option<ClusterSettings>,
     /// Every instance of the desired state that the controller has an opinion about.
     pub instances: Vec<InstanceObserved>,
     /// What keeps the cluster from working, with the remedy.
     pub problems: Vec<String>,
+}
+
+/// What a cluster's own configuration says that the cloud must know of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ClusterSettings {
+    /// VNET_SUBNET and VNET_NETMASK: the addresses that its networks are cut from.
+    pub subnet: Ipv4Net,
+    /// VNET_ADDRSPERNET: addresses per group network, a power of two.
+    pub addrs_per_net: u32,
+    /// SCHEDPOLICY, as a word.
+    pub policy: String,
 }
 
 /// An instance's serial console.
@@ -116,4 +174,27 @@ pub struct ConsoleOutput {
     pub at: Timestamp,
     /// Its last 64 KiB, as the guest wrote them, in base64.
     pub output_base64: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_older_cluster_controller_reports_is_read() {
+        let text = r#"{"cluster":"one","revision":1,"generation":2,"nodes":[{"name":"a",
+            "reachable":true,"certificate_ok":true,"last_seen":null,"orphans":[],"problems":[],
+            "capacity":{"cores":1,"memory_mb":2,"disk_gb":3}}],"instances":[],"problems":[]}"#;
+        let observed: ClusterObserved = serde_json::from_str(text).unwrap();
+        assert_eq!((observed.nodes[0].standing, observed.settings), (Standing::Accepting, None));
+    }
+
+    #[test]
+    fn a_standing_has_one_name_everywhere() {
+        for standing in [Standing::Accepting, Standing::Draining, Standing::Leaving] {
+            let name = format!("\"{}\"", standing.as_str());
+            assert_eq!(serde_json::to_string(&standing).unwrap(), name);
+            assert_eq!(standing.as_str().parse(), Ok(standing));
+        }
+    }
 }

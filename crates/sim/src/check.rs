@@ -38,6 +38,10 @@ pub enum Rule {
     OlderRefused,
     /// An answer is what was asked for, or a refusal for a cause that there is.
     AnsweredAsAsked,
+    /// A node that is drained or not in NODES is given no new instance.
+    ClosedGetsNothing,
+    /// A node that has an instance is reported, whether or not it is in NODES.
+    NodeKept,
     /// Nobody sees or touches what belongs to another user.
     OwnOnly,
 

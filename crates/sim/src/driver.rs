@@ -128,6 +128,7 @@ impl Driver {
     async fn look(&mut self) -> Result<(), Stopped> {
         let scene = self.world.look().await;
         self.broken.extend(check(&scene, &self.ledger));
+        self.ledger.closed = self.world.closed(&scene);
         for (instance, _) in &scene.instances {
             self.ledger.furthest.insert(instance.id, (instance.turn, instance.state));
         }

@@ -1,7 +1,7 @@
 //! What users asked for and were promised.
 
 use std::collections::{BTreeMap, BTreeSet};
-use types::{InstanceId, InstanceState};
+use types::{InstanceId, InstanceState, NodeName};
 
 /// What users asked for and were promised, and how far each instance was seen to be.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +16,9 @@ pub struct Ledger {
     pub powered_off: BTreeSet<InstanceId>,
     /// How often a running instance had been started and reset when its last reboot was promised.
     pub before_reboot: BTreeMap<InstanceId, (u32, u32)>,
+    /// The nodes that were given nothing new when they were looked at last, and what was placed
+    /// on each then.
+    pub closed: BTreeMap<NodeName, BTreeSet<InstanceId>>,
     /// Words with one of which an instance may end that nobody asked to end.
     pub excuses: Vec<String>,
 }

@@ -3,7 +3,7 @@
 use hypervisor::DomainSpec;
 use netplan::{NodePlan, RouterPlan};
 use placement::Availability;
-use protocol::ClusterDesired;
+use protocol::{ClusterDesired, Standing};
 use state::Instance;
 use std::collections::{BTreeMap, BTreeSet};
 use types::{Figures, GroupId, InstanceId, InstanceState, NodeName, Timestamp, VmType};
@@ -15,6 +15,10 @@ pub struct Scene {
     pub instances: Vec<(Instance, GroupId)>,
     /// The machines.
     pub hosts: Vec<Host>,
+    /// The instances that the cluster controller has placed, by its own memory.
+    pub placed: BTreeMap<NodeName, BTreeSet<InstanceId>>,
+    /// The nodes that it reports; none while it does not live.
+    pub reported: Option<BTreeMap<NodeName, Standing>>,
     /// What can be seen only when all components live and nothing is in the way.
     pub quiet: Option<Quiet>,
 }
@@ -83,6 +87,16 @@ impl Scene {
     /// The instances that are not terminated.
     pub fn live(&self) -> impl Iterator<Item = &Instance> {
         self.instances.iter().map(|(instance, _)| instance).filter(|it| it.state.is_live())
+    }
+
+    /// Whether an instance waits for a node with room, which it may while one is closed: stopped
+    /// before it had a node, it is not given up.
+    pub fn may_wait(&self, it: &Instance) -> bool {
+        let closed = |host: &Host| {
+            let standing = self.reported.as_ref().and_then(|nodes| nodes.get(&host.name));
+            standing != Some(&Standing::Accepting)
+        };
+        it.state == InstanceState::Stopping && it.node.is_none() && self.hosts.iter().any(closed)
     }
 
     /// The record of an instance.

@@ -4,17 +4,19 @@ use crate::fuse::Fuse;
 use crate::rng::Rng;
 use crate::weather::{Fate, Weather};
 use async_trait::async_trait;
-use cc::Cc;
+use cc::{Cc, Ways};
 use cloud::Cloud;
 use nc::Nc;
 use protocol::{
     CallError, ClusterApi, ClusterDesired, ClusterObserved, ConsoleOutput, ImageRef, ImageSource,
     NodeApi, NodeDesired, NodeObserved, Revision,
 };
+use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::AsyncRead;
 use transport::ImageStore;
-use types::InstanceId;
+use types::{InstanceId, NodeName};
 
 /// So many of the last messages may turn up again.
 const KEPT: usize = 8;
@@ -166,6 +168,19 @@ impl<T, M: Desired> Caller<T, M> {
             }
         })
         .await
+    }
+}
+
+/// The cluster controller's ways to all machines, whether or not they are nodes.
+pub(crate) struct Wires {
+    pub(crate) wires: BTreeMap<NodeName, Arc<Wire<Nc, NodeDesired>>>,
+    pub(crate) fuse: Arc<Fuse>,
+}
+
+impl Ways for Wires {
+    fn to(&self, node: &NodeName) -> Result<Arc<dyn NodeApi>, Box<dyn Error + Send + Sync>> {
+        let wire = self.wires.get(node).ok_or("there is no such machine")?;
+        Ok(Arc::new(Caller { wire: Arc::clone(wire), fuse: Arc::clone(&self.fuse) }))
     }
 }
 

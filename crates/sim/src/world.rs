@@ -10,20 +10,22 @@ use crate::fuse::{At, Fuse};
 use crate::machine::Machine;
 use crate::public::{self, Answer, HOST};
 use crate::rng::Rng;
+use crate::scene::Scene;
 use crate::shape::Shape;
-use crate::wire::{Caller, Wire};
-use cc::{Cc, RouterSettings};
+use crate::wire::{Caller, Wire, Wires};
+use cc::{Cc, NodeEntry, RouterSettings};
 use cloud::{Cloud, Clusters};
 use conf::Layout;
 use hostnet::SimNet;
 pub use live::Live;
-use protocol::{ClusterApi, ClusterDesired, Digest, NodeApi};
+use protocol::{ClusterApi, ClusterDesired, Digest};
 use state::{ClusterConfig, NewImage, State, User};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
-use types::{Clock, ImageId, ImageKind};
+use types::{Clock, ImageId, ImageKind, InstanceId, NodeName};
 
 /// For how long an instance waits for a node with room.
 pub(crate) const GRACE_MS: u64 = 30_000;
@@ -48,6 +50,8 @@ pub(crate) enum Part {
 /// [`run_isolated`]: crate::run_isolated
 pub struct SimCloud {
     pub(crate) machines: Vec<Machine>,
+    /// NODES and DRAINED_NODES of the cluster controller's configuration.
+    pub(crate) roster: Vec<NodeEntry>,
     pub(crate) users: Vec<User>,
     pub(crate) clock: Arc<SimClock>,
     /// The network of the machine that cloud and cluster controller run on, and the first node.
@@ -91,8 +95,11 @@ impl SimCloud {
         drop(cloud);
         let records = State::open(&settings.database_url).await.expect("the database");
         let head = Arc::new(SimNet::default());
+        let machines = machines(home.path(), shape, &head, rng);
+        let entry = |it: &Machine| NodeEntry { name: it.name.clone(), drained: false };
         let mut world = Self {
-            machines: machines(home.path(), shape, &head, rng),
+            roster: machines.iter().map(entry).collect(),
+            machines,
             users,
             clock,
             head,
@@ -236,6 +243,23 @@ impl SimCloud {
         }
     }
 
+    /// NODES is edited: a cluster controller that lives takes it over at once, a dead one when it
+    /// starts.
+    pub(crate) fn edit_nodes(&mut self, edit: impl FnOnce(&mut Vec<NodeEntry>)) {
+        edit(&mut self.roster);
+        if let Some(cc) = self.cc_wire.target() {
+            cc.set_nodes(self.roster.clone()).expect("there is a way to every machine");
+        }
+    }
+
+    /// The machines that are given nothing new from now on, and what was placed on them so far.
+    pub(crate) fn closed(&self, scene: &Scene) -> BTreeMap<NodeName, BTreeSet<InstanceId>> {
+        let takes = |name: &NodeName| self.roster.iter().any(|it| it.name == *name && !it.drained);
+        let names = self.machines.iter().map(|machine| &machine.name).filter(|name| !takes(name));
+        let placed = |name| scene.placed.get(name).cloned().unwrap_or_default();
+        names.map(|name| (name.clone(), placed(name))).collect()
+    }
+
     /// A machine loses power, with all that runs on it.
     pub(crate) async fn power_cut(&mut self, at: usize) {
         self.kill(Part::Nc(at)).await;
@@ -272,14 +296,12 @@ impl SimCloud {
 
     fn open_cc(&mut self) {
         self.cc_fuse = Arc::default();
-        let node = |machine: &Machine| {
-            let fuse = Arc::clone(&self.cc_fuse);
-            let api: Arc<dyn NodeApi> = Arc::new(Caller { wire: Arc::clone(&machine.wire), fuse });
-            (machine.name.clone(), api)
-        };
-        let nodes = self.machines.iter().map(node).collect();
+        let wire = |machine: &Machine| (machine.name.clone(), Arc::clone(&machine.wire));
+        let wires = self.machines.iter().map(wire).collect();
+        let ways = Arc::new(Wires { wires, fuse: Arc::clone(&self.cc_fuse) });
         let net = Arc::new(FusedNet(Arc::clone(&self.head), Arc::clone(&self.cc_fuse)));
-        let cc = Cc::open(self.cc_settings(), nodes, net, Arc::<SimClock>::clone(&self.clock));
+        let clock = Arc::<SimClock>::clone(&self.clock);
+        let cc = Cc::open(self.cc_settings(), self.roster.clone(), ways, net, clock);
         self.cc_wire.plug(Arc::new(cc.expect("the cluster controller's memory is readable")));
     }
 
@@ -288,6 +310,7 @@ impl SimCloud {
             state_path: self.settings.layout.cc(),
             policy: self.settings.cluster.policy,
             placement_grace_ms: GRACE_MS,
+            addrs_per_net: self.settings.cluster.addrs_per_net,
             router: RouterSettings {
                 vnet_subnet: self.settings.cluster.subnet,
                 dns: vec![],

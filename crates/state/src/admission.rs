@@ -7,6 +7,7 @@ use crate::database::{Connection, Row};
 use crate::error::Result;
 use crate::fields::Fields;
 use placement::{Policy, Room};
+use protocol::Standing;
 use std::collections::HashMap;
 use types::{ClusterName, Figures, NodeName};
 
@@ -47,16 +48,20 @@ pub(crate) async fn rooms_with_waiting(
 async fn load(db: &mut Connection, cluster: &ClusterName) -> Result<Load> {
     let used = used_by_node(db, cluster).await?;
     let rows = sqlx::query(
-        "SELECT name, cores, memory_mb, disk_gb FROM nodes
+        "SELECT name, standing, cores, memory_mb, disk_gb FROM nodes
          WHERE cluster = $1 AND reachable = 1 AND certificate_ok = 1 ORDER BY position",
     )
     .bind(cluster.as_str())
     .fetch_all(&mut *db)
     .await?;
     let room = |row: &Row| {
-        let node: NodeName = row.parsed("name")?;
-        let used = used.get(node.as_str()).copied().unwrap_or_default();
-        Ok(Room { used, node, capacity: row.figures()? })
+        let (node, capacity): (NodeName, _) = (row.parsed("name")?, row.figures()?);
+        let used = match row.parsed("standing")? {
+            Standing::Accepting => used.get(node.as_str()).copied().unwrap_or_default(),
+            // nothing new goes there, so all of it is as good as used
+            Standing::Draining | Standing::Leaving => capacity,
+        };
+        Ok(Room { node, capacity, used })
     };
     let rooms = rows.iter().map(room).collect::<Result<_>>()?;
     Ok(Load { rooms, waiting: waiting(db, cluster).await? })

@@ -34,6 +34,8 @@ pub struct Cluster {
     pub generation: Generation,
     /// Whether its controller answered the last call.
     pub reachable: bool,
+    /// Whether the certificate of its controller was accepted when that was reached last.
+    pub certificate_ok: bool,
     /// When its controller answered last, give or take ten seconds.
     pub last_seen: Option<Timestamp>,
     /// What keeps it from working, as it reports, or why it cannot be reached.
@@ -160,6 +162,7 @@ fn cluster(row: &Row) -> Result<Cluster> {
         },
         generation: row.number("generation")?,
         reachable: row.flag("reachable")?,
+        certificate_ok: row.flag("certificate_ok")?,
         last_seen: row.maybe_time("last_seen_ms")?,
         problems: row.texts("problems")?,
         nodes: Vec::new(),
@@ -170,6 +173,7 @@ fn node(row: &Row) -> Result<NodeStatus> {
     Ok(NodeStatus {
         name: row.parsed("name")?,
         reachable: row.flag("reachable")?,
+        standing: row.parsed("standing")?,
         certificate_ok: row.flag("certificate_ok")?,
         last_seen: row.maybe_time("last_seen_ms")?,
         capacity: row.figures()?,
@@ -191,7 +195,7 @@ async fn configure(db: &mut Connection, config: ClusterConfig) -> Result<()> {
     .bind(&config.endpoint)
     .bind(config.subnet.trunc().to_string())
     .bind(column(config.addrs_per_net.into()))
-    .bind(policy_word(config.policy))
+    .bind(config.policy.as_str())
     .execute(db)
     .await?;
     Ok(())
@@ -218,12 +222,4 @@ async fn retire_others(db: &mut Connection, keep: Vec<ClusterName>) -> Result<()
         }
     }
     Ok(())
-}
-
-fn policy_word(policy: Policy) -> &'static str {
-    match policy {
-        Policy::Greedy => "GREEDY",
-        Policy::RoundRobin => "ROUNDROBIN",
-        Policy::BestFit => "BESTFIT",
-    }
 }

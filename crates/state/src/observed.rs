@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::fields::{Fields, column, json};
 use crate::fold::{Known, fold};
 use crate::{addresses, images, instances, networks, power, tags, tokens};
-use protocol::{ClusterObserved, InstanceObserved, NodeStatus};
+use protocol::{CallError, ClusterObserved, InstanceObserved, NodeStatus};
 use std::collections::HashMap;
 use std::sync::Arc;
 use types::{ClusterName, InstanceId, NodeName, Timestamp};
@@ -53,18 +53,20 @@ impl State {
     }
 
     /// Records that a cluster's controller did not answer: its instances are flagged impaired.
-    /// Nothing else changes; silence proves nothing. Answers whether this is news.
+    /// Nothing else changes; silence proves nothing, and only one that was reached has shown a
+    /// certificate that is not accepted. Answers whether this is news.
     ///
     /// # Errors
     /// Only when the database fails.
-    pub async fn record_silent(&self, cluster: ClusterName, problem: String) -> Result<bool> {
+    pub async fn record_silent(&self, cluster: ClusterName, error: &CallError) -> Result<bool> {
         let clusters = self.clusters().await?;
-        let problems = [problem];
+        let problems = [error.to_string()];
+        let distrusted = matches!(error, CallError::NotTrusted(_));
         let known = clusters.iter().find(|known| known.config.name == cluster);
         if known.is_some_and(|known| !known.reachable && known.problems == problems) {
             return Ok(false);
         }
-        self.write(move |db| Box::pin(silence(db, cluster, problems))).await?;
+        self.write(move |db| Box::pin(silence(db, cluster, problems, distrusted))).await?;
         Ok(true)
     }
 
@@ -224,7 +226,7 @@ async fn record_cluster(
     now: Timestamp,
 ) -> Result<()> {
     sqlx::query(
-        "UPDATE clusters SET reachable = 1, last_seen_ms = $1, problems = $2 WHERE name = $3",
+        "UPDATE clusters SET reachable = 1, certificate_ok = 1, last_seen_ms = $1, problems = $2 WHERE name = $3",
     )
     .bind(now.millis())
     .bind(json(&observed.problems))
@@ -249,8 +251,8 @@ async fn insert_node(
 ) -> Result<()> {
     sqlx::query(
         "INSERT INTO nodes (cluster, name, position, reachable, certificate_ok, last_seen_ms,
-             cores, memory_mb, disk_gb, orphans, problems)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             cores, memory_mb, disk_gb, orphans, problems, standing)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          ON CONFLICT (cluster, name) DO NOTHING",
     )
     .bind(cluster.as_str())
@@ -264,17 +266,27 @@ async fn insert_node(
     .bind(column(node.capacity.disk_gb))
     .bind(json(&node.orphans))
     .bind(json(&node.problems))
+    .bind(node.standing.as_str())
     .execute(db)
     .await?;
     Ok(())
 }
 
-async fn silence(db: &mut Connection, cluster: ClusterName, problems: [String; 1]) -> Result<()> {
-    sqlx::query("UPDATE clusters SET reachable = 0, problems = $1 WHERE name = $2")
-        .bind(json(&problems))
-        .bind(cluster.as_str())
-        .execute(&mut *db)
-        .await?;
+async fn silence(
+    db: &mut Connection,
+    cluster: ClusterName,
+    problems: [String; 1],
+    distrusted: bool,
+) -> Result<()> {
+    sqlx::query(
+        "UPDATE clusters SET reachable = 0, problems = $1,
+             certificate_ok = CASE WHEN $2 = 1 THEN 0 ELSE certificate_ok END WHERE name = $3",
+    )
+    .bind(json(&problems))
+    .bind(i64::from(distrusted))
+    .bind(cluster.as_str())
+    .execute(&mut *db)
+    .await?;
     sqlx::query("UPDATE instances SET impaired = 1 WHERE cluster = $1 AND state <> 'terminated'")
         .bind(cluster.as_str())
         .execute(db)

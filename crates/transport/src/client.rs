@@ -14,6 +14,7 @@ use protocol::{
     CallError, ClusterApi, ClusterDesired, ClusterObserved, ConsoleOutput, ImageRef, ImageSource,
     NodeApi, NodeDesired, NodeObserved, Revision,
 };
+use rustls::AlertDescription;
 use rustls::pki_types::ServerName;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -68,7 +69,7 @@ impl Caller {
         let answer = timeout(limit, self.client.request(request)).await;
         let response = answer
             .map_err(|_| CallError::Unreachable(format!("{address} does not answer")))?
-            .map_err(|e| CallError::Unreachable(format!("{address}: {}", root_cause(&e))))?;
+            .map_err(|e| failure(address, &e))?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -103,6 +104,45 @@ async fn collect(response: Response<Incoming>) -> Result<Bytes, CallError> {
     let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await;
     body.map(http_body_util::Collected::to_bytes)
         .map_err(|e| CallError::Unreachable(format!("the answer broke off: {e}")))
+}
+
+/// Why a call did not get through.
+fn failure(address: &str, error: &(dyn std::error::Error + 'static)) -> CallError {
+    match distrust(error) {
+        Some(cause) => CallError::NotTrusted(format!("{address}: {cause}")),
+        None => CallError::Unreachable(format!("{address}: {}", root_cause(error))),
+    }
+}
+
+/// What is wrong with a certificate, the other side's or one's own, when that is the cause.
+fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    let tls = chain.filter_map(|error| {
+        // an io::Error does not name what it wraps as its source
+        error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>()
+    });
+    tls.into_iter().find_map(|error| match error {
+        rustls::Error::InvalidCertificate(wrong) => {
+            Some(format!("its certificate is not accepted here ({wrong})"))
+        }
+        rustls::Error::AlertReceived(alert) if is_about_a_certificate(*alert) => {
+            Some(format!("it does not accept the certificate of its caller ({alert:?})"))
+        }
+        _ => None,
+    })
+}
+
+const fn is_about_a_certificate(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::DecryptError
+    )
 }
 
 /// The innermost error: "connection refused" rather than "client error (Connect)".

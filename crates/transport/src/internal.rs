@@ -136,10 +136,15 @@ fn answer<T: Serialize>(result: Result<T, CallError>) -> Response {
 }
 
 fn failure(error: CallError) -> Response {
+    // whom the answering component trusts is for its caller the same as whom it reaches
+    let error = match error {
+        CallError::NotTrusted(cause) => CallError::Unreachable(cause),
+        other => other,
+    };
     let status = match error {
         CallError::Stale { .. } => StatusCode::CONFLICT,
         CallError::NotFound(_) => StatusCode::NOT_FOUND,
-        CallError::Unreachable(_) => StatusCode::BAD_GATEWAY,
+        CallError::Unreachable(_) | CallError::NotTrusted(_) => StatusCode::BAD_GATEWAY,
         CallError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     (status, Json(error)).into_response()

@@ -143,7 +143,17 @@ async fn a_node_must_prove_the_name_it_is_called_by() {
     keys(dir.path());
     let address = serve_node(dir.path()).await;
     let refused = client(dir.path(), &cluster(), &node("n2"), address).sync(desired(7)).await;
-    assert!(matches!(refused, Err(CallError::Unreachable(_))), "{refused:?}");
+    assert!(matches!(refused, Err(CallError::NotTrusted(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_node_that_is_not_there_has_shown_no_certificate() {
+    let dir = tempfile::tempdir().unwrap();
+    keys(dir.path());
+    // bound and let go of: nothing listens there
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let missing = client(dir.path(), &cluster(), &node("n1"), free).sync(desired(7)).await;
+    assert!(matches!(missing, Err(CallError::Unreachable(_))), "{missing:?}");
 }
 
 #[tokio::test]
@@ -153,7 +163,20 @@ async fn keys_of_another_cloud_are_refused() {
     keys(theirs.path());
     let address = serve_node(ours.path()).await;
     let refused = client(theirs.path(), &cluster(), &node("n1"), address).sync(desired(7)).await;
-    assert!(matches!(refused, Err(CallError::Unreachable(_))), "{refused:?}");
+    assert!(matches!(refused, Err(CallError::NotTrusted(_))), "{refused:?}");
+
+    // A node that has its own keys and the authority of another cloud refuses its own.
+    let old = tempfile::tempdir().unwrap();
+    keys(old.path());
+    let authority = pki::authority_certificate(old.path());
+    let identity = Identity::load(old.path(), &cluster()).unwrap();
+    let caller = NodeClient::new(&identity, &node("n1"), {
+        std::fs::copy(pki::authority_certificate(theirs.path()), authority).unwrap();
+        serve_node(old.path()).await.to_string()
+    });
+    let refused = caller.unwrap().sync(desired(7)).await;
+    let Err(CallError::NotTrusted(cause)) = refused else { panic!("{refused:?}") };
+    assert!(cause.contains("does not accept the certificate of its caller"), "{cause}");
 }
 
 /// Sends bytes in the clear and gives back what comes until the connection ends.

@@ -34,6 +34,8 @@ pub(super) enum Fault {
     None,
     /// It cannot be reached.
     Away,
+    /// Its keys are those of another cloud.
+    Stranger,
     /// It never answers.
     Hangs,
     /// It does what it is told, but its answers to that are lost.
@@ -100,6 +102,7 @@ impl FakeNode {
         let fault = self.told().fault;
         match fault {
             Fault::Away => Err(CallError::Unreachable("no route to host".to_owned())),
+            Fault::Stranger => Err(CallError::NotTrusted("a:8775: UnknownIssuer".to_owned())),
             Fault::Hangs => std::future::pending().await,
             fault => Ok(fault),
         }

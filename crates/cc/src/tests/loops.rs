@@ -3,7 +3,7 @@ use super::*;
 use std::fs;
 
 /// Waits, by long polls, until an instance is in this phase.
-async fn reach(cc: &Cc, id: &str, phase: InstancePhase) {
+pub(super) async fn reach(cc: &Cc, id: &str, phase: InstancePhase) {
     let id: InstanceId = id.parse().unwrap();
     let mut since = None;
     for _ in 0..100 {

@@ -144,7 +144,7 @@ async fn verbose(
             let wanted =
                 |node: &&NodeStatus| nodes.is_empty() || nodes.contains(&node.name.as_str());
             let shown = cluster.nodes.iter().filter(wanted);
-            lines.extend(shown.map(|node| node_line(cluster.reachable, node)));
+            lines.extend(shown.map(|node| node_line(cluster.certificate_ok, node)));
         }
     }
     Ok(lines)
@@ -162,9 +162,11 @@ fn type_line(capacity: &TypeCapacity) -> Zone {
     line(&capacity.vm_type.name, state)
 }
 
-fn node_line(controller_answers: bool, node: &NodeStatus) -> Zone {
+/// A node, and whose certificate is accepted: the cluster controller's by the cloud, the node's by
+/// the cluster controller, each when it was reached last.
+fn node_line(controller: bool, node: &NodeStatus) -> Zone {
     let seen = node.last_seen.map_or_else(|| "never".to_owned(), date);
-    let certificates = format!("certs[cc={controller_answers},nc={}]", node.certificate_ok);
+    let certificates = format!("certs[cc={controller},nc={}]", node.certificate_ok);
     line(node.name.as_str(), format!("{certificates} @ {seen}"))
 }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use protocol::{
     CallError, ClusterApi, ClusterDesired, ClusterObserved, ConsoleOutput, Goal, InstanceObserved,
-    InstancePhase, NodeStatus, Revision,
+    InstancePhase, NodeStatus, Revision, Standing,
 };
 use std::sync::Mutex;
 use std::time::Duration;
@@ -79,12 +79,14 @@ impl FakeCluster {
             nodes: vec![NodeStatus {
                 name: node,
                 reachable: true,
+                standing: Standing::Accepting,
                 certificate_ok: true,
                 last_seen: Some(Timestamp::now()),
                 capacity: Figures { cores: 8, memory_mb: 8192, disk_gb: 100 },
                 orphans: vec![],
                 problems: vec![],
             }],
+            settings: None,
             instances: kept.iter().flat_map(|kept| &kept.instances).map(report).collect(),
             problems: vec![],
         }

@@ -33,6 +33,7 @@ fn every_wrong_value_is_named_with_its_line_and_what_would_be_right() {
         ("NC_PORT=8774", "NC_PORT is 8774, as CC_PORT is"),
         ("SCHEDPOLICY=RANDOM", "GREEDY or ROUNDROBIN"),
         ("NODES=\"a b;c\"", "host names"),
+        ("NODES=\"a b\"\nDRAINED_NODES=\"b c\"", "/f:7: DRAINED_NODES names c, which is not in"),
         ("MAX_MEM=-1", "a number of MB"),
         ("MAX_CORES=0", "a number of cores"),
         ("INSTANCE_PATH=instances", "absolute path"),
@@ -125,8 +126,9 @@ fn software_emulation_by_default_is_said_with_its_remedy() {
 
 #[test]
 fn a_node_is_listed_once() {
-    let (conf, _) = conf("NODES=\"b a b\"").unwrap();
+    let (conf, _) = conf("NODES=\"b a b\"\nDRAINED_NODES=\"a a\"").unwrap();
     assert_eq!(conf.nodes, ["b".parse().unwrap(), "a".parse().unwrap()]);
+    assert_eq!(conf.drained_nodes, ["a".parse().unwrap()]);
 }
 
 proptest! {

@@ -150,7 +150,9 @@ impl Download<'_> {
         let open = self.origin.images.open(self.origin.from, self.image, offset);
         match timeout(SILENCE_LIMIT, open).await {
             Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(CallError::Unreachable(cause))) => Err(Interruption::Passing(cause)),
+            Ok(Err(CallError::Unreachable(cause) | CallError::NotTrusted(cause))) => {
+                Err(Interruption::Passing(cause))
+            }
             Ok(Err(error)) => {
                 let from = self.origin.from;
                 Err(self.wrong(format!("{from} does not give it: {error}")).into())

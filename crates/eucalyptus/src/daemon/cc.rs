@@ -1,44 +1,90 @@
 //! Puts a cluster controller together.
 
-use super::{Failure, Ready, Stop, identity, policy};
-use cc::{Cc, RouterSettings, Settings};
+mod edits;
+
+use super::{Failure, Ready, Stop, admin_socket, identity, policy};
+use cc::{Cc, NodeEntry, RouterSettings, Settings, Ways};
 use conf::Conf;
+use edits::{Edits, Found};
 use hostnet::LinuxNet;
 use protocol::NodeApi;
+use std::error::Error;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use transport::{Identity, Limits, Listener, NodeClient, Role, TransportError, cluster_routes};
+use std::time::Duration;
+use transport::{Identity, Limits, Listener, NodeClient, Role, cluster_routes};
 use types::{NodeName, SystemClock};
 
 /// Long enough for a node that is being restarted, short enough for a user who waits.
 const PLACEMENT_GRACE_MS: u64 = 30_000;
 /// Bridges on one machine carry whole Ethernet frames.
 const MTU: u16 = 1500;
+/// Between two looks at the configuration.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Failure> {
     let role = Role::Cluster(conf.cluster_name.clone());
     let (_, identity) = identity(&conf, || Ok(role.clone())).await?;
-    let nodes = conf.nodes.iter().map(|name| node(&identity, name, conf.ports.nc));
-    let nodes = nodes.collect::<Result<Vec<_>, _>>()?;
-    let net = Arc::new(LinuxNet::default());
-    let cc = Arc::new(Cc::open(settings(&conf)?, nodes, net, Arc::new(SystemClock))?);
     let address = (Ipv4Addr::UNSPECIFIED, conf.ports.cc).into();
     let listener = Listener::bind(address, &identity, Limits::default()).await?;
+    let ways = Arc::new(OverTls { identity, port: conf.ports.nc });
+    let (net, clock) = (Arc::new(LinuxNet::default()), Arc::new(SystemClock));
+    let cc = Arc::new(Cc::open(settings(&conf)?, entries(&conf), ways, net, clock)?);
+    let admin = axum::serve(admin_socket(&conf.layout.cluster_socket())?, cc.admin_router());
+    let admin = admin.with_graceful_shutdown(stop.clone().wanted());
     let _held = ready()?;
     let routes = cluster_routes(cc.clone());
-    tokio::join!(listener.serve(None, routes, stop.clone().wanted()), cc.run(stop.wanted()));
-    Ok(())
+    let ended = stop.clone().wanted();
+    let ((), (), (), admin) = tokio::join!(
+        listener.serve(None, routes, stop.clone().wanted()),
+        cc.run(stop.wanted()),
+        async {
+            tokio::select! {
+                () = follow(&cc, &conf) => {}
+                () = ended => {}
+            }
+        },
+        admin,
+    );
+    Ok(admin?)
 }
 
 /// The way to the node controller at NODE:NC_PORT, which must prove to be that node's.
-fn node(
-    identity: &Identity,
-    name: &NodeName,
+struct OverTls {
+    identity: Identity,
     port: u16,
-) -> Result<(NodeName, Arc<dyn NodeApi>), TransportError> {
-    let peer = Role::Node(name.clone());
-    let client = NodeClient::new(identity, &peer, format!("{name}:{port}"))?;
-    Ok((name.clone(), Arc::new(client)))
+}
+
+impl Ways for OverTls {
+    fn to(&self, node: &NodeName) -> Result<Arc<dyn NodeApi>, Box<dyn Error + Send + Sync>> {
+        let peer = Role::Node(node.clone());
+        let client = NodeClient::new(&self.identity, &peer, format!("{node}:{}", self.port))?;
+        Ok(Arc::new(client))
+    }
+}
+
+/// Takes over, for ever, what changes in the configuration and can be taken over without a
+/// restart. One that is wrong changes nothing, and is reported.
+async fn follow(cc: &Cc, conf: &Conf) {
+    let mut edits = Edits::since(conf);
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let problem = match edits.look().await {
+            Found::Nothing => continue,
+            Found::Wrong(problem) => Some(problem),
+            Found::Conf(conf) => {
+                cc.set_policy(policy(conf.sched_policy));
+                cc.set_nodes(entries(&conf)).err().map(|error| error.to_string())
+            }
+        };
+        cc.note_configuration(problem);
+    }
+}
+
+fn entries(conf: &Conf) -> Vec<NodeEntry> {
+    let drained = |name: &NodeName| conf.drained_nodes.contains(name);
+    let entry = |name: &NodeName| NodeEntry { name: name.clone(), drained: drained(name) };
+    conf.nodes.iter().map(entry).collect()
 }
 
 fn settings(conf: &Conf) -> Result<Settings, Failure> {
@@ -47,6 +93,7 @@ fn settings(conf: &Conf) -> Result<Settings, Failure> {
         state_path: conf.layout.cc(),
         policy: policy(conf.sched_policy),
         placement_grace_ms: PLACEMENT_GRACE_MS,
+        addrs_per_net: space.addrs_per_net,
         router: RouterSettings {
             vnet_subnet: space.subnet,
             dns: vec![space.dns],

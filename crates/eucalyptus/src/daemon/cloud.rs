@@ -1,13 +1,12 @@
 //! Puts the cloud controller together.
 
-use super::{Failure, Ready, Stop, policy};
+use super::{Failure, Ready, Stop, admin_socket, policy};
 use cloud::{Cloud, Clusters, Settings};
 use conf::Conf;
 use protocol::ClusterApi;
 use state::ClusterConfig;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::Arc;
-use tokio::net::UnixListener;
 use transport::{ClusterClient, Identity, Limits, Listener, Role, image_routes, pki};
 use types::{NodeName, SystemClock};
 
@@ -26,7 +25,7 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
     let clusters = Clusters::from([(conf.cluster_name.clone(), client)]);
     let cloud = Cloud::open(settings, Arc::new(SystemClock), clusters).await?;
 
-    let admin = axum::serve(admin_socket(&conf)?, cloud.admin_router());
+    let admin = axum::serve(admin_socket(&conf.layout.cloud_socket())?, cloud.admin_router());
     let admin = admin.with_graceful_shutdown(stop.clone().wanted());
     let (public, internal) = (cloud.router(), image_routes(cloud.clone()));
     let _held = ready()?;
@@ -74,18 +73,4 @@ fn settings(conf: &Conf) -> Result<Settings, Failure> {
         },
         public_addresses: conf.public_addresses.clone(),
     })
-}
-
-/// The socket of the administrator's tool. Only its owner, root, may connect.
-fn admin_socket(conf: &Conf) -> std::io::Result<UnixListener> {
-    let path = conf.layout.cloud_socket();
-    match std::fs::remove_file(&path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
-    // the mode is right from the first instant; nothing else makes files at this time
-    let before = rustix::process::umask(rustix::fs::Mode::from(0o177));
-    let socket = UnixListener::bind(path);
-    rustix::process::umask(before);
-    socket
 }

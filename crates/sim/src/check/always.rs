@@ -3,13 +3,14 @@
 use super::{Findings, Rule};
 use crate::ledger::Ledger;
 use crate::scene::{Host, Scene};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use types::{Figures, GroupId, InstanceState, NetworkTag};
 
 pub(super) fn check(scene: &Scene, ledger: &Ledger, findings: &mut Findings) {
     promises(scene, ledger, findings);
     addresses(scene, findings);
     tags(scene, findings);
+    nodes(scene, ledger, findings);
     for host in &scene.hosts {
         commitment(scene, host, findings);
         domains(scene, host, findings);
@@ -64,6 +65,23 @@ fn tags(scene: &Scene, findings: &mut Findings) {
         let known = *tag_of.entry(*group).or_insert(tag);
         findings.unless(known == tag, Rule::OneOwnerOfATag, || {
             format!("{id} has tag {tag} where its group {group} has {known}")
+        });
+    }
+}
+
+fn nodes(scene: &Scene, ledger: &Ledger, findings: &mut Findings) {
+    let nothing = BTreeSet::new();
+    for (name, before) in &ledger.closed {
+        let now = scene.placed.get(name).unwrap_or(&nothing);
+        findings.unless(now.is_subset(before), Rule::ClosedGetsNothing, || {
+            format!("{name} gets nothing new, had {before:?} and has {now:?}")
+        });
+    }
+    let Some(reported) = &scene.reported else { return };
+    let running = scene.hosts.iter().filter(|host| host.ours().next().is_some());
+    for name in running.map(|host| &host.name).chain(scene.placed.keys()) {
+        findings.unless(reported.contains_key(name), Rule::NodeKept, || {
+            format!("{name} has instances and is not among the nodes: {reported:?}")
         });
     }
 }

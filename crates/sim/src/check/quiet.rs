@@ -5,7 +5,7 @@ use super::{Findings, Rule};
 use crate::ledger::{Asked, Ledger};
 use crate::scene::{Host, Quiet, Scene};
 use placement::{Room, availability};
-use protocol::Goal;
+use protocol::{Goal, Standing};
 use state::Instance;
 use std::collections::BTreeSet;
 use types::{InstanceId, InstanceState, NetworkTag, NodeName};
@@ -20,6 +20,7 @@ pub(super) fn check(scene: &Scene, quiet: &Quiet, ledger: &Ledger, findings: &mu
             InstanceState::Running => running(scene, instance, asked, findings),
             InstanceState::Stopped => stopped(scene, instance, asked, findings),
             InstanceState::Terminated => terminated(instance, asked, ledger, findings),
+            InstanceState::Stopping if scene.may_wait(instance) => {}
             other => findings.unless(false, Rule::Rest, || {
                 format!("{} stays {}: {:?}", instance.id, other.as_str(), instance.reason)
             }),
@@ -103,12 +104,14 @@ fn on<'a>(scene: &'a Scene, name: &NodeName) -> impl Iterator<Item = &'a Instanc
 }
 
 fn capacity(scene: &Scene, quiet: &Quiet, findings: &mut Findings) {
-    let room = |host: &Host| Room {
-        node: host.name.clone(),
-        capacity: host.capacity,
-        used: sum(on(scene, &host.name).map(|instance| instance.figures)),
+    let room = |host: &Host| {
+        let used = match scene.reported.as_ref()?.get(&host.name)? {
+            Standing::Accepting => sum(on(scene, &host.name).map(|instance| instance.figures)),
+            Standing::Draining | Standing::Leaving => host.capacity,
+        };
+        Some(Room { node: host.name.clone(), capacity: host.capacity, used })
     };
-    let rooms: Vec<_> = scene.hosts.iter().map(room).collect();
+    let rooms: Vec<_> = scene.hosts.iter().filter_map(room).collect();
     for (vm_type, shown) in &quiet.shown {
         let counted = availability(&rooms, &vm_type.figures);
         findings.unless(*shown == counted, Rule::Capacity, || {

@@ -9,7 +9,8 @@ use crate::world::SimCloud;
 use crate::{Answer, run_isolated};
 use placement::Policy;
 use state::Instance;
-use types::{Figures, InstanceId, InstanceState};
+use std::collections::BTreeSet;
+use types::{Figures, InstanceId, InstanceState, NodeName};
 
 /// A name that only an instance has.
 const ORPHAN: &str = "i-FFFF0001";
@@ -91,7 +92,7 @@ async fn launch(
 /// The one thing that is changed in a sound cloud so that a rule does not hold.
 type Breakage = (Rule, fn(&mut Sound));
 
-const BREAKAGES: [Breakage; 25] = [
+const BREAKAGES: [Breakage; 28] = [
     (Rule::NothingLost, |it| {
         let lost = it.runs[0];
         it.scene.instances.retain(|(instance, _)| instance.id != lost);
@@ -120,6 +121,19 @@ const BREAKAGES: [Breakage; 25] = [
     (Rule::PowerKept, |it| it.instance(it.runs[0]).turn = 1),
     (Rule::ForeignLeftAlone, |it| {
         it.scene.hosts[0].domains.retain(|domain| domain.name != ORPHAN);
+    }),
+    (Rule::ClosedGetsNothing, |it| {
+        let name = it.host_of(it.runs[0]).name.clone();
+        it.ledger.closed.insert(name, BTreeSet::new());
+    }),
+    (Rule::NodeKept, |it| {
+        let name = it.host_of(it.runs[0]).name.clone();
+        it.scene.reported.as_mut().unwrap().remove(&name);
+    }),
+    (Rule::NodeKept, |it| {
+        // By the controller's own memory, too, before the domain runs.
+        let name: NodeName = "elsewhere".parse().unwrap();
+        it.scene.placed.insert(name, BTreeSet::from([it.runs[0]]));
     }),
     (Rule::Rest, |it| it.instance(it.runs[0]).state = InstanceState::Pending),
     (Rule::Running, |it| {

@@ -5,6 +5,7 @@ use super::step::Step;
 use super::user::Patience;
 use crate::check::Rule;
 use crate::wire::{Desired, Order};
+use cc::NodeEntry;
 use disks::DiskError;
 use hostnet::HostNetError;
 use protocol::{CallError, ClusterApi, NodeApi};
@@ -37,6 +38,8 @@ impl Driver {
             Step::Doom(part, calls, at) => self.world.doom(part, calls, at),
             Step::Open(part) => self.world.open(part).await,
             Step::PowerCut(at) => self.world.power_cut(at).await,
+            Step::Register(at, listed) => self.register(at, listed),
+            Step::Drain(at, drained) => self.drain(at, drained),
             Step::Wait(millis) => self.world.clock.advance(millis),
             Step::Weather(bad_percent) => self.world.set_weather(bad_percent),
             fault => self.disturb(fault),
@@ -66,6 +69,26 @@ impl Driver {
             Step::Halt(id) => self.end_guest(id, false),
             other => unreachable!("{other:?} is no fault of a machine"),
         }
+    }
+
+    /// Takes a machine into NODES as an ordinary node, in any place, or out of it.
+    fn register(&mut self, at: usize, listed: bool) {
+        let name = self.world.machines[at].name.clone();
+        let known = self.world.roster.iter().any(|entry| entry.name == name);
+        let place = self.rng.below(self.world.roster.len() + 1);
+        self.world.edit_nodes(|nodes| match listed {
+            true if known => {}
+            true => nodes.insert(place, NodeEntry { name, drained: false }),
+            false => nodes.retain(|entry| entry.name != name),
+        });
+    }
+
+    fn drain(&mut self, at: usize, drained: bool) {
+        let name = self.world.machines[at].name.clone();
+        self.world.edit_nodes(|nodes| {
+            let entry = nodes.iter_mut().find(|entry| entry.name == name);
+            entry.into_iter().for_each(|entry| entry.drained = drained);
+        });
     }
 
     fn end_guest(&mut self, id: InstanceId, vanishes: bool) {

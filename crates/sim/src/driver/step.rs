@@ -77,6 +77,10 @@ pub(super) enum Step {
     PowerCut(usize),
     /// Somebody else starts a domain of this name.
     Foreign(usize, String),
+    /// A machine is taken into NODES, or out of it.
+    Register(usize, Listed),
+    /// A machine of NODES is given no new instances any more, or again.
+    Drain(usize, Drained),
     /// Time passes.
     Wait(u32),
     /// So many of a hundred messages get lost or repeated.
@@ -95,6 +99,10 @@ pub(super) type Quick = bool;
 pub(super) type Obedient = bool;
 /// Whether something works.
 pub(super) type Works = bool;
+/// Whether a machine is in NODES.
+pub(super) type Listed = bool;
+/// Whether a machine is in DRAINED_NODES.
+pub(super) type Drained = bool;
 
 impl Step {
     pub(super) fn draw(driver: &mut Driver) -> Self {
@@ -106,7 +114,8 @@ impl Step {
             23 => Self::trespass(driver),
             24..=27 => Self::stop(driver),
             28..=31 => Self::start(driver),
-            32..=57 => Self::Pass(part(driver)),
+            32..=53 => Self::Pass(part(driver)),
+            54..=57 => Self::edit_nodes(driver),
             58 => Self::egress(driver),
             59..=66 => Self::Round,
             67..=72 => Self::death(driver),
@@ -202,6 +211,17 @@ impl Step {
         match driver.ledger.of(owner).as_slice() {
             [] => Self::Round,
             ids => Self::Trespass { user, id: *driver.rng.pick(ids) },
+        }
+    }
+
+    /// More often than not a machine comes, so that there is something to place instances on.
+    fn edit_nodes(driver: &mut Driver) -> Self {
+        let at = machine(driver);
+        match driver.rng.below(10) {
+            0..=3 => Self::Register(at, true),
+            4..=5 => Self::Register(at, false),
+            6..=7 => Self::Drain(at, false),
+            _ => Self::Drain(at, true),
         }
     }
 

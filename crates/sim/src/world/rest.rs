@@ -56,6 +56,7 @@ impl SimCloud {
         let scene = self.look().await;
         let mut instances = scene.instances.iter().map(|(instance, _)| instance);
         instances.any(|it| match it.state {
+            InstanceState::Stopping if scene.may_wait(it) => false,
             InstanceState::Pending | InstanceState::Stopping | InstanceState::ShuttingDown => true,
             InstanceState::Running => scene.hosts_of(it.id).is_empty(),
             _ => false,

@@ -3,18 +3,43 @@
 use super::SimCloud;
 use crate::machine::{METADATA_PORT, Machine};
 use crate::scene::{Host, Planned, Quiet, Scene, SeenDomain};
+use cc::{Placement, Placements};
 use netplan::{Lease, NodeInput, NodeNic, NodePlan, RouterInput, node_plan, router_plan};
 use placement::Availability;
-use protocol::{ClusterApi, ClusterDesired, NodeApi};
+use protocol::{ClusterApi, ClusterDesired, NodeApi, Standing};
 use state::{Instance, InstanceFilter, User};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use types::{Clock, GroupId, InstanceId, NodeName, Timestamp, VmType};
 
 impl SimCloud {
     /// All that can be seen at this moment.
     pub async fn look(&self) -> Scene {
         let hosts = self.machines.iter().map(host).collect();
-        Scene { instances: self.records().await, hosts, quiet: None }
+        Scene {
+            instances: self.records().await,
+            hosts,
+            placed: self.placed(),
+            reported: self.reported().await,
+            quiet: None,
+        }
+    }
+
+    /// What the cluster controller has decided, as it would be known after its death.
+    fn placed(&self) -> BTreeMap<NodeName, BTreeSet<InstanceId>> {
+        let path = self.settings.layout.cc().join("placements.json");
+        let kept: Placements = durable::load(&path).expect("it is readable").unwrap_or_default();
+        let mut placed: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for (id, placement) in kept.of {
+            if let Placement::On { node, .. } = placement {
+                placed.entry(node).or_default().insert(id);
+            }
+        }
+        placed
+    }
+
+    async fn reported(&self) -> Option<BTreeMap<NodeName, Standing>> {
+        let observed = self.cc_wire.target()?.observe(None, 0).await.expect("it answers");
+        Some(observed.nodes.into_iter().map(|node| (node.name, node.standing)).collect())
     }
 
     /// The same, and what can be seen of a cloud at rest.

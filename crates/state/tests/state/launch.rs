@@ -1,6 +1,6 @@
 use crate::world::{NOW, World, cluster, new_image, node, report};
 use futures_util::future::join_all;
-use protocol::{Goal, InstancePhase};
+use protocol::{Goal, InstancePhase, NodeStatus, Standing};
 use state::{Error, GroupRef, ImageChange, Launcher, NewImage, RunRequest};
 use std::collections::BTreeSet;
 use types::{ImageId, ImageKind, InstanceState};
@@ -198,6 +198,23 @@ async fn capacity_counts_what_waits_what_runs_and_only_usable_nodes() {
     silent.reachable = false;
     world.observe_nodes(vec![silent, node("node2", 1)], vec![]).await;
     assert_eq!((room().await.free, room().await.max), (1, 1), "node1 cannot take more");
+}
+
+#[tokio::test]
+async fn a_node_that_gets_nothing_new_counts_for_what_there_is_and_not_for_what_is_free() {
+    let world = World::with_cores(2).await;
+    let zone = "zone1".parse().unwrap();
+    for closed in [Standing::Draining, Standing::Leaving] {
+        let nodes = vec![NodeStatus { standing: closed, ..node("node1", 2) }, node("node2", 1)];
+        world.observe_nodes(nodes.clone(), vec![]).await;
+        assert_eq!(world.state.clusters().await.unwrap()[0].nodes, nodes, "kept as reported");
+        let room = world.state.type_capacities(&zone).await.unwrap()[0].room;
+        assert_eq!((room.free, room.max), (1, 3), "{closed:?}");
+        let two = RunRequest { min_count: 2, max_count: 2, ..world.request(&world.admin) };
+        let refused = world.state.run_instances(two, NOW).await.unwrap_err();
+        assert!(matches!(refused, Error::NoCapacity { .. }), "{refused}");
+    }
+    world.launch(1).await;
 }
 
 #[tokio::test]

@@ -75,16 +75,37 @@ async fn silence_flags_and_releases_nothing() {
     assert!(!world.see(instance.id, NOW).await.unwrap().impaired);
 
     let zone: types::ClusterName = "zone1".parse().unwrap();
-    assert!(world.state.record_silent(zone.clone(), "no route to host".into()).await.unwrap());
-    assert!(!world.state.record_silent(zone, "no route to host".into()).await.unwrap(), "no news");
+    let silence = protocol::CallError::Unreachable("no route to host".into());
+    assert!(world.state.record_silent(zone.clone(), &silence).await.unwrap());
+    assert!(!world.state.record_silent(zone, &silence).await.unwrap(), "no news");
     let seen = world.see(instance.id, NOW).await.unwrap();
     assert_eq!((seen.state, seen.impaired), (InstanceState::Running, true));
     let cluster = world.state.clusters().await.unwrap().remove(0);
-    assert_eq!((cluster.reachable, cluster.problems), (false, vec!["no route to host".into()]));
+    assert_eq!(
+        (cluster.reachable, cluster.problems),
+        (false, vec!["unreachable: no route to host".into()])
+    );
+    assert!(cluster.certificate_ok, "it has shown no other one");
     world.observe_nodes(vec![node("node1", 4)], running).await;
     assert!(!world.see(instance.id, NOW).await.unwrap().impaired);
     assert!(world.state.clusters().await.unwrap()[0].reachable);
     assert_eq!(world.generation().await, generation);
+}
+
+#[tokio::test]
+async fn a_controller_whose_certificate_is_not_accepted_is_known_until_one_is() {
+    let world = World::with_cores(4).await;
+    let zone: types::ClusterName = "zone1".parse().unwrap();
+    let accepted = async || world.state.clusters().await.unwrap()[0].certificate_ok;
+    let refused = protocol::CallError::NotTrusted("127.0.0.1:8774: UnknownIssuer".into());
+    let silence = protocol::CallError::Unreachable("connection refused".into());
+    assert!(accepted().await);
+    for error in [&refused, &silence] {
+        assert!(world.state.record_silent(zone.clone(), error).await.unwrap());
+        assert!(!accepted().await, "silence shows no other certificate");
+    }
+    world.observe(vec![]).await;
+    assert!(accepted().await);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use ipnet::Ipv4Net;
 use placement::Policy;
 use protocol::{
-    ClusterObserved, Digest, InstanceObserved, InstancePhase, MetadataOptions, NodeStatus,
+    ClusterObserved, Digest, InstanceObserved, InstancePhase, MetadataOptions, NodeStatus, Standing,
 };
 use state::{
     ClusterConfig, Image, Instance, InstanceFilter, NewImage, NewUser, RunRequest, State, User,
@@ -61,6 +61,7 @@ pub(crate) fn node(name: &str, cores: u32) -> NodeStatus {
     NodeStatus {
         name: name.parse().unwrap(),
         reachable: true,
+        standing: Standing::Accepting,
         certificate_ok: true,
         last_seen: Some(NOW),
         capacity: Figures { cores, memory_mb: 1 << 20, disk_gb: 1 << 20 },
@@ -78,6 +79,7 @@ pub(crate) fn observed(
         revision: 1,
         generation: 1,
         nodes,
+        settings: None,
         instances,
         problems: vec![],
     }

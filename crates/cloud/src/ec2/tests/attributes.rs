@@ -247,7 +247,8 @@ async fn status_is_that_of_running_instances_and_their_nodes() {
     }
     assert!(status(&[("InstanceId.1", &pending)]).await.body.contains("<instanceStatusSet/>"));
     let zone = "one".parse().unwrap();
-    it.world.cloud.state().record_silent(zone, "no route to host".into()).await.unwrap();
+    let silence = protocol::CallError::Unreachable("no route to host".into());
+    it.world.cloud.state().record_silent(zone, &silence).await.unwrap();
     let silent = status(&[]).await;
     assert_eq!(
         silent.all("status").iter().filter(|text| !text.contains('<')).collect::<Vec<_>>(),

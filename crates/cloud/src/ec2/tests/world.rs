@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use placement::Policy;
 use protocol::{
     CallError, ClusterApi, ClusterDesired, ClusterObserved, ConsoleOutput, Digest, Goal,
-    InstanceDesired, InstanceObserved, InstancePhase, NodeStatus, Revision,
+    InstanceDesired, InstanceObserved, InstancePhase, NodeStatus, Revision, Standing,
 };
 use signature::client::{Credentials, Target, header_v4, query_v2};
 use state::{ClusterConfig, NewImage, User};
@@ -90,12 +90,14 @@ impl ClusterApi for Obedient {
             nodes: vec![NodeStatus {
                 name: "node1".parse().unwrap(),
                 reachable: true,
+                standing: Standing::Accepting,
                 certificate_ok: true,
                 last_seen: Some(Timestamp::from_millis(1_231_082_010_000)),
                 capacity: Figures { cores: 8, memory_mb: 4096, disk_gb: 200 },
                 orphans: Vec::new(),
                 problems: Vec::new(),
             }],
+            settings: None,
             instances: instances.map(Self::instance).collect(),
             problems: Vec::new(),
         })

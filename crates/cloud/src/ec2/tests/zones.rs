@@ -1,4 +1,5 @@
 use super::world::{HOST, PATH, World};
+use protocol::CallError;
 
 const ZONES: &str = "DescribeAvailabilityZones";
 
@@ -48,6 +49,25 @@ async fn verbose_shows_capacity_to_all_and_nodes_to_administrators() {
     world.call(&user, "RunInstances", &three).await.good();
     let after = lines(&user, &[("ZoneName.1", "verbose")]).await;
     assert_eq!(after[2], "|- m1.small\t0005 / 0008   1    128    10");
+}
+
+#[tokio::test]
+async fn verbose_tells_whose_certificate_was_accepted_when_it_was_reached_last() {
+    let world = World::new().await;
+    let zone: types::ClusterName = "one".parse().unwrap();
+    let silence = CallError::Unreachable("connection refused".into());
+    let distrust = CallError::NotTrusted("UnknownIssuer".into());
+    for (error, shown) in [
+        (&silence, "certs[cc=true,nc=true]"),
+        (&distrust, "certs[cc=false,nc=true]"),
+        (&silence, "certs[cc=false,nc=true]"),
+    ] {
+        world.cloud.state().record_silent(zone.clone(), error).await.unwrap();
+        let verbose = [("ZoneName.1", "verbose")];
+        let answer = world.call(&world.admin, ZONES, &verbose).await.good();
+        let node = answer.all("zoneState").pop().unwrap();
+        assert!(node.starts_with(shown), "{error}: {node}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,48 @@
+//! The administrator's interface of a cluster controller (see [`protocol::admin`]).
+
+use crate::cluster::{Cc, State};
+use crate::memory::Placement;
+use crate::report::status;
+use axum::extract::State as Shared;
+use axum::routing::get;
+use axum::{Json, Router};
+use protocol::admin::{NODES, NodeReport};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use types::{InstanceId, NodeName};
+
+impl Cc {
+    /// The routes of the administrator's interface, for a socket that only root can open.
+    pub fn admin_router(self: &Arc<Self>) -> Router {
+        let nodes = |Shared(cc): Shared<Arc<Self>>| async move { Json(cc.nodes()) };
+        Router::new().route(NODES, get(nodes)).with_state(Arc::clone(self))
+    }
+
+    /// Its nodes, in the order of NODES, and after them those that are leaving.
+    pub fn nodes(&self) -> Vec<NodeReport> {
+        self.state().nodes()
+    }
+}
+
+impl State {
+    fn nodes(&self) -> Vec<NodeReport> {
+        let (used, mut instances) = (self.placements.used(), self.placed());
+        let report = |(name, sighting)| NodeReport {
+            status: status(name, sighting),
+            certificate_refused: sighting.certificate == Some(false),
+            used: used.get(name).copied().unwrap_or_default(),
+            instances: instances.remove(name).unwrap_or_default(),
+        };
+        self.sightings.iter().map(|(name, sighting)| (name, sighting)).map(report).collect()
+    }
+
+    fn placed(&self) -> BTreeMap<&NodeName, Vec<InstanceId>> {
+        let mut placed: BTreeMap<&NodeName, Vec<InstanceId>> = BTreeMap::new();
+        for (id, placement) in &self.placements.of {
+            if let Placement::On { node, .. } = placement {
+                placed.entry(node).or_default().push(*id);
+            }
+        }
+        placed
+    }
+}
