@@ -60,6 +60,7 @@ pub(crate) struct Node {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Concern {
     Memory,
+    Machines,
     Router,
     Host,
 }

@@ -8,6 +8,8 @@
 
 mod api;
 mod cluster;
+mod fabric;
+mod find;
 mod memory;
 mod nodes;
 mod place;
@@ -22,5 +24,6 @@ mod sighting;
 mod tests;
 
 pub use cluster::{Cc, CcError};
+pub use fabric::Machines;
 pub use memory::{Placement, Placements};
 pub use settings::{RouterSettings, Settings};

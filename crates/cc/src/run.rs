@@ -16,10 +16,11 @@ const RETRY: Duration = Duration::from_secs(1);
 const HOLD_MS: u32 = 10_000;
 
 impl Cc {
-    /// Does once all that is to be done: hears every node, places what has no node, hands each
+    /// Does once all that is to be done: finds the machines, hears every node, places what has no node, hands each
     /// node its part, routes.
     pub async fn pass(&self) {
         let _one_at_a_time = self.passing.lock().await;
+        self.find_machines(true).await;
         join_all(self.nodes.iter().map(|node| self.hear(node, None, 0))).await;
         self.place().await;
         join_all(self.nodes.iter().map(|node| self.push(node))).await;
@@ -32,8 +33,10 @@ impl Cc {
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
         let hearing = join_all(self.nodes.iter().map(|node| self.keep_hearing(node)));
         let pushing = join_all(self.nodes.iter().map(|node| self.keep_pushing(node)));
-        let work =
-            async { tokio::join!(self.keep_placing(), hearing, pushing, self.keep_routing()) };
+        let finding = self.keep_finding();
+        let work = async {
+            tokio::join!(finding, self.keep_placing(), hearing, pushing, self.keep_routing())
+        };
         tokio::select! {
             _ = work => {}
             () = shutdown => {}

@@ -67,6 +67,7 @@ impl World {
                 dns: vec!["192.0.2.1".parse().unwrap()],
                 public_ports: vec![8773],
                 mtu: 1500,
+                vxlan: false,
             },
         };
         let api = |node: &Arc<FakeNode>| (node.name.clone(), Arc::clone(node) as Arc<dyn NodeApi>);

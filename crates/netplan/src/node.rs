@@ -2,9 +2,9 @@
 
 mod rules;
 
-use crate::{Ruleset, Table, nft::Family};
-use protocol::InstanceDesired;
-use std::collections::BTreeSet;
+use crate::{Overlay, Ruleset, Table, nft::Family};
+use protocol::{Fabric, InstanceDesired};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use types::{InstanceId, MacAddr, NetworkTag};
 
@@ -45,13 +45,29 @@ pub struct NodeInput<'a> {
     pub nics: &'a [NodeNic],
     /// The port of 127.0.0.1 on which the metadata service listens.
     pub metadata_port: u16,
+    /// How this machine is joined with the others; none when the router is on this host too and
+    /// does that.
+    pub fabric: Option<&'a Fabric>,
+}
+
+/// A bridge as the node's side wants it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NodeBridge {
+    /// Its Ethernet address, to which requests for metadata are sent on; none when it is the
+    /// router's to choose.
+    pub mac: Option<MacAddr>,
+    /// The instances that this host itself has to answer: without an address in their network it
+    /// can neither ask for their Ethernet address nor find the device.
+    pub neighbours: BTreeMap<Ipv4Addr, MacAddr>,
 }
 
 /// What the node's side of a host should hold. The default plan is: nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NodePlan {
     /// The networks whose bridge must exist.
-    pub bridges: BTreeSet<NetworkTag>,
+    pub bridges: BTreeMap<NetworkTag, NodeBridge>,
+    /// What joins the bridges with the other machines; none when that is the router's to do.
+    pub overlay: Option<Overlay>,
     /// The content of tables `bridge eucalyptus` and `ip eucalyptus_metadata`; none when they
     /// should not exist.
     pub rules: Option<Ruleset>,
@@ -70,6 +86,26 @@ pub fn node_plan(input: &NodeInput<'_>) -> NodePlan {
     let mut nics = input.nics.to_vec();
     nics.sort();
     nics.dedup_by(|next, kept| next.tap == kept.tap);
-    let bridges = nics.iter().map(|nic| nic.tag).collect();
-    NodePlan { bridges, rules: Some(rules::ruleset(&nics, input.metadata_port)) }
+    let mac = input.fabric.map(bridge_mac);
+    let mut bridges: BTreeMap<_, NodeBridge> = BTreeMap::new();
+    for nic in &nics {
+        let bridge = bridges.entry(nic.tag).or_default();
+        bridge.mac = mac;
+        if mac.is_some() {
+            bridge.neighbours.insert(nic.ip, nic.mac);
+        }
+    }
+    let overlay =
+        |fabric: &Fabric| Overlay { local: Some(fabric.own), peers: fabric.peers.clone() };
+    NodePlan {
+        bridges,
+        overlay: input.fabric.filter(|fabric| !fabric.peers.is_empty()).map(overlay),
+        rules: Some(rules::ruleset(&nics, input)),
+    }
+}
+
+/// `d2:0e` and the machine's own address: no other machine has the same.
+fn bridge_mac(fabric: &Fabric) -> MacAddr {
+    let [a, b, c, d] = fabric.own.octets();
+    MacAddr([0xd2, 0x0e, a, b, c, d])
 }

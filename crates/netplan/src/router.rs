@@ -4,10 +4,10 @@ mod evaluate;
 mod rules;
 
 use crate::cells::{self, Cell, GroupChain, Span};
-use crate::{DhcpNetwork, Lease, Ruleset, Table, chain_name, nft::Family};
+use crate::{DhcpNetwork, Lease, Overlay, Ruleset, Table, chain_name, nft::Family};
 use ipnet::Ipv4Net;
 use protocol::{GroupRule, NetworkDesired, Peer};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use types::{MacAddr, NetworkTag};
 
@@ -28,6 +28,11 @@ pub struct RouterInput<'a> {
     pub public_ports: &'a [u16],
     /// The largest packet of a group network, bytes; 1500 on one machine.
     pub mtu: u16,
+    /// The addresses of the cloud's other machines. Instances reach as little of them as of this
+    /// host: to those machines a packet of theirs looks like one of this host.
+    pub machines: &'a BTreeSet<Ipv4Addr>,
+    /// The way to nodes on other machines; none when all are here.
+    pub overlay: Option<Overlay>,
 }
 
 /// A bridge with a gateway's address.
@@ -53,6 +58,12 @@ pub struct RouterPlan {
     pub groups: Vec<GroupChain>,
     /// VNET_SUBNET; none in the empty plan.
     pub vnet_subnet: Option<Ipv4Net>,
+    /// The addresses of the cloud's other machines.
+    pub machines: BTreeSet<Ipv4Addr>,
+    /// The TCP ports of the cloud's machines that instances may reach.
+    pub public_ports: BTreeSet<u16>,
+    /// What joins the bridges with the other machines; none when their networks end here.
+    pub overlay: Option<Overlay>,
     /// The content of table `inet eucalyptus`; none when the table should not exist.
     pub rules: Option<Ruleset>,
 }
@@ -72,7 +83,16 @@ pub fn router_plan(input: &RouterInput<'_>) -> RouterPlan {
     let bridges = networks.iter().filter_map(|network| bridge(network)).collect();
     let dhcp = dhcp_networks(&networks, input);
     let rules = rules::ruleset(input, &groups);
-    RouterPlan { bridges, dhcp, groups, vnet_subnet: Some(input.vnet_subnet), rules: Some(rules) }
+    RouterPlan {
+        bridges,
+        dhcp,
+        groups,
+        vnet_subnet: Some(input.vnet_subnet),
+        machines: input.machines.clone(),
+        public_ports: input.public_ports.iter().copied().collect(),
+        overlay: input.overlay.clone(),
+        rules: Some(rules),
+    }
 }
 
 fn sound<'a>(input: &RouterInput<'a>) -> Vec<&'a NetworkDesired> {
@@ -173,6 +193,8 @@ mod tests {
     }
 
     const DNS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 53);
+    const MACHINES: [Ipv4Addr; 2] =
+        [Ipv4Addr::new(198, 51, 100, 7), Ipv4Addr::new(198, 51, 100, 8)];
 
     fn planned(networks: &[NetworkDesired], leases: &[Lease]) -> RouterPlan {
         router_plan(&RouterInput {
@@ -182,6 +204,8 @@ mod tests {
             dns: &[DNS],
             public_ports: &[8773],
             mtu: 1500,
+            machines: &MACHINES.into(),
+            overlay: Some(Overlay { local: None, peers: MACHINES.into() }),
         })
     }
 

@@ -293,6 +293,7 @@ impl SimCloud {
                 dns: vec![],
                 public_ports: vec![8773],
                 mtu: 1500,
+                vxlan: false,
             },
         }
     }

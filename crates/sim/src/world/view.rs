@@ -7,7 +7,7 @@ use netplan::{Lease, NodeInput, NodeNic, NodePlan, RouterInput, node_plan, route
 use placement::Availability;
 use protocol::{ClusterApi, ClusterDesired, NodeApi};
 use state::{Instance, InstanceFilter, User};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use types::{Clock, GroupId, InstanceId, NodeName, Timestamp, VmType};
 
 impl SimCloud {
@@ -69,13 +69,15 @@ impl SimCloud {
             dns: &settings.dns,
             public_ports: &settings.public_ports,
             mtu: settings.mtu,
+            machines: &BTreeSet::new(),
+            overlay: None,
         });
         let on = |id: InstanceId| scene.instance(id).and_then(|instance| instance.node.clone());
         let plan = |machine: &Machine| {
             let here =
                 desired.instances.iter().filter(|it| on(it.id).as_ref() == Some(&machine.name));
             let nics: Vec<_> = here.map(NodeNic::of).collect();
-            node_plan(&NodeInput { nics: &nics, metadata_port: METADATA_PORT })
+            node_plan(&NodeInput { nics: &nics, metadata_port: METADATA_PORT, fabric: None })
         };
         let nodes: Vec<NodePlan> = self.machines.iter().map(plan).collect();
         Planned { router, nodes }
