@@ -2,6 +2,7 @@
 
 mod ends;
 mod faults;
+mod joined;
 mod launch;
 #[macro_use]
 mod restart;

@@ -173,6 +173,7 @@ fn dhcp_networks(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::VXLAN_PORT;
     use proptest::prelude::*;
     use types::{AccountId, GroupId, PortRange, Protocol, UserName};
 
@@ -262,6 +263,45 @@ mod tests {
         web.ingress = vec![tcp(22, group(&db))];
         assert_eq!(planned(&[web.clone()], &[]).groups[0].ingress, []);
         assert_eq!(planned(&[web, db.clone()], &[]).groups[0].ingress[0].peer, db.subnet);
+    }
+
+    #[test]
+    fn of_the_clouds_machines_only_ping_public_ports_and_dns_are_reached() {
+        let plan = planned(&[network(10, "alice", "10.77.2.0/26")], &[]);
+        let (machine, outside) = (MACHINES[0], Ipv4Addr::new(192, 0, 2, 9));
+        for (destination, protocol, port, expect) in [
+            (machine, Protocol::Tcp, 8773, true),
+            (machine, Protocol::Udp, 8773, false),
+            (machine, Protocol::Tcp, 22, false),
+            (machine, Protocol::Tcp, 8775, false),
+            (machine, Protocol::Tcp, 53, false),
+            (machine, Protocol::Icmp, 8 << 8, true),
+            (machine, Protocol::Icmp, 13 << 8, false),
+            (machine, Protocol::All, 0, false),
+            (machine, Protocol::Udp, VXLAN_PORT, false),
+            (outside, Protocol::Udp, VXLAN_PORT, false),
+            (outside, Protocol::Tcp, VXLAN_PORT, true),
+            (outside, Protocol::Tcp, 22, true),
+            (DNS, Protocol::Udp, 53, true),
+        ] {
+            let source = Ipv4Addr::new(10, 77, 2, 2);
+            let from = Some(NetworkTag::FIRST);
+            let packet = Packet { from, source, destination, protocol, port };
+            assert_eq!(plan.forwards(&packet), expect, "{packet:?}");
+        }
+    }
+
+    #[test]
+    fn a_groups_own_rules_hold_for_the_clouds_machines_too() {
+        let closed = NetworkDesired { egress: vec![], ..network(10, "alice", "10.77.2.0/26") };
+        let packet = Packet {
+            from: Some(closed.tag),
+            source: Ipv4Addr::new(10, 77, 2, 2),
+            destination: MACHINES[0],
+            protocol: Protocol::Tcp,
+            port: 8773,
+        };
+        assert!(!planned(&[closed], &[]).forwards(&packet));
     }
 
     fn tcp(port: i32, peer: Peer) -> GroupRule {
