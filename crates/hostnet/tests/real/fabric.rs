@@ -3,7 +3,7 @@
 use crate::cluster::{Cluster, address};
 use crate::dhcp;
 use crate::plans::{DB, METADATA_PORT, WEB, open};
-use crate::world::{LIMIT, sh};
+use crate::world::{LIMIT, Namespace, sh};
 use hostnet::Path;
 use netplan::{NodePlan, RouterPlan};
 use std::io::{Read, Write};
@@ -107,33 +107,22 @@ fn the_second_time_there_is_nothing_to_do() {
     }
 }
 
+/// What a machine holds, without what the kernel numbers or learns by itself.
+fn held(machine: &Namespace) -> String {
+    let shown = machine.sh("sh -c \"
+        ip -o link show type vxlan | sed 's/^[0-9]*//; s/link.ether.*//'
+        bridge fdb show | grep ^00:00:00:00:00:00
+        ip route; ip neigh show nud permanent\"");
+    let mut lines: Vec<_> = shown.lines().collect();
+    lines.sort_unstable();
+    lines.join("\n")
+}
+
 #[test]
 fn whatever_is_broken_by_hand_is_mended_at_the_next_pass() {
     let cluster = Cluster::new().addressed();
     let [head, node] = [&cluster.head.space, &cluster.nodes[1].space];
-    let state = || {
-        let show = |space: &crate::world::Namespace| {
-            let devices = "ip -d -o link show type vxlan | cut -d: -f2- | sed s/[0-9a-f:]*.brd//";
-            let shown = [
-                format!("sh -c '{devices}'"),
-                "bridge fdb show".to_owned(),
-                "ip route".to_owned(),
-                "ip neigh show nud permanent".to_owned(),
-            ];
-            let lines = |command: &String| {
-                let text = space.sh(command);
-                let ours = text
-                    .lines()
-                    .filter(|line| line.contains("00:00:00:00:00:00") || !line.contains(" dst "));
-                let mut lines: Vec<String> =
-                    ours.filter(|line| !line.contains("vlan")).map(str::to_owned).collect();
-                lines.sort();
-                lines
-            };
-            shown[..1].iter().chain(&shown[2..]).flat_map(lines).collect::<Vec<_>>()
-        };
-        (show(head), show(node))
-    };
+    let state = || [head, node].map(held);
     let before = state();
     for (space, breakage, mended) in [
         (node, "ip link del euvx10", "euvx10 made"),

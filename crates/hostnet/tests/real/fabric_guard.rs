@@ -34,8 +34,8 @@ print('ready')"
     )
 }
 
-/// A program that sends a TCP SYN or a datagram in a frame to this Ethernet address, and prints
-/// whether anything came back for it.
+/// A program that asks for a TCP connection in a frame to this Ethernet address, and prints
+/// whether somebody takes it.
 fn knock(guest: &Guest, mac: MacAddr, ip: Ipv4Addr, port: u16) -> String {
     format!(
         "import socket,struct
@@ -53,7 +53,7 @@ print('ready')
 try:
     while True:
         f,where=s.recvfrom(2000)
-        if where[2]!=4 and f[12:14]==b'\\x08\\0' and f[23]==6 and f[36:38]==struct.pack('!H',40000):
+        if where[2]!=4 and f[12:14]==b'\\x08\\0' and f[23]==6 and f[36:38]==struct.pack('!H',40000) and f[47]&2:
             print('answered'); break
 except TimeoutError: print('silent')",
         mine = guest.nic.ip,
@@ -84,8 +84,10 @@ fn an_instance_reaches_nothing_of_its_machine_but_metadata() {
                 assert_eq!(answer(mac, Ipv4Addr::LOCALHOST, METADATA_PORT), "silent", "{whose}");
             }
         }
-        // The same program gets an answer where one is due.
         let metadata = Ipv4Addr::new(169, 254, 169, 254);
+        let from_elsewhere = knock(&cluster.web0, mac, metadata, 80);
+        assert_eq!(cluster.web0.namespace.python(&from_elsewhere).line(), "silent");
+        // The same program gets an answer where one is due.
         let due = knock(&cluster.web1, bridge_mac(&cluster.head.space), metadata, 80);
         assert_eq!(cluster.web1.namespace.python(&due).line(), "answered");
         // Without the guard it would arrive.

@@ -63,7 +63,8 @@ impl Devices {
             device = device.local(local);
         }
         let made = self.handle.link().add(device.build()).execute().await;
-        made.map_err(netlink(&format!("making VXLAN device {name}")))
+        // The kernel says that it exists when another device has the number.
+        made.map_err(netlink(&format!("making VXLAN device {name} (id {tag}, port {VXLAN_PORT})")))
     }
 
     pub(in crate::linux) async fn plug(
