@@ -64,6 +64,7 @@ pub(crate) type Turn = Arc<OwnedMutexGuard<()>>;
 pub(crate) enum Concern {
     Configuration,
     Memory,
+    Machines,
     Router,
     Host,
 }

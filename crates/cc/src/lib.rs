@@ -9,6 +9,8 @@
 mod admin;
 mod api;
 mod cluster;
+mod fabric;
+mod find;
 mod memory;
 mod nodes;
 mod place;
@@ -24,6 +26,7 @@ mod sighting;
 mod tests;
 
 pub use cluster::{Cc, CcError};
+pub use fabric::Machines;
 pub use memory::{Placement, Placements};
 pub use roster::{NodeEntry, Ways};
 pub use settings::{RouterSettings, Settings};

@@ -1,6 +1,7 @@
 //! What the cluster controller keeps on disk: `desired.json`, as the cloud sent it last, and
 //! `placements.json`, its own decisions.
 
+use crate::fabric::Machines;
 use durable::DurableError;
 use protocol::{ClusterDesired, Generation};
 use serde::{Deserialize, Serialize};
@@ -13,12 +14,15 @@ use types::{Figures, InstanceId, NodeName, Timestamp};
 pub struct Placements {
     /// Where each instance is, or why it is nowhere.
     pub of: BTreeMap<InstanceId, Placement>,
-    /// Grows with every change of [`of`](Self::of).
+    /// Grows with every change of [`of`](Self::of) and [`machines`](Self::machines).
     pub sequence: u64,
     /// The node that was chosen last.
     pub last_chosen: Option<NodeName>,
     /// What each node said last.
     pub seen: BTreeMap<NodeName, Seen>,
+    /// Where the machines of the cloud are.
+    #[serde(default)]
+    pub machines: Machines,
 }
 
 /// What was decided about an instance.

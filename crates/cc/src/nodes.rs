@@ -125,9 +125,11 @@ impl Cc {
     }
 
     /// What a reachable node should take in and has not; what is in it counts as told from now on.
+    /// One whose machine was not found yet is told nothing: whether the router is there decides
+    /// how the node guards itself.
     async fn wanted(&self, name: &NodeName) -> Option<NodeDesired> {
         let reachable = self.state().sighting(name).is_some_and(|sighting| sighting.reachable);
-        if !reachable {
+        if !reachable || !self.state().placements.machines.nodes.contains_key(name) {
             return None;
         }
         if self.state().placements.of.values().any(|placement| is_untold(placement, name)) {
@@ -140,7 +142,8 @@ impl Cc {
             self.decide(tell).await.ok()?;
         }
         let mut state = self.state();
-        let wanted = share(state.desired.as_ref()?, &state.placements, name);
+        let wanted =
+            share(state.desired.as_ref()?, &state.placements, name, self.settings.router.vxlan);
         state.sighting(name)?.lacks(&wanted).then_some(wanted)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::cluster::{Cc, Concern, State};
 use crate::memory::Placement;
-use netplan::{Lease, RouterInput, RouterPlan, router_plan};
+use netplan::{Lease, Overlay, RouterInput, RouterPlan, router_plan};
 use protocol::InstanceDesired;
 
 impl Cc {
@@ -47,6 +47,8 @@ impl Cc {
         let live = desired.instances.iter().filter(|instance| state.may_live(instance));
         let leases: Vec<_> = live.map(Lease::of).collect();
         let router = &self.settings.router;
+        let machines = &state.placements.machines;
+        let overlay = Some(machines.peers()).filter(|peers| router.vxlan && !peers.is_empty());
         router_plan(&RouterInput {
             networks: &desired.networks,
             leases: &leases,
@@ -54,6 +56,8 @@ impl Cc {
             dns: &router.dns,
             public_ports: &router.public_ports,
             mtu: router.mtu,
+            machines: &machines.addresses(),
+            overlay: overlay.map(|peers| Overlay { local: None, peers }),
         })
     }
 }

@@ -20,10 +20,11 @@ const RETRY: Duration = Duration::from_secs(1);
 const HOLD_MS: u32 = 10_000;
 
 impl Cc {
-    /// Does once all that is to be done: hears every node, places what has no node, hands each
+    /// Does once all that is to be done: finds the machines, hears every node, places what has no node, hands each
     /// node its part, routes.
     pub async fn pass(&self) {
         let _one_at_a_time = self.passing.lock().await;
+        self.find_machines(true).await;
         join_all(self.followed().iter().map(|node| self.hear(node, None, 0))).await;
         self.place().await;
         join_all(self.followed().iter().map(|node| self.push(node))).await;
@@ -34,8 +35,14 @@ impl Cc {
     /// `shutdown` completes. A node that hangs holds up nobody but itself; nodes may come and go
     /// meanwhile. The networks stay as they are after that.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
-        let work =
-            async { tokio::join!(self.keep_placing(), self.keep_following(), self.keep_routing()) };
+        let work = async {
+            tokio::join!(
+                self.keep_finding(),
+                self.keep_placing(),
+                self.keep_following(),
+                self.keep_routing()
+            )
+        };
         tokio::select! {
             _ = work => {}
             () = shutdown => {}

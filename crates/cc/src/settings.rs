@@ -31,4 +31,6 @@ pub struct RouterSettings {
     pub public_ports: Vec<u16>,
     /// The largest packet of a group network, bytes.
     pub mtu: u16,
+    /// VNET_TRANSPORT: whether VXLAN carries the group networks to nodes on other machines.
+    pub vxlan: bool,
 }

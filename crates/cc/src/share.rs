@@ -9,6 +9,7 @@ pub(crate) fn share(
     desired: &ClusterDesired,
     placements: &Placements,
     name: &NodeName,
+    has_transport: bool,
 ) -> NodeDesired {
     let is_here = |instance: &&InstanceDesired| {
         let placement = placements.of.get(&instance.id);
@@ -25,5 +26,6 @@ pub(crate) fn share(
         image_source: desired.image_source.clone(),
         networks,
         instances,
+        fabric: placements.machines.fabric(name, has_transport),
     }
 }

@@ -78,7 +78,7 @@ impl Sighting {
             (observed.generation, observed.sequence) != (has.generation, has.sequence);
         let other_content = (&has.cluster, &has.image_source, &has.instances, &has.networks)
             != (&wanted.cluster, &wanted.image_source, &wanted.instances, &wanted.networks);
-        other_order || other_content
+        other_order || other_content || has.fabric != wanted.fabric
     }
 }
 

@@ -1,6 +1,7 @@
 //! A cluster controller over nodes that do as they are told, or not.
 
 mod fake_node;
+mod joined;
 mod loops;
 mod nodes;
 mod placing;
@@ -40,6 +41,8 @@ struct World {
     net: Arc<SimNet>,
     clock: Arc<ManualClock>,
     generation: u64,
+    /// Whether VXLAN is configured.
+    vxlan: bool,
     cc: Option<Cc>,
 }
 
@@ -55,6 +58,7 @@ impl World {
             net: Arc::default(),
             clock: Arc::default(),
             generation: 0,
+            vxlan: false,
             cc: None,
         };
         world.restart();
@@ -74,6 +78,7 @@ impl World {
                 dns: vec!["192.0.2.1".parse().unwrap()],
                 public_ports: vec![8773],
                 mtu: 1500,
+                vxlan: self.vxlan,
             },
         };
         let (nodes, ways) = (entries(&self.listed), Arc::new(Switchboard(self.nodes.clone())));

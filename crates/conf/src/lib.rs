@@ -24,7 +24,7 @@ pub use error::{ConfError, Problem};
 pub use file::{Loaded, default_path, load, read, save};
 pub use host::{HostFacts, Route};
 pub use layout::Layout;
-pub use network::{AddressSpace, VnetMode};
+pub use network::{AddressSpace, VnetMode, VnetTransport};
 pub use nodes::NodeLists;
 pub use settings::{Components, Conf, Hypervisor, LogLevel, NodeLimits, Ports, SchedPolicy};
 pub use setup::{Change, TEMPLATE, choose_subnet, doubts, setup};

@@ -12,6 +12,15 @@ pub enum VnetMode {
     Managed,
 }
 
+/// What carries the group networks between machines, VNET_TRANSPORT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VnetTransport {
+    /// Nothing: all nodes are on the cluster controller's machine.
+    None,
+    /// VXLAN, over any network.
+    Vxlan,
+}
+
 /// The addresses that instances are given in MANAGED mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AddressSpace {
@@ -36,6 +45,18 @@ pub(crate) fn mode(reader: &mut Reader<'_>) -> VnetMode {
         "MANAGED (SYSTEM and STATIC are not offered yet)",
         |v| v.eq_ignore_ascii_case("managed").then_some(VnetMode::Managed),
     )
+}
+
+pub(crate) fn transport(reader: &mut Reader<'_>) -> VnetTransport {
+    let right = "\"vxlan\", or \"none\" when all nodes are on this machine";
+    reader.or("VNET_TRANSPORT", VnetTransport::None, right, |v| {
+        let is = |name: &str| v.eq_ignore_ascii_case(name);
+        match () {
+            () if is("vxlan") => Some(VnetTransport::Vxlan),
+            () if is("none") => Some(VnetTransport::None),
+            () => None,
+        }
+    })
 }
 
 pub(crate) fn interface(reader: &mut Reader<'_>) -> Option<String> {

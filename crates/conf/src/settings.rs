@@ -1,6 +1,6 @@
 //! What the file says, as types that cannot be wrong.
 
-use crate::network::{self, AddressSpace, VnetMode};
+use crate::network::{self, AddressSpace, VnetMode, VnetTransport};
 use crate::reader::Reader;
 use crate::{ConfError, Document, Layout, nodes};
 use std::collections::BTreeSet;
@@ -47,6 +47,9 @@ pub struct Conf {
     pub vnet_mode: VnetMode,
     /// VNET_INTERFACE: the device that leads to the other machines.
     pub vnet_interface: Option<String>,
+    /// VNET_TRANSPORT: what carries the group networks to nodes on other machines. Read by the
+    /// cluster controller.
+    pub vnet_transport: VnetTransport,
     /// VNET_SUBNET, VNET_NETMASK, VNET_ADDRSPERNET and VNET_DNS. Always there on a machine that
     /// runs the cloud or a cluster controller.
     pub address_space: Option<AddressSpace>,
@@ -164,6 +167,7 @@ impl Conf {
             libvirt_uri: libvirt_uri(&mut reader),
             vnet_mode: network::mode(&mut reader),
             vnet_interface: network::interface(&mut reader),
+            vnet_transport: network::transport(&mut reader),
             address_space: network::address_space(&mut reader, start.cloud || start.cc),
             public_addresses: network::public_addresses(&mut reader),
             layout,

@@ -28,6 +28,7 @@ pub(crate) const USED: &[&str] = &[
     "LIBVIRT_URI",
     "VNET_MODE",
     "VNET_INTERFACE",
+    "VNET_TRANSPORT",
     "VNET_SUBNET",
     "VNET_NETMASK",
     "VNET_DNS",

@@ -13,6 +13,8 @@ pub use sim::SimNet;
 
 use async_trait::async_trait;
 use netplan::{NodePlan, RouterPlan};
+use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
 
 /// Why a host's network could not be made to match a plan. What was done stays; applying again
 /// goes on from there.
@@ -36,12 +38,35 @@ pub enum HostNetError {
         /// The kernel's answer.
         cause: String,
     },
+    /// It is not known where another machine is.
+    #[error("the address of {host} was not found: {cause}; add it to DNS or to /etc/hosts")]
+    Path {
+        /// Its name.
+        host: String,
+        /// The resolver's or the kernel's answer.
+        cause: String,
+    },
     /// `nft` could not be run.
     #[error("nft could not be run: {0}; install the package nftables")]
     NoNft(String),
     /// `nft` refused the rules; those before stay in force.
     #[error("nft refused the rules: {0}")]
     Rules(String),
+}
+
+/// Where a machine is, seen from this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Path {
+    /// It is this one.
+    Here,
+    /// It is another one.
+    Elsewhere {
+        /// The address that it sees of this one.
+        ours: Ipv4Addr,
+        /// Its address.
+        theirs: Ipv4Addr,
+    },
 }
 
 /// What applying a plan changed: one line for each change, none when all was as planned.
@@ -64,6 +89,12 @@ pub trait HostNet: Send + Sync {
     /// Makes the node's side match: bridges, tables `bridge eucalyptus` and
     /// `ip eucalyptus_metadata`. The default plan removes all of it.
     async fn apply_node(&self, plan: &NodePlan) -> Result<Applied, HostNetError>;
+
+    /// Where the machine with this name or address is. May take as long as the resolver does.
+    ///
+    /// # Errors
+    /// [`HostNetError::Path`], when the name cannot be resolved or the kernel knows no way there.
+    async fn path_to(&self, host: &str) -> Result<Path, HostNetError>;
 
     /// What on this host keeps instances from being reached although the plans are applied, each
     /// with its remedy.

@@ -4,11 +4,14 @@ mod bridges;
 mod check;
 mod devices;
 mod dhcp;
+mod neighbours;
 mod nft;
+mod path;
 mod sysctl;
+mod tunnels;
 mod turn;
 
-use crate::{Applied, HostNet, HostNetError};
+use crate::{Applied, HostNet, HostNetError, Path};
 use async_trait::async_trait;
 use devices::Devices;
 use dhcp::DhcpServers;
@@ -43,8 +46,10 @@ impl HostNet for LinuxNet {
         let found = devices.bridges().await?;
         bridges::leave(&devices, &found, &plan.bridges, &mut pass).await;
         let tags = plan.bridges.iter().map(|wanted| wanted.tag).collect();
-        let bridges = bridges::ensure(&devices, &tags, found, &mut pass).await?;
+        let bridges = bridges::ensure(&devices, tags, found, &mut pass).await?;
         bridges::ensure_gateways(&devices, &plan.bridges, &bridges, &mut pass).await;
+        tunnels::ensure(&devices, plan.overlay.as_ref(), &bridges, &mut pass).await;
+        tunnels::sweep(&devices, &mut pass).await;
         side.dhcp.serve(&plan.dhcp, &bridges, &mut pass);
         if plan.rules.is_some() {
             pass.attempt(sysctl::ensure("ipv4/ip_forward", "1"));
@@ -60,12 +65,25 @@ impl HostNet for LinuxNet {
         let devices = Devices::open()?;
         let found = devices.bridges().await?;
         bridges::remove_unused(&devices, &found, &plan.bridges, &mut pass).await;
-        for tag in bridges::ensure(&devices, &plan.bridges, found, &mut pass).await?.keys() {
+        let tags = plan.bridges.keys().copied().collect();
+        let mut bridges = bridges::ensure(&devices, tags, found, &mut pass).await?;
+        for tag in bridges.keys() {
             // Requests for metadata are sent on to 127.0.0.1 (netplan: `node/rules.rs`).
             let local = format!("ipv4/conf/{}/route_localnet", tag.bridge());
             pass.attempt(sysctl::ensure(&local, "1"));
         }
+        neighbours::ensure(&devices, &plan.bridges, &bridges, &mut pass).await;
+        if plan.overlay.is_none() {
+            // What a bridge with a gateway leads to is for the router's side to say.
+            bridges.retain(|_, bridge| bridge.addresses.is_empty());
+        }
+        tunnels::ensure(&devices, plan.overlay.as_ref(), &bridges, &mut pass).await;
+        tunnels::sweep(&devices, &mut pass).await;
         pass.end()
+    }
+
+    async fn path_to(&self, host: &str) -> Result<Path, HostNetError> {
+        path::find(host).await
     }
 
     async fn check(&self) -> Vec<String> {

@@ -1,8 +1,9 @@
 //! The simulated twin: a host's network that only remembers.
 
-use crate::{Applied, HostNet, HostNetError};
+use crate::{Applied, HostNet, HostNetError, Path};
 use async_trait::async_trait;
 use netplan::{NodePlan, RouterPlan};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A host's network without a kernel. It starts empty and keeps what was applied.
@@ -17,6 +18,7 @@ struct SimHost {
     node: NodePlan,
     failure: Option<HostNetError>,
     problems: Vec<String>,
+    paths: BTreeMap<String, Result<Path, HostNetError>>,
 }
 
 impl SimNet {
@@ -38,6 +40,11 @@ impl SimNet {
     /// What [`HostNet::check`] finds from now on.
     pub fn set_problems(&self, problems: Vec<String>) {
         self.host().problems = problems;
+    }
+
+    /// What [`HostNet::path_to`] answers for a machine from now on; every other one is this one.
+    pub fn set_path(&self, host: &str, path: Result<Path, HostNetError>) {
+        self.host().paths.insert(host.to_owned(), path);
     }
 
     /// All is gone, as after a reboot of the host.
@@ -82,6 +89,10 @@ impl HostNet for SimNet {
         replace(node, plan, failure.as_ref(), "node")
     }
 
+    async fn path_to(&self, host: &str) -> Result<Path, HostNetError> {
+        self.host().paths.get(host).cloned().unwrap_or(Ok(Path::Here))
+    }
+
     async fn check(&self) -> Vec<String> {
         self.host().problems.clone()
     }
@@ -94,7 +105,11 @@ mod tests {
     #[tokio::test]
     async fn a_plan_changes_the_host_once_and_a_failure_not_at_all() {
         let net = SimNet::default();
-        let plan = netplan::node_plan(&netplan::NodeInput { nics: &[], metadata_port: 8776 });
+        let plan = netplan::node_plan(&netplan::NodeInput {
+            nics: &[],
+            metadata_port: 8776,
+            fabric: None,
+        });
         let failure = HostNetError::Rules("no".to_owned());
         net.fail_with(Some(failure.clone()));
         assert_eq!(net.apply_node(&plan).await, Err(failure));

@@ -2,6 +2,7 @@
 
 mod ends;
 mod faults;
+mod joined;
 mod launch;
 #[macro_use]
 mod restart;
@@ -113,6 +114,7 @@ impl World {
             image_source: "head:8773".to_owned(),
             instances,
             networks: Vec::new(),
+            fabric: None,
         }
     }
 
@@ -185,7 +187,7 @@ impl World {
 
 /// What a node without instances applies.
 fn empty_plan() -> NodePlan {
-    netplan::node_plan(&netplan::NodeInput { nics: &[], metadata_port: 8776 })
+    netplan::node_plan(&netplan::NodeInput { nics: &[], metadata_port: 8776, fabric: None })
 }
 
 fn ended(id: &str) -> InstanceDesired {

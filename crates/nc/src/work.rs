@@ -154,9 +154,13 @@ impl Node {
     }
 
     fn network_plan(&self) -> NodePlan {
-        let nics = self.state().nics();
+        let (nics, fabric) = {
+            let state = self.state();
+            let fabric = state.desired.as_ref().and_then(|desired| desired.fabric.clone());
+            (state.nics(), fabric)
+        };
         let metadata_port = self.settings.metadata_port;
-        node_plan(&NodeInput { nics: &nics, metadata_port })
+        node_plan(&NodeInput { nics: &nics, metadata_port, fabric: fabric.as_ref() })
     }
 
     async fn apply(&self, plan: NodePlan, last: &mut NodePlan) -> Result<(), String> {

@@ -4,12 +4,16 @@
 //! (addresses, DHCP, NAT, group rules: table `inet eucalyptus`) and the node controller the
 //! instances' (bridges, anti-spoofing, metadata: tables `bridge eucalyptus` and
 //! `ip eucalyptus_metadata`). Neither touches the other's part, nor anything else of the host.
+//!
+//! On a machine with the router the router's side also makes the way to the other machines; on one
+//! without, where nothing of the router's side is, the node's side does, and guards the machine.
 
 mod cells;
 mod chain_name;
 mod dhcp;
 mod nft;
 mod node;
+mod overlay;
 mod router;
 mod subnet;
 
@@ -17,6 +21,7 @@ pub use cells::{Cell, GroupChain, pieces};
 pub use chain_name::chain_name;
 pub use dhcp::{DhcpNetwork, DhcpReply, Lease, MOST_DHCP_BYTES, answer};
 pub use nft::{Family, Ruleset, Table};
-pub use node::{NodeInput, NodeNic, NodePlan, node_plan, tap_name};
+pub use node::{NodeBridge, NodeInput, NodeNic, NodePlan, node_plan, tap_name};
+pub use overlay::{Overlay, VXLAN_PORT, overlay_mtu};
 pub use router::{Packet, RouterBridge, RouterInput, RouterPlan, router_plan};
 pub use subnet::{GroupSubnet, subnet_of};

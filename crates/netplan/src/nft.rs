@@ -146,6 +146,11 @@ pub(crate) fn concat(parts: impl Into<Value>) -> Value {
     json!({"concat": parts.into()})
 }
 
+/// Writes into a packet, or into what the kernel notes of it.
+pub(crate) fn put(key: Value, value: impl Into<Value>) -> Value {
+    json!({"mangle": {"key": key, "value": value.into()}})
+}
+
 /// An unnamed set.
 pub(crate) fn any_of(elements: Vec<Value>) -> Value {
     json!({"set": elements})

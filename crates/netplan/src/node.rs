@@ -2,9 +2,9 @@
 
 mod rules;
 
-use crate::{Ruleset, Table, nft::Family};
-use protocol::InstanceDesired;
-use std::collections::BTreeSet;
+use crate::{Overlay, Ruleset, Table, nft::Family};
+use protocol::{Fabric, InstanceDesired};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use types::{InstanceId, MacAddr, NetworkTag};
 
@@ -45,13 +45,29 @@ pub struct NodeInput<'a> {
     pub nics: &'a [NodeNic],
     /// The port of 127.0.0.1 on which the metadata service listens.
     pub metadata_port: u16,
+    /// How this machine is joined with the others; none when the router is on this host too and
+    /// does that.
+    pub fabric: Option<&'a Fabric>,
+}
+
+/// A bridge as the node's side wants it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NodeBridge {
+    /// Its Ethernet address, to which requests for metadata are sent on; none when it is the
+    /// router's to choose.
+    pub mac: Option<MacAddr>,
+    /// The instances that this host itself has to answer: without an address in their network it
+    /// can neither ask for their Ethernet address nor find the device.
+    pub neighbours: BTreeMap<Ipv4Addr, MacAddr>,
 }
 
 /// What the node's side of a host should hold. The default plan is: nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NodePlan {
     /// The networks whose bridge must exist.
-    pub bridges: BTreeSet<NetworkTag>,
+    pub bridges: BTreeMap<NetworkTag, NodeBridge>,
+    /// What joins the bridges with the other machines; none when that is the router's to do.
+    pub overlay: Option<Overlay>,
     /// The content of tables `bridge eucalyptus` and `ip eucalyptus_metadata`; none when they
     /// should not exist.
     pub rules: Option<Ruleset>,
@@ -70,6 +86,99 @@ pub fn node_plan(input: &NodeInput<'_>) -> NodePlan {
     let mut nics = input.nics.to_vec();
     nics.sort();
     nics.dedup_by(|next, kept| next.tap == kept.tap);
-    let bridges = nics.iter().map(|nic| nic.tag).collect();
-    NodePlan { bridges, rules: Some(rules::ruleset(&nics, input.metadata_port)) }
+    let mac = input.fabric.map(bridge_mac);
+    let mut bridges: BTreeMap<_, NodeBridge> = BTreeMap::new();
+    for nic in &nics {
+        let bridge = bridges.entry(nic.tag).or_default();
+        bridge.mac = mac;
+        if mac.is_some() {
+            bridge.neighbours.insert(nic.ip, nic.mac);
+        }
+    }
+    let overlay =
+        |fabric: &Fabric| Overlay { local: Some(fabric.own), peers: fabric.peers.clone() };
+    NodePlan {
+        bridges,
+        overlay: input.fabric.filter(|fabric| !fabric.peers.is_empty()).map(overlay),
+        rules: Some(rules::ruleset(&nics, input)),
+    }
+}
+
+/// `d2:0e` and the machine's own address: no other machine has the same.
+fn bridge_mac(fabric: &Fabric) -> MacAddr {
+    let [a, b, c, d] = fabric.own.octets();
+    MacAddr([0xd2, 0x0e, a, b, c, d])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn nic(bits: u32, tag: u16) -> NodeNic {
+        let id = InstanceId::from_bits(bits);
+        let ip = Ipv4Addr::from(0x0a4d_0000 + bits);
+        let tag = tag.try_into().unwrap();
+        NodeNic { tap: tap_name(id), mac: MacAddr::of_instance(id), ip, tag }
+    }
+
+    fn fabric(peers: &[[u8; 4]]) -> Fabric {
+        let peers = peers.iter().map(|peer| (*peer).into()).collect();
+        Fabric { own: Ipv4Addr::new(192, 0, 2, 17), peers }
+    }
+
+    fn planned(nics: &[NodeNic], fabric: Option<&Fabric>) -> NodePlan {
+        node_plan(&NodeInput { nics, metadata_port: 8776, fabric })
+    }
+
+    fn rules(plan: &NodePlan) -> &str {
+        plan.rules.as_ref().unwrap().transaction()
+    }
+
+    #[test]
+    fn beside_the_router_the_node_leaves_all_that_to_it() {
+        let plan = planned(&[nic(2, 10)], None);
+        assert_eq!(plan.bridges[&NetworkTag::FIRST], NodeBridge::default());
+        assert_eq!(plan.overlay, None);
+        assert!(!rules(&plan).contains("4789") && !rules(&plan).contains("\"hook\":\"input\""));
+    }
+
+    #[test]
+    fn without_the_router_a_node_answers_and_guards_for_itself() {
+        let fabric = fabric(&[[192, 0, 2, 1]]);
+        let plan = planned(&[nic(2, 10)], Some(&fabric));
+        let bridge = &plan.bridges[&NetworkTag::FIRST];
+        assert_eq!(bridge.mac.unwrap().to_string(), "d2:0e:c0:00:02:11");
+        let overlay = plan.overlay.as_ref().unwrap();
+        assert_eq!((overlay.local, &overlay.peers), (Some(fabric.own), &fabric.peers));
+        assert!(rules(&plan).contains("192.0.2.1") && !rules(&plan).contains("192.0.2.17"));
+    }
+
+    #[test]
+    fn a_node_that_is_joined_with_nobody_still_guards_itself() {
+        let (alone, joined) = (fabric(&[]), fabric(&[[192, 0, 2, 1]]));
+        let plan = planned(&[nic(2, 10)], Some(&alone));
+        assert_eq!(plan.overlay, None);
+        let with_peer = planned(&[nic(2, 10)], Some(&joined));
+        assert_eq!(rules(&plan), rules(&with_peer).replace(r#""elem":["192.0.2.1"],"#, ""));
+    }
+
+    proptest! {
+        #[test]
+        fn every_instance_is_a_neighbour_on_its_own_bridge_only(
+            nics in prop::collection::btree_map(1u32..999, 10u16..14, 0..12),
+        ) {
+            let nics: Vec<_> = nics.into_iter().map(|(bits, tag)| nic(bits, tag)).collect();
+            let fabric = fabric(&[[192, 0, 2, 1]]);
+            let plan = planned(&nics, Some(&fabric));
+            let planned_nics: BTreeSet<_> = plan.bridges.iter().flat_map(|(tag, bridge)| {
+                bridge.neighbours.iter().map(|(ip, mac)| (*tag, *ip, *mac))
+            }).collect();
+            let expect = nics.iter().map(|nic| (nic.tag, nic.ip, nic.mac)).collect();
+            prop_assert_eq!(planned_nics, expect);
+            let backwards: Vec<_> = nics.iter().rev().cloned().collect();
+            prop_assert_eq!(planned(&backwards, Some(&fabric)), plan);
+        }
+    }
 }

@@ -4,10 +4,10 @@ mod evaluate;
 mod rules;
 
 use crate::cells::{self, Cell, GroupChain, Span};
-use crate::{DhcpNetwork, Lease, Ruleset, Table, chain_name, nft::Family};
+use crate::{DhcpNetwork, Lease, Overlay, Ruleset, Table, chain_name, nft::Family};
 use ipnet::Ipv4Net;
 use protocol::{GroupRule, NetworkDesired, Peer};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use types::{MacAddr, NetworkTag};
 
@@ -28,6 +28,11 @@ pub struct RouterInput<'a> {
     pub public_ports: &'a [u16],
     /// The largest packet of a group network, bytes; 1500 on one machine.
     pub mtu: u16,
+    /// The addresses of the cloud's other machines. Instances reach as little of them as of this
+    /// host: to those machines a packet of theirs looks like one of this host.
+    pub machines: &'a BTreeSet<Ipv4Addr>,
+    /// The way to nodes on other machines; none when all are here.
+    pub overlay: Option<Overlay>,
 }
 
 /// A bridge with a gateway's address.
@@ -53,6 +58,12 @@ pub struct RouterPlan {
     pub groups: Vec<GroupChain>,
     /// VNET_SUBNET; none in the empty plan.
     pub vnet_subnet: Option<Ipv4Net>,
+    /// The addresses of the cloud's other machines.
+    pub machines: BTreeSet<Ipv4Addr>,
+    /// The TCP ports of the cloud's machines that instances may reach.
+    pub public_ports: BTreeSet<u16>,
+    /// What joins the bridges with the other machines; none when their networks end here.
+    pub overlay: Option<Overlay>,
     /// The content of table `inet eucalyptus`; none when the table should not exist.
     pub rules: Option<Ruleset>,
 }
@@ -72,7 +83,16 @@ pub fn router_plan(input: &RouterInput<'_>) -> RouterPlan {
     let bridges = networks.iter().filter_map(|network| bridge(network)).collect();
     let dhcp = dhcp_networks(&networks, input);
     let rules = rules::ruleset(input, &groups);
-    RouterPlan { bridges, dhcp, groups, vnet_subnet: Some(input.vnet_subnet), rules: Some(rules) }
+    RouterPlan {
+        bridges,
+        dhcp,
+        groups,
+        vnet_subnet: Some(input.vnet_subnet),
+        machines: input.machines.clone(),
+        public_ports: input.public_ports.iter().copied().collect(),
+        overlay: input.overlay.clone(),
+        rules: Some(rules),
+    }
 }
 
 fn sound<'a>(input: &RouterInput<'a>) -> Vec<&'a NetworkDesired> {
@@ -153,6 +173,7 @@ fn dhcp_networks(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::VXLAN_PORT;
     use proptest::prelude::*;
     use types::{AccountId, GroupId, PortRange, Protocol, UserName};
 
@@ -173,6 +194,8 @@ mod tests {
     }
 
     const DNS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 53);
+    const MACHINES: [Ipv4Addr; 2] =
+        [Ipv4Addr::new(198, 51, 100, 7), Ipv4Addr::new(198, 51, 100, 8)];
 
     fn planned(networks: &[NetworkDesired], leases: &[Lease]) -> RouterPlan {
         router_plan(&RouterInput {
@@ -182,6 +205,8 @@ mod tests {
             dns: &[DNS],
             public_ports: &[8773],
             mtu: 1500,
+            machines: &MACHINES.into(),
+            overlay: Some(Overlay { local: None, peers: MACHINES.into() }),
         })
     }
 
@@ -238,6 +263,45 @@ mod tests {
         web.ingress = vec![tcp(22, group(&db))];
         assert_eq!(planned(&[web.clone()], &[]).groups[0].ingress, []);
         assert_eq!(planned(&[web, db.clone()], &[]).groups[0].ingress[0].peer, db.subnet);
+    }
+
+    #[test]
+    fn of_the_clouds_machines_only_ping_public_ports_and_dns_are_reached() {
+        let plan = planned(&[network(10, "alice", "10.77.2.0/26")], &[]);
+        let (machine, outside) = (MACHINES[0], Ipv4Addr::new(192, 0, 2, 9));
+        for (destination, protocol, port, expect) in [
+            (machine, Protocol::Tcp, 8773, true),
+            (machine, Protocol::Udp, 8773, false),
+            (machine, Protocol::Tcp, 22, false),
+            (machine, Protocol::Tcp, 8775, false),
+            (machine, Protocol::Tcp, 53, false),
+            (machine, Protocol::Icmp, 8 << 8, true),
+            (machine, Protocol::Icmp, 13 << 8, false),
+            (machine, Protocol::All, 0, false),
+            (machine, Protocol::Udp, VXLAN_PORT, false),
+            (outside, Protocol::Udp, VXLAN_PORT, false),
+            (outside, Protocol::Tcp, VXLAN_PORT, true),
+            (outside, Protocol::Tcp, 22, true),
+            (DNS, Protocol::Udp, 53, true),
+        ] {
+            let source = Ipv4Addr::new(10, 77, 2, 2);
+            let from = Some(NetworkTag::FIRST);
+            let packet = Packet { from, source, destination, protocol, port };
+            assert_eq!(plan.forwards(&packet), expect, "{packet:?}");
+        }
+    }
+
+    #[test]
+    fn a_groups_own_rules_hold_for_the_clouds_machines_too() {
+        let closed = NetworkDesired { egress: vec![], ..network(10, "alice", "10.77.2.0/26") };
+        let packet = Packet {
+            from: Some(closed.tag),
+            source: Ipv4Addr::new(10, 77, 2, 2),
+            destination: MACHINES[0],
+            protocol: Protocol::Tcp,
+            port: 8773,
+        };
+        assert!(!planned(&[closed], &[]).forwards(&packet));
     }
 
     fn tcp(port: i32, peer: Peer) -> GroupRule {

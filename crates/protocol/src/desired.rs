@@ -3,6 +3,7 @@
 use crate::{Generation, ImageRef, MetadataOptions};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use types::{
     AccountId, ClusterName, Figures, GroupId, GroupName, InstanceId, KeyName, MacAddr, NetworkTag,
@@ -43,6 +44,20 @@ pub struct NodeDesired {
     pub instances: Vec<InstanceDesired>,
     /// The networks that they use.
     pub networks: Vec<NetworkDesired>,
+    /// How the node's machine is joined with the others; none when the cluster's router is on it.
+    #[serde(default)]
+    pub fabric: Option<Fabric>,
+}
+
+/// The place of a machine among those that carry the same group networks, for one that does not
+/// have their router.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fabric {
+    /// The address that the others know it by.
+    pub own: Ipv4Addr,
+    /// The addresses of the others, the router's machine among them; empty when no transport
+    /// between machines is configured.
+    pub peers: BTreeSet<Ipv4Addr>,
 }
 
 /// Whether an instance should run or be removed.

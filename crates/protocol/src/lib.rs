@@ -12,7 +12,7 @@ mod metadata;
 mod observed;
 
 pub use desired::{
-    ClusterDesired, Goal, GroupRule, InstanceDesired, InstanceKey, NetworkDesired, Nic,
+    ClusterDesired, Fabric, Goal, GroupRule, InstanceDesired, InstanceKey, NetworkDesired, Nic,
     NodeDesired, Peer,
 };
 pub use image::{Digest, ImageRef, ImageSource, MalformedDigest};

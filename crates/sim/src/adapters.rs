@@ -3,7 +3,7 @@
 use crate::fuse::Fuse;
 use async_trait::async_trait;
 use disks::{DiskError, DiskRequest, Disks, PreparedDisks, Progress, SimDisks};
-use hostnet::{Applied, HostNet, HostNetError, SimNet};
+use hostnet::{Applied, HostNet, HostNetError, Path, SimNet};
 use hypervisor::{Domain, DomainSpec, Hypervisor, HypervisorError, SimHypervisor};
 use netplan::{NodePlan, RouterPlan};
 use protocol::{Digest, ImageRef, ImageSource};
@@ -54,6 +54,10 @@ impl HostNet for FusedNet {
 
     async fn apply_node(&self, plan: &NodePlan) -> Result<Applied, HostNetError> {
         self.1.pass(self.0.apply_node(plan)).await
+    }
+
+    async fn path_to(&self, host: &str) -> Result<Path, HostNetError> {
+        self.0.path_to(host).await
     }
 
     async fn check(&self) -> Vec<String> {

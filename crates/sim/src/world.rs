@@ -316,6 +316,7 @@ impl SimCloud {
                 dns: vec![],
                 public_ports: vec![8773],
                 mtu: 1500,
+                vxlan: false,
             },
         }
     }

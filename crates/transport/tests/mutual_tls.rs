@@ -109,6 +109,7 @@ fn desired(generation: u64) -> NodeDesired {
         image_source: String::new(),
         instances: Vec::new(),
         networks: Vec::new(),
+        fabric: None,
     }
 }
 

@@ -55,6 +55,7 @@ async fn what_cannot_be_kept_is_not_decided() {
     world.cc().pass().await;
     // A directory where the memory wants a file: every write fails as on a full disk.
     let file = world.home.path().join("placements.json");
+    fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
     world.bring_about(vec![instance(ONE)]).await;
     assert_eq!(world.held(), [vec![] as Vec<String>]);

@@ -4,7 +4,7 @@ mod edits;
 
 use super::{Failure, Ready, Stop, admin_socket, identity, policy};
 use cc::{Cc, NodeEntry, RouterSettings, Settings, Ways};
-use conf::Conf;
+use conf::{Conf, VnetTransport};
 use edits::{Edits, Found};
 use hostnet::LinuxNet;
 use protocol::NodeApi;
@@ -18,7 +18,7 @@ use types::{NodeName, SystemClock};
 /// Long enough for a node that is being restarted, short enough for a user who waits.
 const PLACEMENT_GRACE_MS: u64 = 30_000;
 /// Bridges on one machine carry whole Ethernet frames.
-const MTU: u16 = 1500;
+const ETHERNET: u16 = 1500;
 /// Between two looks at the configuration.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -89,6 +89,7 @@ fn entries(conf: &Conf) -> Vec<NodeEntry> {
 
 fn settings(conf: &Conf) -> Result<Settings, Failure> {
     let space = conf.address_space.ok_or("VNET_SUBNET is missing; run: euca_conf --setup")?;
+    let vxlan = conf.vnet_transport == VnetTransport::Vxlan;
     Ok(Settings {
         state_path: conf.layout.cc(),
         policy: policy(conf.sched_policy),
@@ -98,7 +99,19 @@ fn settings(conf: &Conf) -> Result<Settings, Failure> {
             vnet_subnet: space.subnet,
             dns: vec![space.dns],
             public_ports: vec![conf.ports.cloud, conf.ports.cloud_ssl],
-            mtu: MTU,
+            mtu: if vxlan { netplan::overlay_mtu(underlay_mtu(conf)) } else { ETHERNET },
+            vxlan,
         },
+    })
+}
+
+/// The largest packet that leaves VNET_INTERFACE, bytes.
+fn underlay_mtu(conf: &Conf) -> u32 {
+    let Some(device) = &conf.vnet_interface else { return ETHERNET.into() };
+    let path = format!("/sys/class/net/{device}/mtu");
+    let text = std::fs::read_to_string(&path);
+    text.ok().and_then(|text| text.trim().parse().ok()).unwrap_or_else(|| {
+        tracing::warn!(path, "VNET_INTERFACE has no MTU that could be read; taking it for 1500");
+        ETHERNET.into()
     })
 }

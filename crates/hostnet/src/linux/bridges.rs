@@ -4,7 +4,7 @@
 use super::devices::{Bridge, Devices};
 use super::{Pass, sysctl};
 use crate::HostNetError;
-use netplan::RouterBridge;
+use netplan::{NodeBridge, RouterBridge};
 use std::collections::{BTreeMap, BTreeSet};
 use types::NetworkTag;
 
@@ -13,7 +13,7 @@ type Bridges = BTreeMap<NetworkTag, Bridge>;
 /// Makes the bridges be there, up, without IPv6 and spanning tree. Gives those that are.
 pub(super) async fn ensure(
     devices: &Devices,
-    tags: &BTreeSet<NetworkTag>,
+    tags: BTreeSet<NetworkTag>,
     mut found: Bridges,
     pass: &mut Pass,
 ) -> Result<Bridges, HostNetError> {
@@ -27,9 +27,9 @@ pub(super) async fn ensure(
     }
     found.retain(|tag, _| tags.contains(tag));
     for tag in tags {
-        match found.get(tag) {
-            Some(bridge) => settle(devices, *tag, bridge, pass).await,
-            None => pass.attempt(Err(no_bridge(*tag))),
+        match found.get(&tag) {
+            Some(bridge) => settle(devices, tag, bridge, pass).await,
+            None => pass.attempt(Err(no_bridge(tag))),
         }
     }
     Ok(found)
@@ -51,7 +51,7 @@ async fn settle(devices: &Devices, tag: NetworkTag, bridge: &Bridge, pass: &mut 
         pass.attempt(done.map(|()| Some(format!("spanning tree of {name} turned off"))));
     }
     if !bridge.up {
-        let done = devices.set_up(bridge).await;
+        let done = devices.set_up(bridge.index).await;
         pass.attempt(done.map(|()| Some(format!("{name} set up"))));
     }
 }
@@ -119,17 +119,17 @@ pub(super) async fn leave(
 pub(super) async fn remove_unused(
     devices: &Devices,
     found: &Bridges,
-    wanted: &BTreeSet<NetworkTag>,
+    wanted: &BTreeMap<NetworkTag, NodeBridge>,
     pass: &mut Pass,
 ) {
     for (tag, bridge) in found {
-        if !wanted.contains(tag) && bridge.ports == 0 && bridge.addresses.is_empty() {
+        if !wanted.contains_key(tag) && bridge.ports == 0 && bridge.addresses.is_empty() {
             delete(devices, *tag, bridge, pass).await;
         }
     }
 }
 
 async fn delete(devices: &Devices, tag: NetworkTag, bridge: &Bridge, pass: &mut Pass) {
-    let done = devices.delete(bridge).await;
+    let done = devices.delete(bridge.index).await;
     pass.attempt(done.map(|()| Some(format!("bridge {} deleted", tag.bridge()))));
 }

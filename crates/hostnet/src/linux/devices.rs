@@ -1,5 +1,8 @@
 //! Bridges and their addresses, over netlink.
 
+mod neighbour;
+mod tunnel;
+
 use crate::HostNetError;
 use futures_util::TryStreamExt;
 use ipnet::Ipv4Net;
@@ -15,6 +18,8 @@ use std::net::IpAddr;
 use tokio::task::JoinHandle;
 use types::{MacAddr, NetworkTag};
 
+pub(super) use tunnel::Tunnel;
+
 /// A bridge of ours as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Bridge {
@@ -23,6 +28,7 @@ pub(super) struct Bridge {
     pub(super) up: bool,
     /// As [`plain`] says.
     pub(super) plain: bool,
+    /// How many instances are plugged in.
     pub(super) ports: usize,
     /// The IPv4 addresses, and how the kernel described each.
     pub(super) addresses: Vec<(Ipv4Net, AddressMessage)>,
@@ -55,26 +61,25 @@ impl Devices {
 
     /// Every bridge named `eucabr<tag>`.
     pub(super) async fn bridges(&self) -> Result<BTreeMap<NetworkTag, Bridge>, HostNetError> {
-        let links: Vec<LinkMessage> = self
-            .handle
-            .link()
-            .get()
-            .execute()
-            .try_collect()
-            .await
-            .map_err(netlink("listing devices"))?;
+        let links = self.links().await?;
         let mut found: BTreeMap<NetworkTag, Bridge> = links.iter().filter_map(our_bridge).collect();
         let mut listing = self.handle.address().get();
         listing.message_mut().header.family = AddressFamily::Inet;
         let addresses: Vec<AddressMessage> =
             listing.execute().try_collect().await.map_err(netlink("listing addresses"))?;
         for bridge in found.values_mut() {
-            bridge.ports =
-                links.iter().filter(|link| controller(link) == Some(bridge.index)).count();
+            let is_port =
+                |link: &&LinkMessage| controller(link) == Some(bridge.index) && !is_tunnel(link);
+            bridge.ports = links.iter().filter(is_port).count();
             let here = addresses.iter().filter(|address| address.header.index == bridge.index);
             bridge.addresses = here.filter_map(|it| Some((net_of(it)?, it.clone()))).collect();
         }
         Ok(found)
+    }
+
+    async fn links(&self) -> Result<Vec<LinkMessage>, HostNetError> {
+        let listing = self.handle.link().get().execute().try_collect().await;
+        listing.map_err(netlink("listing devices"))
     }
 
     /// Makes the bridge, down. No error when it is there already.
@@ -99,10 +104,10 @@ impl Devices {
         Ok(())
     }
 
-    pub(super) async fn set_up(&self, bridge: &Bridge) -> Result<(), HostNetError> {
-        let message = LinkUnspec::new_with_index(bridge.index).up().build();
+    pub(super) async fn set_up(&self, index: u32) -> Result<(), HostNetError> {
+        let message = LinkUnspec::new_with_index(index).up().build();
         let done = self.handle.link().change(message).execute().await;
-        done.map_err(netlink("setting a bridge up"))
+        done.map_err(netlink("setting a device up"))
     }
 
     pub(super) async fn set_mac(&self, bridge: &Bridge, mac: MacAddr) -> Result<(), HostNetError> {
@@ -126,9 +131,9 @@ impl Devices {
         unless(Errno::ADDRNOTAVAIL, gone, "removing an address")
     }
 
-    pub(super) async fn delete(&self, bridge: &Bridge) -> Result<(), HostNetError> {
-        let gone = self.handle.link().del(bridge.index).execute().await;
-        unless(Errno::NODEV, gone, "deleting a bridge")
+    pub(super) async fn delete(&self, index: u32) -> Result<(), HostNetError> {
+        let gone = self.handle.link().del(index).execute().await;
+        unless(Errno::NODEV, gone, "deleting a device")
     }
 }
 
@@ -167,8 +172,19 @@ fn is_plain(info: &LinkInfo) -> bool {
 }
 
 fn tag_of(name: &str) -> Option<NetworkTag> {
-    let tag: u16 = name.strip_prefix("eucabr")?.parse().ok()?;
-    NetworkTag::try_from(tag).ok().filter(|tag| tag.bridge() == name)
+    tag_after("eucabr", name)
+}
+
+/// The network that a device is named after.
+fn tag_after(prefix: &str, name: &str) -> Option<NetworkTag> {
+    let tag: u16 = name.strip_prefix(prefix)?.parse().ok()?;
+    NetworkTag::try_from(tag).ok().filter(|tag| format!("{prefix}{tag}") == name)
+}
+
+fn is_tunnel(link: &LinkMessage) -> bool {
+    link.attributes.iter().any(|attribute| {
+        matches!(attribute, LinkAttribute::IfName(name) if tunnel::tag_of(name).is_some())
+    })
 }
 
 fn controller(link: &LinkMessage) -> Option<u32> {

@@ -5,7 +5,7 @@ use crate::world::{Guest, World};
 use std::collections::HashMap;
 
 /// What busybox's client was told.
-fn ask(guest: &Guest) -> HashMap<String, String> {
+pub(crate) fn ask(guest: &Guest) -> HashMap<String, String> {
     ask_times(guest, 20).unwrap()
 }
 

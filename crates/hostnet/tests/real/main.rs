@@ -3,8 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails should fail its test")]
 
+mod cluster;
 mod dhcp;
 mod egress;
+mod fabric;
+mod fabric_guard;
 mod firewall;
 mod metadata;
 mod plans;

@@ -2,9 +2,11 @@
 
 use crate::world::{Guest, World};
 use netplan::{
-    Lease, NodeInput, NodePlan, RouterInput, RouterPlan, node_plan, router_plan, subnet_of,
+    Lease, NodeInput, NodePlan, Overlay, RouterInput, RouterPlan, node_plan, overlay_mtu,
+    router_plan, subnet_of,
 };
-use protocol::{GroupRule, NetworkDesired, Peer};
+use protocol::{Fabric, GroupRule, NetworkDesired, Peer};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use types::{AccountId, GroupId, NetworkTag, PortRange, Protocol, UserName};
 
@@ -49,14 +51,27 @@ pub(crate) fn open_to_group(port: i32, of: &NetworkDesired) -> GroupRule {
 }
 
 pub(crate) fn router(networks: &[NetworkDesired], guests: &[&Guest]) -> RouterPlan {
+    joined_router(networks, guests, &[])
+}
+
+/// That of a router which is joined with machines at these addresses.
+pub(crate) fn joined_router(
+    networks: &[NetworkDesired],
+    guests: &[&Guest],
+    peers: &[Ipv4Addr],
+) -> RouterPlan {
     let leases: Vec<Lease> = guests.iter().map(|guest| lease(guest)).collect();
+    let peers: BTreeSet<_> = peers.iter().copied().collect();
+    let is_joined = !peers.is_empty();
     router_plan(&RouterInput {
         networks,
         leases: &leases,
         vnet_subnet: "10.77.0.0/16".parse().unwrap(),
         dns: &[DNS],
         public_ports: &[8773, 8443],
-        mtu: 1500,
+        mtu: if is_joined { overlay_mtu(1500) } else { 1500 },
+        machines: &peers.clone(),
+        overlay: is_joined.then_some(Overlay { local: None, peers }),
     })
 }
 
@@ -66,8 +81,12 @@ pub(crate) fn lease(guest: &Guest) -> Lease {
 }
 
 pub(crate) fn node(guests: &[&Guest]) -> NodePlan {
+    joined_node(guests, None)
+}
+
+pub(crate) fn joined_node(guests: &[&Guest], fabric: Option<&Fabric>) -> NodePlan {
     let nics: Vec<_> = guests.iter().map(|guest| guest.nic.clone()).collect();
-    node_plan(&NodeInput { nics: &nics, metadata_port: METADATA_PORT })
+    node_plan(&NodeInput { nics: &nics, metadata_port: METADATA_PORT, fabric })
 }
 
 /// Two guests in `web`, one in `db`, plugged in and with their addresses.

@@ -1,6 +1,6 @@
 //! Namespaces that play a host, its instances and the world outside.
 
-use hostnet::{Applied, HostNet, HostNetError, LinuxNet};
+use hostnet::{Applied, HostNet, HostNetError, LinuxNet, Path};
 use netplan::{NodeNic, NodePlan, RouterPlan};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
@@ -38,7 +38,7 @@ pub(crate) struct Namespace {
 }
 
 impl Namespace {
-    fn new(role: &str) -> Self {
+    pub(crate) fn new(role: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let is_root = rustix::process::geteuid().is_root();
         assert!(is_root, "these tests make network namespaces: run them as root");
@@ -154,6 +154,29 @@ impl Namespace {
         assert_eq!(program.line(), "ready");
         program
     }
+
+    /// A guest with this host's end of its cable; not on the bridge yet.
+    pub(crate) fn guest(&self, bits: u32, tag: NetworkTag, ip: &str) -> Guest {
+        let id = InstanceId::from_bits(bits);
+        let nic = NodeNic {
+            tap: netplan::tap_name(id),
+            mac: MacAddr::of_instance(id),
+            ip: ip.parse().unwrap(),
+            tag,
+        };
+        let namespace = Self::new("guest");
+        let (h, g) = (&self.name, &namespace.name);
+        let NodeNic { tap, mac, .. } = &nic;
+        sh(&format!("ip -n {h} link add {tap} type veth peer name eth0 address {mac} netns {g}"));
+        sh(&format!("ip -n {g} link set eth0 up"));
+        Guest { namespace, nic }
+    }
+
+    /// Plugs a guest of this host into its bridge, as libvirt does.
+    pub(crate) fn plug(&self, guest: &Guest) {
+        let NodeNic { tap, tag, .. } = &guest.nic;
+        sh(&format!("ip -n {} link set {tap} master {} up", self.name, tag.bridge()));
+    }
 }
 
 impl Drop for Namespace {
@@ -185,6 +208,7 @@ impl Drop for Program {
 enum Job {
     Router(RouterPlan, oneshot::Sender<Result<Applied, HostNetError>>),
     Node(NodePlan, oneshot::Sender<Result<Applied, HostNetError>>),
+    Path(String, oneshot::Sender<Result<Path, HostNetError>>),
     Check(oneshot::Sender<Vec<String>>),
 }
 
@@ -204,6 +228,7 @@ impl Controller {
                     match job {
                         Job::Router(plan, to) => drop(to.send(net.apply_router(&plan).await)),
                         Job::Node(plan, to) => drop(to.send(net.apply_node(&plan).await)),
+                        Job::Path(host, to) => drop(to.send(net.path_to(&host).await)),
                         Job::Check(to) => drop(to.send(net.check().await)),
                     }
                 }
@@ -229,6 +254,10 @@ impl Controller {
 
     pub(crate) fn node(&self, plan: &NodePlan) -> Vec<String> {
         self.ask(|to| Job::Node(plan.clone(), to)).unwrap().changes
+    }
+
+    pub(crate) fn path_to(&self, host: &str) -> Result<Path, HostNetError> {
+        self.ask(|to| Job::Path(host.to_owned(), to))
     }
 
     pub(crate) fn check(&self) -> Vec<String> {
@@ -265,28 +294,12 @@ impl World {
 
     /// A guest with the host's end of its cable; not on the bridge yet.
     pub(crate) fn guest(&self, bits: u32, tag: NetworkTag, ip: &str) -> Guest {
-        let id = InstanceId::from_bits(bits);
-        let nic = NodeNic {
-            tap: netplan::tap_name(id),
-            mac: MacAddr::of_instance(id),
-            ip: ip.parse().unwrap(),
-            tag,
-        };
-        let namespace = Namespace::new("guest");
-        let (h, g) = (&self.host.name, &namespace.name);
-        let NodeNic { tap, mac, .. } = &nic;
-        sh(&format!("ip -n {h} link add {tap} type veth peer name eth0 address {mac} netns {g}"));
-        sh(&format!("ip -n {g} link set eth0 up"));
-        Guest { namespace, nic }
+        self.host.guest(bits, tag, ip)
     }
 
     /// Plugs guests into their bridges, as libvirt does.
     pub(crate) fn plug(&self, guests: &[&Guest]) {
-        for guest in guests {
-            let NodeNic { tap, tag, .. } = &guest.nic;
-            let bridge = tag.bridge();
-            sh(&format!("ip -n {} link set {tap} master {bridge} up", self.host.name));
-        }
+        guests.iter().for_each(|guest| self.host.plug(guest));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use disks::{DiskError, DiskRequest, Disks, PreparedDisks, Progress, SimDisks};
-use hostnet::{Applied, HostNet, HostNetError, SimNet};
+use hostnet::{Applied, HostNet, HostNetError, Path, SimNet};
 use hypervisor::{Domain, DomainSpec, Hypervisor, HypervisorError, SimHypervisor};
 use netplan::{NodePlan, RouterPlan};
 use protocol::ImageSource;
@@ -196,6 +196,10 @@ impl HostNet for NetOf {
             return self.0.apply_node(plan).await;
         }
         self.1.pass(self.0.apply_node(plan)).await
+    }
+
+    async fn path_to(&self, host: &str) -> Result<Path, HostNetError> {
+        self.0.path_to(host).await
     }
 
     async fn check(&self) -> Vec<String> {

@@ -8,7 +8,7 @@ use netplan::NodeNic;
 /// What a node that has, or is about to start, these instances applies.
 pub(super) fn plan_of(ids: &[&str]) -> NodePlan {
     let nics: Vec<_> = ids.iter().map(|id| NodeNic::of(&instance(id))).collect();
-    netplan::node_plan(&netplan::NodeInput { nics: &nics, metadata_port: 8776 })
+    netplan::node_plan(&netplan::NodeInput { nics: &nics, metadata_port: 8776, fabric: None })
 }
 
 #[tokio::test]

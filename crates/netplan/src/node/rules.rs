@@ -1,8 +1,10 @@
 //! Tables `bridge eucalyptus` and `ip eucalyptus_metadata`.
 
-use super::{METADATA_ADDRESS, NodeNic, NodePlan};
+use super::{METADATA_ADDRESS, NodeInput, NodeNic, NodePlan, bridge_mac};
 use crate::nft::{self, Ruleset, accept, concat, drop, field, goto, is, is_not, meta};
+use crate::overlay;
 use ipnet::Ipv4Net;
+use protocol::Fabric;
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 
@@ -10,12 +12,14 @@ const FRAMES: nft::Table = NodePlan::TABLES[0];
 const METADATA: nft::Table = NodePlan::TABLES[1];
 const LOOPBACK: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
 
-pub(super) fn ruleset(nics: &[NodeNic], metadata_port: u16) -> Ruleset {
+pub(super) fn ruleset(nics: &[NodeNic], input: &NodeInput<'_>) -> Ruleset {
+    let port = input.metadata_port;
     let mut adds = identities(nics);
     adds.extend(arp_from_tap());
-    adds.extend(ip_from_tap());
+    adds.extend(ip_from_tap(input.fabric));
     adds.extend(frames());
-    adds.extend(metadata(metadata_port));
+    adds.extend(metadata(port));
+    adds.extend(input.fabric.into_iter().flat_map(|fabric| guard(fabric, port)));
     Ruleset::new(NodePlan::TABLES, adds)
 }
 
@@ -54,7 +58,7 @@ fn arp_from_tap() -> Vec<Value> {
     ]
 }
 
-fn ip_from_tap() -> Vec<Value> {
+fn ip_from_tap(fabric: Option<&Fabric>) -> Vec<Value> {
     let (source, destination) = (field("ip", "saddr"), field("ip", "daddr"));
     let own = concat(vec![meta("iifname"), source.clone()]);
     let discover = vec![
@@ -65,14 +69,51 @@ fn ip_from_tap() -> Vec<Value> {
         accept(),
     ];
     let dhcp_answer = vec![is(field("udp", "sport"), 67), drop()];
-    vec![
+    let mut rules = vec![
         FRAMES.chain("ip_from_tap"),
         FRAMES.rule("ip_from_tap", discover),
         FRAMES.rule("ip_from_tap", vec![is_not(own, "@addresses"), drop()]),
         FRAMES.rule("ip_from_tap", dhcp_answer),
         FRAMES.rule("ip_from_tap", vec![is(destination, nft::net(LOOPBACK)), drop()]),
-        FRAMES.rule("ip_from_tap", vec![accept()]),
+    ];
+    rules.extend(fabric.map(|fabric| FRAMES.rule("ip_from_tap", take_off(fabric))));
+    rules.push(FRAMES.rule("ip_from_tap", vec![accept()]));
+    rules
+}
+
+/// A request for metadata is for this host, though it is addressed to the router on another one.
+fn take_off(fabric: &Fabric) -> Vec<Value> {
+    vec![
+        is(field("ip", "daddr"), METADATA_ADDRESS.to_string()),
+        is(field("tcp", "dport"), 80),
+        nft::put(field("ether", "daddr"), bridge_mac(fabric).to_string()),
+        nft::put(meta("pkttype"), "host"),
+        accept(),
     ]
+}
+
+/// What the router's rules do for its own machine: instances reach nothing of the host but their
+/// metadata, nobody outside reaches instances through it, and strangers' VXLAN is not listened to.
+fn guard(fabric: &Fabric, metadata_port: u16) -> Vec<Value> {
+    // Where br_netfilter is loaded the request is translated before it gets here.
+    let asked = [(METADATA_ADDRESS, 80), (Ipv4Addr::LOCALHOST, metadata_port)];
+    let asked = asked.map(|(ip, port)| concat(json!([ip, port])));
+    let ends = concat(vec![field("ip", "daddr"), field("tcp", "dport")]);
+    let from_tap = || is(meta("iifname"), "@taps");
+    let mut rules = vec![
+        FRAMES.hook("input", "filter", "input", 0),
+        FRAMES.rule("input", vec![from_tap(), is(ends, nft::any_of(asked.to_vec())), accept()]),
+        FRAMES.rule("input", vec![from_tap(), drop()]),
+        FRAMES.rule("input", vec![is(meta("iifname"), "euvx*"), drop()]),
+        METADATA.hook("forward", "filter", "forward", 0),
+        METADATA.rule(
+            "forward",
+            vec![is_not(meta("iifname"), "eucabr*"), is(meta("oifname"), "eucabr*"), drop()],
+        ),
+        METADATA.hook("input", "filter", "input", 0),
+    ];
+    rules.extend(overlay::listen_to(&fabric.peers, METADATA, "input"));
+    rules
 }
 
 /// Only IPv4 and ARP pass a tap, either way.

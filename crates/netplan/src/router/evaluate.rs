@@ -1,8 +1,12 @@
 //! What a plan's rules do with a packet, without a kernel: for tests and for diagnosis.
 
 use super::RouterPlan;
+use crate::VXLAN_PORT;
 use std::net::Ipv4Addr;
 use types::{NetworkTag, Protocol};
+
+/// The ICMP type of ping.
+const ECHO_REQUEST: u16 = 8;
 
 /// The first packet of a connection that is to be routed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +43,21 @@ impl RouterPlan {
             return group.ingress.iter().any(lets_in);
         }
         let is_nobodys = vnet.contains(&packet.destination);
-        !is_nobodys && (packet.from.is_none() || !packet.destination.is_link_local())
+        !is_nobodys && (packet.from.is_none() || self.may_go_outside(packet))
+    }
+
+    /// Whether what is outside the networks is for instances.
+    fn may_go_outside(&self, packet: &Packet) -> bool {
+        let is_vxlan = packet.protocol == Protocol::Udp && packet.port == VXLAN_PORT;
+        if packet.destination.is_link_local() || (is_vxlan && self.overlay.is_some()) {
+            return false;
+        }
+        !self.machines.contains(&packet.destination)
+            || match packet.protocol {
+                Protocol::Tcp if self.public_ports.contains(&packet.port) => true,
+                Protocol::Icmp => packet.port >> 8 == ECHO_REQUEST,
+                _ => self.asks_dns(packet),
+            }
     }
 
     /// Whether the group that the packet comes from lets it out: by a rule, or to ask a DNS server.
@@ -51,10 +69,15 @@ impl RouterPlan {
         if group.is_some_and(|group| group.egress.iter().any(lets_out)) {
             return true;
         }
+        self.asks_dns(packet)
+    }
+
+    fn asks_dns(&self, packet: &Packet) -> bool {
         let server = |network: &crate::DhcpNetwork| network.dns.contains(&packet.destination);
+        let network = packet.from.and_then(|from| self.dhcp.get(&from));
         matches!(packet.protocol, Protocol::Tcp | Protocol::Udp)
             && packet.port == 53
-            && self.dhcp.get(&from).is_some_and(server)
+            && network.is_some_and(server)
     }
 
     /// Whether the source belongs to where the packet comes from.

@@ -1,9 +1,11 @@
 //! Table `inet eucalyptus`.
 
 use super::{RouterInput, RouterPlan};
+use crate::Overlay;
 use crate::cells::{self, GroupChain, Side};
 use crate::nft::{self, Ruleset, accept, drop, field, goto, has, is, is_not, jump, meta, pass};
 use crate::node::METADATA_ADDRESS;
+use crate::overlay::{self, VXLAN_PORT};
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
@@ -17,9 +19,11 @@ pub(super) fn ruleset(input: &RouterInput<'_>, groups: &[GroupChain]) -> Ruleset
     let mut adds = vec![members(groups), same_bridge(groups)];
     groups.iter().for_each(|group| adds.extend(lets_in(group)));
     adds.extend(egress(input, groups));
+    adds.extend(to_machine(input));
     adds.extend(forward(input, groups));
     adds.extend(local_input(input));
     adds.extend(translation(input));
+    adds.extend(overlay::most_segment(input.mtu).into_iter().flat_map(segments));
     Ruleset::new(RouterPlan::TABLES, adds)
 }
 
@@ -118,7 +122,9 @@ fn forward(input: &RouterInput<'_>, groups: &[GroupChain]) -> Vec<Value> {
         let chains = nft::choose(destination(), groups.iter().map(chain).collect());
         rules.push(TABLE.rule("to_instances", vec![chains]));
     }
+    let machines = input.machines.iter().map(|machine| machine.to_string().into()).collect();
     rules.extend([
+        TABLE.set("machines", json!("ipv4_addr"), false, machines),
         TABLE.rule("to_instances", vec![drop()]),
         TABLE.hook("forward", "filter", "forward", 0),
         TABLE.rule("forward", vec![is(ends, "@same_bridge"), accept()]),
@@ -132,6 +138,29 @@ fn forward(input: &RouterInput<'_>, groups: &[GroupChain]) -> Vec<Value> {
             vec![is(meta("iifname"), OURS), is(destination(), nft::net(LINK_LOCAL)), drop()],
         ),
     ]);
+    if input.overlay.is_some() {
+        // Whatever address it goes to, it would come from this host, whom the others listen to.
+        let vxlan = is(field("udp", "dport"), VXLAN_PORT);
+        rules.push(TABLE.rule("forward", vec![is(meta("iifname"), OURS), vxlan, drop()]));
+    }
+    let machine = is(destination(), "@machines");
+    rules.push(TABLE.rule("forward", vec![is(meta("iifname"), OURS), machine, goto("to_machine")]));
+    rules
+}
+
+/// What instances may reach of a machine of the cloud, where their group's egress rules allow it:
+/// ping, the public ports and the named DNS servers. And they may answer it.
+fn to_machine(input: &RouterInput<'_>) -> Vec<Value> {
+    let rule = |parts: Vec<Value>| TABLE.rule("to_machine", [parts, vec![accept()]].concat());
+    let mut rules = vec![TABLE.chain("to_machine")];
+    rules.extend(answers().map(rule));
+    rules.extend(question(input).map(rule));
+    rules.push(rule(vec![is(field("icmp", "type"), "echo-request")]));
+    if !input.public_ports.is_empty() {
+        let ports = nft::any_of(input.public_ports.iter().map(|port| (*port).into()).collect());
+        rules.push(rule(vec![is(field("tcp", "dport"), ports)]));
+    }
+    rules.push(TABLE.rule("to_machine", vec![drop()]));
     rules
 }
 
@@ -159,18 +188,25 @@ fn local_input(input: &RouterInput<'_>) -> Vec<Value> {
     rules.extend(question(input).map(|parts| to_host([parts, vec![accept()]].concat())));
     rules.extend([
         to_host(vec![jump("egress")]),
-        to_host(vec![is(field("icmp", "type"), "echo-request"), accept()]),
-    ]);
-    if !input.public_ports.is_empty() {
-        let ports = nft::any_of(input.public_ports.iter().map(|port| (*port).into()).collect());
-        rules.push(to_host(vec![is(field("tcp", "dport"), ports), accept()]));
-    }
-    rules.extend([
-        to_host(vec![drop()]),
+        to_host(vec![goto("to_machine")]),
         TABLE.hook("input", "filter", "input", 0),
-        TABLE.rule("input", vec![is(meta("iifname"), OURS), goto("to_host")]),
     ]);
+    let listen = |way: &Overlay| overlay::listen_to(&way.peers, TABLE, "input");
+    rules.extend(input.overlay.iter().flat_map(listen));
+    rules.push(TABLE.rule("input", vec![is(meta("iifname"), OURS), goto("to_host")]));
     rules
+}
+
+/// Tells both ends of a connection which segments fit: one end may be outside, and knows nothing
+/// of the envelope that packets get between machines.
+fn segments(most: u16) -> [Value; 3] {
+    let size = || json!({"tcp option": {"name": "maxseg", "field": "size"}});
+    let shrink = |device: &str| {
+        let opens = has(field("tcp", "flags"), "syn");
+        TABLE.rule("segments", vec![is(meta(device), OURS), opens, nft::put(size(), most)])
+    };
+    let hook = TABLE.hook("segments", "filter", "forward", -150);
+    [hook, shrink("iifname"), shrink("oifname")]
 }
 
 /// Instances reach the world with an address of this host.

@@ -94,13 +94,15 @@ impl SimCloud {
             dns: &settings.dns,
             public_ports: &settings.public_ports,
             mtu: settings.mtu,
+            machines: &BTreeSet::new(),
+            overlay: None,
         });
         let on = |id: InstanceId| scene.instance(id).and_then(|instance| instance.node.clone());
         let plan = |machine: &Machine| {
             let here =
                 desired.instances.iter().filter(|it| on(it.id).as_ref() == Some(&machine.name));
             let nics: Vec<_> = here.map(NodeNic::of).collect();
-            node_plan(&NodeInput { nics: &nics, metadata_port: METADATA_PORT })
+            node_plan(&NodeInput { nics: &nics, metadata_port: METADATA_PORT, fabric: None })
         };
         let nodes: Vec<NodePlan> = self.machines.iter().map(plan).collect();
         Planned { router, nodes }
