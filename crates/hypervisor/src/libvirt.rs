@@ -109,7 +109,10 @@ impl Libvirt {
     }
 
     /// What is wrong with the administrator's template, if there is one.
-    fn template_trouble(&self, accelerator: Accelerator) -> Result<Option<String>, HypervisorError> {
+    fn template_trouble(
+        &self,
+        accelerator: Accelerator,
+    ) -> Result<Option<String>, HypervisorError> {
         let Some(template) = &self.template else { return Ok(None) };
         template.trouble(accelerator, |xml| {
             let format = match accelerator {

@@ -239,9 +239,7 @@ impl Hypervisor for SimHypervisor {
     fn reset(&self, id: InstanceId) -> Result<(), HypervisorError> {
         let mut machine = self.reached()?;
         match machine.domains.get_mut(&id.to_string()) {
-            Some(domain)
-                if matches!(domain.state, DomainState::Running | DomainState::Crashed) =>
-            {
+            Some(domain) if matches!(domain.state, DomainState::Running | DomainState::Crashed) => {
                 domain.state = DomainState::Running;
                 domain.resets += 1;
                 Ok(())

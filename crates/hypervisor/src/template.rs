@@ -78,7 +78,11 @@ impl Template {
     }
 
     /// The XML of a domain: from the template, or the built-in one where there is none.
-    pub(crate) fn fill(&self, spec: &DomainSpec, built_in: &str) -> Result<String, HypervisorError> {
+    pub(crate) fn fill(
+        &self,
+        spec: &DomainSpec,
+        built_in: &str,
+    ) -> Result<String, HypervisorError> {
         let failed = |problem: String| HypervisorError::Failed(self.named(&problem));
         match self.read().map_err(failed)? {
             Some(text) => fill(&text, spec, built_in).map_err(failed),

@@ -249,8 +249,7 @@ fn started_and_gone(entry: &Entry, sight: &Sight<'_>) -> Action {
 
 /// The guest is asked again now and then: one that was just booting did not hear it.
 fn halting(entry: &Entry, sight: &Sight<'_>) -> Action {
-    let listens =
-        matches!(sight.domain, Some(DomainState::Running | DomainState::Starting));
+    let listens = matches!(sight.domain, Some(DomainState::Running | DomainState::Starting));
     let forced = sight.wanted == Wanted::Stop { forced: true };
     if !listens || forced || sight.passed(entry.halting_since) >= GUEST_TAKES_MS {
         Action::PowerOff

@@ -87,7 +87,7 @@ filterable! {
 
 impl Action for DescribeInstanceStatus {
     const NAME: &'static str = "DescribeInstanceStatus";
-    const DOC: &'static str = "Shows whether the node of each running instance answers.";
+    const DOC: &'static str = "Shows whether the node of each running instance answers, and whether its guest has crashed.";
     const SINCE: Version = Version::new(2011, 11, 1);
     const FILTERS: &'static [&'static str] = Shown::ATTRIBUTES;
     type Input = Input;

@@ -249,8 +249,9 @@ fn meaning(state: sys::virDomainState, reason: u32) -> DomainState {
     match (state, reason) {
         (sys::VIR_DOMAIN_NOSTATE, _)
         | (sys::VIR_DOMAIN_PAUSED, sys::VIR_DOMAIN_PAUSED_STARTING_UP) => DomainState::Starting,
-        (sys::VIR_DOMAIN_CRASHED, _)
-        | (sys::VIR_DOMAIN_PAUSED, sys::VIR_DOMAIN_PAUSED_CRASHED) => DomainState::Crashed,
+        (sys::VIR_DOMAIN_CRASHED, _) | (sys::VIR_DOMAIN_PAUSED, sys::VIR_DOMAIN_PAUSED_CRASHED) => {
+            DomainState::Crashed
+        }
         (sys::VIR_DOMAIN_SHUTOFF, reason) => DomainState::Stopped(match reason {
             sys::VIR_DOMAIN_SHUTOFF_SHUTDOWN => Ending::PoweredOff,
             sys::VIR_DOMAIN_SHUTOFF_CRASHED | sys::VIR_DOMAIN_SHUTOFF_DAEMON => Ending::Died,

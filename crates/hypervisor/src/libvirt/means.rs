@@ -3,6 +3,7 @@
 use super::{Chosen, Libvirt};
 use crate::kvm::{self, Bench, Finding};
 use crate::{Accelerator, HypervisorError};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 use tracing::{info, warn};
@@ -58,8 +59,10 @@ impl Means {
 pub(super) fn settle(libvirt: &Arc<Libvirt>, chosen: Chosen, bench: Bench) {
     let libvirt = Arc::downgrade(libvirt);
     let thread = std::thread::Builder::new().name("kvm-proof".to_owned());
-    let begun = thread.spawn(move || while !settled(&libvirt, chosen, &bench) {
-        std::thread::sleep(AGAIN_AFTER);
+    let begun = thread.spawn(move || {
+        while !settled(&libvirt, chosen, &bench) {
+            std::thread::sleep(AGAIN_AFTER);
+        }
     });
     if let Err(error) = begun {
         warn!(%error, "KVM cannot be tried out");
@@ -97,7 +100,7 @@ impl Libvirt {
         if let Some(known) = known.filter(|it| it.trouble.is_none() || chosen == Chosen::Best) {
             return Ok(known);
         }
-        let trouble = match self.prove(bench, "kvm") {
+        let trouble = match self.run_test_guest(bench, "kvm") {
             Err(error @ HypervisorError::Unreachable(_)) => return Err(error),
             proven => proven.err().map(|error| error.to_string()),
         };
@@ -108,8 +111,15 @@ impl Libvirt {
         Ok(finding)
     }
 
-    /// Runs the guest of the proof.
-    pub(super) fn prove(&self, bench: &Bench, kind: &str) -> Result<(), HypervisorError> {
+    /// Whether a test guest runs, under KVM or emulated, in a directory that QEMU's user can enter.
+    ///
+    /// # Errors
+    /// With what libvirt says or how far the guest came.
+    pub fn prove(&self, kvm: bool, directory: PathBuf) -> Result<(), HypervisorError> {
+        self.run_test_guest(&Bench::new(directory), if kvm { "kvm" } else { "qemu" })
+    }
+
+    fn run_test_guest(&self, bench: &Bench, kind: &str) -> Result<(), HypervisorError> {
         let failed = HypervisorError::Failed;
         bench.lay_out().map_err(|e| failed(format!("laying out the test guest: {e}")))?;
         self.call("start a test guest", |link| {

@@ -55,14 +55,20 @@ fn devices(domain: &Element, built_in: &Element) -> Result<(), String> {
     let once = "there must be one <interface> and no other way to a network";
     let interface = found.only("interface").ok_or_else(|| at(found, once))?;
     let ours = wanted.only("interface").ok_or("the built-in XML has no interface")?;
-    for (name, attribute, token) in
-        [("mac", "address", "PRIVMACADDR"), ("source", "bridge", "BRIDGEDEV"), ("target", "dev", "TAP")]
-    {
+    for (name, attribute, token) in [
+        ("mac", "address", "PRIVMACADDR"),
+        ("source", "bridge", "BRIDGEDEV"),
+        ("target", "dev", "TAP"),
+    ] {
         let value = |it: &Element| Some(it.only(name)?.attribute(attribute)?.to_owned());
         let text = format!("<{name} {attribute}=…> of the interface must be {token}");
         must(value(interface) == value(ours), interface, &text)?;
     }
-    must(interface.attribute("type") == Some("bridge"), interface, "the interface must be a bridge's")?;
+    must(
+        interface.attribute("type") == Some("bridge"),
+        interface,
+        "the interface must be a bridge's",
+    )?;
     let network_card = |it: &&Element| it.only("source").is_some_and(|it| it.only("mac").is_some());
     let mut passed_through = found.all("hostdev").filter(network_card);
     if let Some(second) = passed_through.next() {
@@ -91,14 +97,13 @@ fn source<'a>(device: &'a Element, attribute: &str) -> Option<&'a str> {
     device.only("source")?.attribute(attribute)
 }
 
-fn same_text(
-    domain: &Element,
-    built_in: &Element,
-    name: &str,
-    token: &str,
-) -> Result<(), String> {
+fn same_text(domain: &Element, built_in: &Element, name: &str, token: &str) -> Result<(), String> {
     let text = |it: &Element| it.only(name).and_then(Element::text).map(str::to_owned);
-    must(text(domain) == text(built_in), domain, &format!("<{name}> must stand in it once, with {token}"))
+    must(
+        text(domain) == text(built_in),
+        domain,
+        &format!("<{name}> must stand in it once, with {token}"),
+    )
 }
 
 fn must(holds: bool, element: &Element, otherwise: &str) -> Result<(), String> {

@@ -51,8 +51,20 @@ fn the_built_in_template_makes_the_built_in_xml_of_every_instance() {
 fn the_built_in_template_names_every_token_and_no_sample() {
     let template = built_in(Accelerator::Qemu).unwrap();
     for token in [
-        "TYPE", "NAME", "UUID", "METADATA", "MEMORY", "VCPUS", "OS", "CPU", "DISKS", "PRIVMACADDR",
-        "BRIDGEDEV", "TAP", "CONSOLE", "SECLABEL",
+        "TYPE",
+        "NAME",
+        "UUID",
+        "METADATA",
+        "MEMORY",
+        "VCPUS",
+        "OS",
+        "CPU",
+        "DISKS",
+        "PRIVMACADDR",
+        "BRIDGEDEV",
+        "TAP",
+        "CONSOLE",
+        "SECLABEL",
     ] {
         assert!(template.contains(token), "{token} in {template}");
     }

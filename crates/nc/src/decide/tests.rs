@@ -1,6 +1,6 @@
 use super::*;
-use crate::testing::instance;
 use crate::entry::Rebooting;
+use crate::testing::instance;
 use DomainState::{Crashed, Running, Starting, Stopped};
 use Ending::{Destroyed, Died, PoweredOff, Unknown};
 use Phase::{Accepted, Halted, Halting, Prepared, Removing, Started, Terminated};

@@ -5,8 +5,8 @@ use super::launch::plan_of;
 use super::restart::work_until_killed;
 use super::*;
 use crate::decide::{ASK_AGAIN_MS, GUEST_TAKES_MS};
-use protocol::reason;
 use InstancePhase::{Running, Stopped, Stopping, Terminated};
+use protocol::reason;
 
 /// An instance that was stopped or started so often.
 fn turned(id: &str, turn: u32) -> InstanceDesired {

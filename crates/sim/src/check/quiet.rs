@@ -145,7 +145,9 @@ fn really_rebooted(scene: &Scene, id: InstanceId, ledger: &Ledger, findings: &mu
     };
     let now = domain.starts_and_reboots;
     findings.unless(now > *before, Rule::Reboots, || {
-        format!("{id} was started and rebooted {before:?} times before its reboot and {now:?} after")
+        format!(
+            "{id} was started and rebooted {before:?} times before its reboot and {now:?} after"
+        )
     });
 }
 
