@@ -27,6 +27,11 @@ impl Layout {
         self.root.join("etc/eucalyptus/eucalyptus.conf")
     }
 
+    /// The administrator's template of a domain, which need not exist.
+    pub fn libvirt_template(&self) -> PathBuf {
+        self.root.join("etc/eucalyptus/libvirt.xml")
+    }
+
     /// Everything that must survive a reboot.
     pub fn state(&self) -> PathBuf {
         self.root.join("var/eucalyptus")

@@ -137,6 +137,10 @@ pub enum Hypervisor {
     Kvm,
     /// Software emulation: slow, works everywhere.
     Qemu,
+    /// Xen through libvirt's libxl driver.
+    Xen,
+    /// Nothing is configured: hardware virtualisation where it has proven to work, else emulation.
+    Best,
 }
 
 impl Conf {
@@ -149,6 +153,7 @@ impl Conf {
         let layout = layout(&mut reader);
         let start = components(&mut reader);
         let nodes = nodes::nodes(&mut reader, start);
+        let hypervisor = hypervisor(&mut reader);
         let conf = Self {
             path: path.to_owned(),
             start,
@@ -163,8 +168,8 @@ impl Conf {
             nodes,
             limits: limits(&mut reader),
             instance_path: instance_path(&mut reader, &layout),
-            hypervisor: hypervisor(&mut reader, start.nc),
-            libvirt_uri: libvirt_uri(&mut reader),
+            hypervisor,
+            libvirt_uri: libvirt_uri(&mut reader, hypervisor),
             vnet_mode: network::mode(&mut reader),
             vnet_interface: network::interface(&mut reader),
             vnet_transport: network::transport(&mut reader),
@@ -284,27 +289,24 @@ fn instance_path(reader: &mut Reader<'_>, layout: &Layout) -> PathBuf {
     })
 }
 
-fn hypervisor(reader: &mut Reader<'_>, runs_instances: bool) -> Hypervisor {
-    if reader.text("HYPERVISOR").is_none() && runs_instances {
-        reader.warnings.push(
-            "HYPERVISOR is not configured, so instances are emulated in software, which is slow; \
-             if this machine runs KVM guests, set HYPERVISOR=\"kvm\", and if it should stay so, \
-             HYPERVISOR=\"qemu\""
-                .to_owned(),
-        );
-    }
-    reader.or("HYPERVISOR", Hypervisor::Qemu, "kvm or qemu (xen is not offered yet)", |v| {
+fn hypervisor(reader: &mut Reader<'_>) -> Hypervisor {
+    reader.or("HYPERVISOR", Hypervisor::Best, "kvm, qemu or xen", |v| {
         Some(match v.to_ascii_lowercase().as_str() {
             "kvm" => Hypervisor::Kvm,
             "qemu" => Hypervisor::Qemu,
+            "xen" => Hypervisor::Xen,
             _ => return None,
         })
     })
 }
 
-fn libvirt_uri(reader: &mut Reader<'_>) -> String {
+fn libvirt_uri(reader: &mut Reader<'_>, hypervisor: Hypervisor) -> String {
+    let usual = match hypervisor {
+        Hypervisor::Xen => "xen:///system",
+        Hypervisor::Kvm | Hypervisor::Qemu | Hypervisor::Best => "qemu:///system",
+    };
     let right = "a libvirt connection URI such as qemu:///system";
-    reader.or("LIBVIRT_URI", "qemu:///system".to_owned(), right, |v| {
+    reader.or("LIBVIRT_URI", usual.to_owned(), right, |v| {
         (v.contains(":///") && !v.contains(char::is_whitespace)).then(|| v.to_owned())
     })
 }

@@ -43,6 +43,10 @@ enum Command {
     /// Serve instance metadata (started by the node controller)
     #[command(hide = true)]
     Metadata(Metadata),
+    /// Print the XML of instances' domains as a template, to be changed and kept as
+    /// etc/eucalyptus/libvirt.xml
+    #[command(name = "gen_libvirt_xml")]
+    GenLibvirtXml,
     /// Print the names under which this program is a tool, one a line
     Names,
 }
@@ -109,6 +113,11 @@ impl Cli {
             Command::Cc(run) => daemon::run(Component::Cc, &layout, run.detached)?,
             Command::Nc(run) => daemon::run(Component::Nc, &layout, run.detached)?,
             Command::Metadata(of) => daemon::metadata(of)?,
+            Command::GenLibvirtXml => {
+                let Loaded { conf, .. } = conf::load(&layout.conf_file())?;
+                out.write_all(daemon::template(&conf)?.as_bytes())?;
+                ExitCode::SUCCESS
+            }
             Command::Names => {
                 tools::names().iter().try_for_each(|name| writeln!(out, "{name}"))?;
                 ExitCode::SUCCESS

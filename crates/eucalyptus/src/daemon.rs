@@ -66,6 +66,11 @@ pub(crate) fn metadata(of: Metadata) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The built-in XML of this machine's instances, as a template to start from.
+pub(crate) fn template(conf: &Conf) -> Result<String, Failure> {
+    nc::template(conf)
+}
+
 /// Makes the directories of the installation, each with its mode.
 pub(crate) fn make_directories(layout: &Layout) -> Result<(), Failure> {
     for (path, mode) in layout.directories() {

@@ -111,6 +111,7 @@ fn write_domain(
     let kind = match accelerator {
         Accelerator::Kvm => "kvm",
         Accelerator::Qemu => "qemu",
+        Accelerator::Xen => return xen::write_domain(xml, spec, names),
     };
     xml.create_element("domain").with_attribute(("type", kind)).write_inner_content(|xml| {
         write_identity(xml, spec.id)?;
@@ -160,7 +161,7 @@ fn write_machine(xml: &mut Xml, accelerator: Accelerator) -> io::Result<()> {
             empty(xml, "cpu", &[("mode", "host-passthrough"), ("check", "none")])?;
         }
         // QEMU's own default lacks what current distributions are compiled for (x86-64-v2).
-        Accelerator::Qemu => empty(xml, "cpu", &[("mode", "maximum")])?,
+        Accelerator::Qemu | Accelerator::Xen => empty(xml, "cpu", &[("mode", "maximum")])?,
     }
     empty(xml, "clock", &[("offset", "utc")])
 }
@@ -168,7 +169,8 @@ fn write_machine(xml: &mut Xml, accelerator: Accelerator) -> io::Result<()> {
 fn write_life_cycle(xml: &mut Xml) -> io::Result<()> {
     text(xml, "on_poweroff", &[], "destroy")?;
     text(xml, "on_reboot", &[], "restart")?;
-    text(xml, "on_crash", &[], "destroy")?;
+    // What a crashed guest leaves is looked at, and a crash is told from an end.
+    text(xml, "on_crash", &[], "preserve")?;
     // Nobody could wake a guest that put itself to sleep.
     nest(xml, "pm", &[], |xml| {
         empty(xml, "suspend-to-mem", &[("enabled", "no")])?;
@@ -188,6 +190,8 @@ fn write_devices(xml: &mut Xml, spec: &DomainSpec, names: &Names<'_>) -> io::Res
         nest(xml, "rng", &[("model", "virtio")], |xml| {
             text(xml, "backend", &[("model", "random")], "/dev/urandom")
         })?;
+        // By this a guest's kernel says that it has panicked.
+        empty(xml, "panic", &[("model", "isa")])?;
         empty(xml, "controller", &[("type", "usb"), ("model", "none")])?;
         empty(xml, "memballoon", &[("model", "none")])
     })
@@ -239,6 +243,8 @@ fn text(xml: &mut Xml, name: &str, attributes: &[(&str, &str)], text: &str) -> i
     let element = xml.create_element(name).with_attributes(attributes.iter().copied());
     element.write_text_content(BytesText::new(text)).map(drop)
 }
+
+mod xen;
 
 #[cfg(test)]
 mod tests;

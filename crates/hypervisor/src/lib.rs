@@ -1,11 +1,14 @@
 //! Virtual machines: one trait, libvirt behind it, and a simulated twin.
 
 mod domain_xml;
+mod kvm;
 mod libvirt;
 mod sim;
+mod template;
 
-pub use libvirt::Libvirt;
+pub use libvirt::{Chosen, Libvirt};
 pub use sim::SimHypervisor;
+pub use template::built_in as built_in_template;
 
 use std::path::PathBuf;
 use types::{Figures, InstanceId, MacAddr};
@@ -16,18 +19,23 @@ pub enum HypervisorError {
     /// libvirt cannot be reached; nothing is known about any domain.
     #[error("{0}")]
     Unreachable(String),
+    /// It cannot be done now; nothing has changed, and trying again may help.
+    #[error("{0}")]
+    NotNow(String),
     /// The call itself failed.
     #[error("{0}")]
     Failed(String),
 }
 
-/// How instances are run, HYPERVISOR in `eucalyptus.conf`.
+/// How instances are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accelerator {
     /// Hardware virtualisation.
     Kvm,
     /// Software emulation: slow, works everywhere.
     Qemu,
+    /// Xen: paravirtual with a kernel, else a whole machine. Known by the XML's tests only.
+    Xen,
 }
 
 /// A domain to be started.
@@ -56,10 +64,27 @@ pub struct DomainSpec {
 /// What a domain does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DomainState {
+    /// The hypervisor is still starting it: it may come to run or vanish, so neither is true yet.
+    Starting,
     /// It runs, or is paused.
     Running,
-    /// It has stopped, or its hypervisor process died.
-    Stopped,
+    /// Its guest has crashed and said so (a kernel panic). The virtual machine stands still.
+    Crashed,
+    /// It has stopped.
+    Stopped(Ending),
+}
+
+/// How a domain came to its end, as far as the hypervisor knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Its guest shut down.
+    PoweredOff,
+    /// Its hypervisor process died.
+    Died,
+    /// Somebody ended it from outside.
+    Destroyed,
+    /// Nobody knows: the hypervisor was restarted since, or never knew.
+    Unknown,
 }
 
 /// A domain that the hypervisor knows.
@@ -69,6 +94,9 @@ pub struct Domain {
     pub name: String,
     /// What it does.
     pub state: DomainState,
+    /// How often it was seen to reboot or be reset. Only its growth means anything, and only
+    /// within this process.
+    pub reboots: u64,
 }
 
 /// Where domains run. Calls block; callers use a blocking thread.
@@ -82,16 +110,27 @@ pub trait Hypervisor: Send + Sync {
     /// Every domain that the hypervisor knows.
     fn domains(&self) -> Result<Vec<Domain>, HypervisorError>;
 
-    /// Starts a domain that vanishes when it stops. Success when one of this name runs already.
+    /// What keeps domains from being started at all, with the remedy; none when nothing does.
+    /// Those that run are not concerned.
+    fn obstacle(&self) -> Result<Option<String>, HypervisorError>;
+
+    /// Starts a domain. Success when one of this name runs already; one that has stopped is
+    /// replaced. It stays known with its [`Ending`] after its end, until it is destroyed.
     fn start(&self, spec: &DomainSpec) -> Result<(), HypervisorError>;
 
     /// Asks the guest to shut down, as the power button of a machine does. Whether it does so is
     /// seen in [`domains`](Self::domains) only. Success when there is none of this name.
     fn shutdown(&self, id: InstanceId) -> Result<(), HypervisorError>;
 
-    /// Ends a domain at once, as a power cut does. Success when there is none of this name.
+    /// Asks the guest to reboot; its disks, tap and memory stay. Whether it does so is seen in
+    /// [`Domain::reboots`] only. Success when there is none of this name.
+    fn reboot(&self, id: InstanceId) -> Result<(), HypervisorError>;
+
+    /// Ends a domain at once, as a power cut does, and forgets it. Success when there is none of
+    /// this name.
     fn destroy(&self, id: InstanceId) -> Result<(), HypervisorError>;
 
-    /// Resets a domain, as the button on a machine does; its disks, tap and memory stay.
+    /// Resets a domain, as the button on a machine does; its disks, tap and memory stay. One
+    /// whose guest has crashed runs again.
     fn reset(&self, id: InstanceId) -> Result<(), HypervisorError>;
 }

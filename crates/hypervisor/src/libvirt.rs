@@ -1,13 +1,34 @@
 //! The hypervisor behind libvirt.
 
+mod events;
 mod link;
+mod means;
 mod remedy;
 
+use crate::domain_xml::domain_xml;
+use crate::kvm::Bench;
+use crate::template::Template;
 use crate::{Accelerator, Domain, DomainSpec, Hypervisor, HypervisorError};
+use events::Reboots;
 use link::{Link, Trouble};
+use means::Means;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::{info, warn};
 use types::{Figures, InstanceId};
+
+/// What the administrator has chosen: HYPERVISOR in `eucalyptus.conf`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chosen {
+    /// KVM; without proof that it runs guests no domain is started.
+    Kvm,
+    /// Software emulation.
+    Qemu,
+    /// Xen.
+    Xen,
+    /// KVM where it has proven to run guests, else software emulation.
+    Best,
+}
 
 /// Domains through one connection to libvirt, opened at the first call and again whenever it broke.
 ///
@@ -16,15 +37,37 @@ use types::{Figures, InstanceId};
 #[derive(Debug)]
 pub struct Libvirt {
     uri: String,
-    accelerator: Accelerator,
+    means: Mutex<Means>,
+    template: Option<Template>,
     link: Mutex<Option<Arc<Link>>>,
+    reboots: Arc<Reboots>,
 }
 
 impl Libvirt {
     /// An adapter for the libvirt at `uri` (`qemu:///system`; see
     /// <https://libvirt.org/uri.html>). Nothing is opened yet.
     pub fn new(uri: impl Into<String>, accelerator: Accelerator) -> Self {
-        Self { uri: uri.into(), accelerator, link: Mutex::new(None) }
+        Self {
+            uri: uri.into(),
+            means: Mutex::new(Means::Settled(accelerator)),
+            template: None,
+            link: Mutex::default(),
+            reboots: Arc::default(),
+        }
+    }
+
+    /// The same with what the administrator has chosen and the template that they may have
+    /// written. Where KVM may be used it is tried out, in a thread of its own and in `bench`, a
+    /// directory that the user of QEMU can enter.
+    pub fn choose(uri: &str, chosen: Chosen, template: PathBuf, bench: PathBuf) -> Arc<Self> {
+        let mut libvirt = Self::new(uri, Accelerator::Qemu);
+        libvirt.means = Mutex::new(Means::of(chosen));
+        libvirt.template = Some(Template::new(template));
+        let libvirt = Arc::new(libvirt);
+        if matches!(chosen, Chosen::Kvm | Chosen::Best) {
+            means::settle(&libvirt, chosen, Bench::new(bench));
+        }
+        libvirt
     }
 
     fn call<T>(
@@ -54,11 +97,30 @@ impl Libvirt {
             return Ok(Arc::clone(link));
         }
         *kept = None;
-        let link = Link::open(&self.uri).map_err(|trouble| {
+        let link = Link::open(&self.uri, &self.reboots).map_err(|trouble| {
             HypervisorError::Unreachable(remedy::unreachable(&self.uri, &trouble))
         })?;
         info!(uri = self.uri, "connected to libvirt");
         Ok(Arc::clone(kept.insert(Arc::new(link))))
+    }
+
+    fn means(&self) -> Means {
+        self.means.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is wrong with the administrator's template, if there is one.
+    fn template_trouble(
+        &self,
+        accelerator: Accelerator,
+    ) -> Result<Option<String>, HypervisorError> {
+        let Some(template) = &self.template else { return Ok(None) };
+        template.trouble(accelerator, |xml| {
+            let format = match accelerator {
+                Accelerator::Kvm | Accelerator::Qemu => "qemu-argv",
+                Accelerator::Xen => "xen-xl",
+            };
+            self.call("read it", |link| link.understands(format, xml))
+        })
     }
 }
 
@@ -71,13 +133,38 @@ impl Hypervisor for Libvirt {
         self.call("list the domains", Link::domains)
     }
 
+    fn obstacle(&self) -> Result<Option<String>, HypervisorError> {
+        match self.means() {
+            Means::Settled(accelerator) => self.template_trouble(accelerator),
+            // A matter of seconds, and no reason to send launches elsewhere.
+            Means::Trying => Ok(None),
+            Means::Refused(problem) => Ok(Some(problem)),
+        }
+    }
+
     fn start(&self, spec: &DomainSpec) -> Result<(), HypervisorError> {
+        let accelerator = self.means().ready()?;
+        if let Some(problem) = self.template_trouble(accelerator)? {
+            return Err(HypervisorError::NotNow(problem));
+        }
         let doing = format!("start {}", spec.id);
-        self.call(&doing, |link| link.start(spec, self.accelerator))
+        self.call(&doing, |link| {
+            link.start(spec, |user| {
+                let built_in = domain_xml(spec, accelerator, user)?;
+                match &self.template {
+                    Some(template) => template.fill(spec, &built_in),
+                    None => Ok(built_in),
+                }
+            })
+        })
     }
 
     fn shutdown(&self, id: InstanceId) -> Result<(), HypervisorError> {
         self.call(&format!("shut down {id}"), |link| link.shutdown(id))
+    }
+
+    fn reboot(&self, id: InstanceId) -> Result<(), HypervisorError> {
+        self.call(&format!("reboot {id}"), |link| link.reboot(id))
     }
 
     fn destroy(&self, id: InstanceId) -> Result<(), HypervisorError> {

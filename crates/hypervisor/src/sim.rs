@@ -1,6 +1,6 @@
 //! A hypervisor in memory, with faults on demand.
 
-use crate::{Domain, DomainSpec, DomainState, Hypervisor, HypervisorError};
+use crate::{Domain, DomainSpec, DomainState, Ending, Hypervisor, HypervisorError};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use types::{Figures, InstanceId};
@@ -20,8 +20,9 @@ struct Machine {
     starts: BTreeMap<String, u32>,
     failing_starts: VecDeque<String>,
     lost_starts: u32,
-    /// Whether guests do nothing when they are asked to shut down.
+    /// Whether guests do nothing when they are asked to shut down or to reboot.
     deaf: bool,
+    obstacle: Option<String>,
     unreachable: bool,
 }
 
@@ -31,6 +32,14 @@ struct SimDomain {
     /// None for a domain that is not an instance of ours.
     spec: Option<DomainSpec>,
     resets: u32,
+    /// Reboots of the guest's own and those that it was asked for.
+    reboots: u32,
+}
+
+impl SimDomain {
+    const fn started(spec: Option<DomainSpec>) -> Self {
+        Self { state: DomainState::Running, spec, resets: 0, reboots: 0 }
+    }
 }
 
 impl SimHypervisor {
@@ -50,9 +59,14 @@ impl SimHypervisor {
         self.machine().lost_starts += 1;
     }
 
-    /// From now on guests ignore that they are asked to shut down, or no longer.
+    /// From now on guests ignore that they are asked to shut down or to reboot, or no longer.
     pub fn set_deaf(&self, deaf: bool) {
         self.machine().deaf = deaf;
+    }
+
+    /// From now on this keeps domains from being started, or nothing does.
+    pub fn set_obstacle(&self, obstacle: Option<&str>) {
+        self.machine().obstacle = obstacle.map(str::to_owned);
     }
 
     /// From now on every call fails, or no longer.
@@ -60,16 +74,47 @@ impl SimHypervisor {
         self.machine().unreachable = !reachable;
     }
 
-    /// The guest powers itself off: its domain vanishes, as a transient one does.
+    /// The guest powers itself off.
     pub fn power_off(&self, id: InstanceId) {
+        self.end(id, Ending::PoweredOff);
+    }
+
+    /// The domain comes to this end. It stays known.
+    pub fn end(&self, id: InstanceId, ending: Ending) {
+        self.set_state(id, DomainState::Stopped(ending));
+    }
+
+    /// The domain is no longer known, as one that had no lasting definition.
+    pub fn vanish(&self, id: InstanceId) {
         self.machine().domains.remove(&id.to_string());
     }
 
-    /// The domain stays known but no longer runs.
-    pub fn stop(&self, id: InstanceId) {
-        if let Some(domain) = self.machine().domains.get_mut(&id.to_string()) {
-            domain.state = DomainState::Stopped;
+    /// The guest's kernel panics. One that has stopped stays so.
+    pub fn crash(&self, id: InstanceId) {
+        if self.is_running(id) {
+            self.set_state(id, DomainState::Crashed);
         }
+    }
+
+    /// The guest reboots of its own accord.
+    pub fn reboot_itself(&self, id: InstanceId) {
+        if let Some(domain) = self.machine().domains.get_mut(&id.to_string()) {
+            domain.reboots += 1;
+        }
+    }
+
+    /// The domain, which the hypervisor knows, is in this state.
+    pub fn set_state(&self, id: InstanceId, state: DomainState) {
+        if let Some(domain) = self.machine().domains.get_mut(&id.to_string()) {
+            domain.state = state;
+        }
+    }
+
+    /// Whether the instance's domain runs.
+    pub fn is_running(&self, id: InstanceId) -> bool {
+        let machine = self.machine();
+        let domain = machine.domains.get(&id.to_string());
+        domain.is_some_and(|domain| domain.state == DomainState::Running)
     }
 
     /// The machine loses power: no domain is left.
@@ -79,8 +124,7 @@ impl SimHypervisor {
 
     /// Somebody else starts a domain of this name.
     pub fn add_foreign(&self, name: &str) {
-        let domain = SimDomain { state: DomainState::Running, spec: None, resets: 0 };
-        self.machine().domains.insert(name.to_owned(), domain);
+        self.machine().domains.insert(name.to_owned(), SimDomain::started(None));
     }
 
     /// What a running instance was started with.
@@ -101,6 +145,11 @@ impl SimHypervisor {
     /// How often the domain that now runs was reset.
     pub fn resets(&self, id: InstanceId) -> u32 {
         self.machine().domains.get(&id.to_string()).map_or(0, |domain| domain.resets)
+    }
+
+    /// How often the guest that now runs has rebooted without a reset.
+    pub fn reboots(&self, id: InstanceId) -> u32 {
+        self.machine().domains.get(&id.to_string()).map_or(0, |domain| domain.reboots)
     }
 
     fn machine(&self) -> MutexGuard<'_, Machine> {
@@ -127,21 +176,33 @@ impl Hypervisor for SimHypervisor {
         let shown = |(name, domain): (&String, &SimDomain)| Domain {
             name: name.clone(),
             state: domain.state,
+            reboots: u64::from(domain.resets) + u64::from(domain.reboots),
         };
         Ok(machine.domains.iter().map(shown).collect())
+    }
+
+    fn obstacle(&self) -> Result<Option<String>, HypervisorError> {
+        Ok(self.reached()?.obstacle.clone())
     }
 
     fn start(&self, spec: &DomainSpec) -> Result<(), HypervisorError> {
         let mut machine = self.reached()?;
         let name = spec.id.to_string();
-        if machine.domains.get(&name).is_some_and(|d| d.state == DomainState::Running) {
-            return Ok(());
+        match machine.domains.get(&name).map(|domain| domain.state) {
+            Some(DomainState::Running | DomainState::Crashed) => return Ok(()),
+            Some(DomainState::Starting) => {
+                let text = format!("{name} is still being started");
+                return Err(HypervisorError::NotNow(text));
+            }
+            Some(DomainState::Stopped(_)) | None => {}
+        }
+        if let Some(obstacle) = &machine.obstacle {
+            return Err(HypervisorError::NotNow(obstacle.clone()));
         }
         if let Some(reason) = machine.failing_starts.pop_front() {
             return Err(HypervisorError::Failed(reason));
         }
-        let domain = SimDomain { state: DomainState::Running, spec: Some(spec.clone()), resets: 0 };
-        machine.domains.insert(name.clone(), domain);
+        machine.domains.insert(name.clone(), SimDomain::started(Some(spec.clone())));
         *machine.starts.entry(name).or_default() += 1;
         if machine.lost_starts > 0 {
             machine.lost_starts -= 1;
@@ -151,9 +212,21 @@ impl Hypervisor for SimHypervisor {
     }
 
     fn shutdown(&self, id: InstanceId) -> Result<(), HypervisorError> {
-        let mut machine = self.reached()?;
-        if !machine.deaf {
-            machine.domains.remove(&id.to_string());
+        let machine = self.reached()?;
+        let listens = !machine.deaf;
+        drop(machine);
+        if listens && self.is_running(id) {
+            self.power_off(id);
+        }
+        Ok(())
+    }
+
+    fn reboot(&self, id: InstanceId) -> Result<(), HypervisorError> {
+        let machine = self.reached()?;
+        let listens = !machine.deaf;
+        drop(machine);
+        if listens && self.is_running(id) {
+            self.reboot_itself(id);
         }
         Ok(())
     }
@@ -166,7 +239,8 @@ impl Hypervisor for SimHypervisor {
     fn reset(&self, id: InstanceId) -> Result<(), HypervisorError> {
         let mut machine = self.reached()?;
         match machine.domains.get_mut(&id.to_string()) {
-            Some(domain) if domain.state == DomainState::Running => {
+            Some(domain) if matches!(domain.state, DomainState::Running | DomainState::Crashed) => {
+                domain.state = DomainState::Running;
                 domain.resets += 1;
                 Ok(())
             }
@@ -215,7 +289,7 @@ mod tests {
         sim.add_foreign("somebody-elses");
         let names: Vec<_> = sim.domains().unwrap().into_iter().map(|d| d.name).collect();
         assert_eq!(names, ["i-00000001", "somebody-elses"]);
-        sim.power_off(InstanceId::from_bits(1));
+        sim.vanish(InstanceId::from_bits(1));
         assert_eq!(sim.domains().unwrap().len(), 1);
         sim.power_cut();
         assert_eq!(sim.domains().unwrap(), []);
@@ -234,27 +308,53 @@ mod tests {
     }
 
     #[test]
-    fn guests_shut_down_when_they_are_asked_unless_they_are_deaf() {
-        let sim = SimHypervisor::new(CAPACITY);
+    fn guests_do_as_they_are_asked_unless_they_are_deaf() {
+        let (sim, id) = (SimHypervisor::new(CAPACITY), InstanceId::from_bits(1));
         sim.start(&spec(1)).unwrap();
         sim.set_deaf(true);
-        sim.shutdown(InstanceId::from_bits(1)).unwrap();
-        assert_eq!(sim.domains().unwrap().len(), 1);
+        assert_eq!((sim.shutdown(id), sim.reboot(id)), (Ok(()), Ok(())));
+        assert!(sim.is_running(id) && sim.reboots(id) == 0);
         sim.set_deaf(false);
-        sim.shutdown(InstanceId::from_bits(1)).unwrap();
-        assert_eq!(sim.domains().unwrap(), []);
-        sim.shutdown(InstanceId::from_bits(1)).unwrap();
+        sim.reboot(id).unwrap();
+        assert_eq!((sim.reboots(id), sim.domains().unwrap()[0].reboots), (1, 1));
+        sim.shutdown(id).unwrap();
+        assert_eq!(sim.domains().unwrap()[0].state, DomainState::Stopped(Ending::PoweredOff));
+        assert_eq!((sim.shutdown(id), sim.reboot(id)), (Ok(()), Ok(())));
+        assert_eq!(sim.reboots(id), 1);
+    }
+
+    #[test]
+    fn a_crashed_guest_hears_nothing_and_runs_again_after_a_reset() {
+        let (sim, id) = (SimHypervisor::new(CAPACITY), InstanceId::from_bits(1));
+        sim.start(&spec(1)).unwrap();
+        sim.crash(id);
+        assert_eq!((sim.shutdown(id), sim.reboot(id)), (Ok(()), Ok(())));
+        assert_eq!(sim.domains().unwrap()[0].state, DomainState::Crashed);
+        assert_eq!((sim.start(&spec(1)), sim.starts(id)), (Ok(()), 1), "its memory is there");
+        sim.reset(id).unwrap();
+        assert!(sim.is_running(id));
     }
 
     #[test]
     fn a_stopped_leftover_is_replaced() {
-        let sim = SimHypervisor::new(CAPACITY);
+        let (sim, id) = (SimHypervisor::new(CAPACITY), InstanceId::from_bits(1));
         sim.start(&spec(1)).unwrap();
-        sim.stop(InstanceId::from_bits(1));
-        assert_eq!(sim.domains().unwrap()[0].state, DomainState::Stopped);
+        sim.end(id, Ending::Unknown);
         sim.start(&spec(1)).unwrap();
         assert_eq!(sim.domains().unwrap()[0].state, DomainState::Running);
-        assert_eq!(sim.starts(InstanceId::from_bits(1)), 2);
+        assert_eq!(sim.starts(id), 2);
+    }
+
+    #[test]
+    fn nothing_is_started_behind_an_obstacle_or_while_it_is_being_started() {
+        let (sim, id) = (SimHypervisor::new(CAPACITY), InstanceId::from_bits(1));
+        sim.set_obstacle(Some("no KVM"));
+        assert_eq!(sim.start(&spec(1)), Err(HypervisorError::NotNow("no KVM".into())));
+        sim.set_obstacle(None);
+        sim.start(&spec(1)).unwrap();
+        sim.set_state(id, DomainState::Starting);
+        assert!(matches!(sim.start(&spec(1)), Err(HypervisorError::NotNow(_))));
+        assert_eq!(sim.starts(id), 1);
     }
 
     #[test]

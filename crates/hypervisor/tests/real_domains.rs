@@ -3,11 +3,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails should fail its test")]
 
-use hypervisor::{Accelerator, Domain, DomainSpec, DomainState, Hypervisor, Libvirt};
+use hypervisor::{
+    Accelerator, Chosen, Domain, DomainSpec, DomainState, Ending, Hypervisor, HypervisorError,
+    Libvirt,
+};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 use types::{Figures, InstanceId, MacAddr};
 
 /// Tells the second run of this program, inside the namespaces, where it may work.
@@ -44,15 +48,36 @@ fn domains_start_once_reset_and_vanish() {
     assert!(inside.env(INSIDE, directory.path()).status().unwrap().success());
 }
 
+/// Guests of a few instructions, each a boot sector that first says `u` on its console.
+mod guest {
+    /// Waits for the power button and then powers off.
+    pub(super) const OBEDIENT: &[u8] = b"\xba\xf8\x03\xb0u\xee\
+        \xba\x02\x06\xb8\x00\x01\xef\xba\x00\x06\xed\xf6\xc4\x01\x74\xfa\
+        \xba\x04\x06\xb8\x00\x20\xef\xf4\xeb\xfd";
+    /// Says to the pvpanic device that it has panicked.
+    pub(super) const PANICS: &[u8] = b"\xba\xf8\x03\xb0u\xee\xba\x05\x05\xb0\x01\xee\xf4\xeb\xfd";
+}
+
+/// Waits until a condition holds; the limit is for a test that fails.
+fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < end, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 struct Machine {
     directory: PathBuf,
+    uri: String,
     libvirt: Libvirt,
 }
 
 impl Machine {
     fn new(directory: PathBuf) -> Self {
         let uri = format!("qemu:///embed?root={}/libvirt", directory.display());
-        Self { directory, libvirt: Libvirt::new(uri, Accelerator::Qemu) }
+        let libvirt = Libvirt::new(&uri, Accelerator::Qemu);
+        Self { directory, uri, libvirt }
     }
 
     fn spec(&self) -> DomainSpec {
@@ -70,32 +95,103 @@ impl Machine {
         }
     }
 
-    fn live(&self) {
+    /// An instance whose disk has this guest, and the disk that it shares with others.
+    fn install(&self, guest: &[u8]) -> (DomainSpec, PathBuf) {
         let (spec, base) = (self.spec(), self.directory.join("base"));
-        fs::write(&base, vec![0; 1 << 20]).unwrap();
+        let mut disk = vec![0; 1 << 20];
+        disk[..guest.len()].copy_from_slice(guest);
+        disk[510..512].copy_from_slice(&[0x55, 0xaa]);
+        for old in [&base, &spec.root, &spec.console] {
+            let _ = fs::remove_file(old);
+        }
+        fs::write(&base, disk).unwrap();
         fs::set_permissions(&base, fs::Permissions::from_mode(0o444)).unwrap();
         run("qemu-img", &["create", "-q", "-f", "qcow2", "-F", "raw", "-b"], &[&base, &spec.root]);
+        (spec, base)
+    }
 
+    fn domain(&self) -> Option<Domain> {
+        let mut domains = self.libvirt.domains().unwrap();
+        assert!(domains.len() <= 1, "{domains:?}");
+        domains.pop()
+    }
+
+    fn becomes(&self, state: DomainState) {
+        wait_until(&format!("{state:?}, not {:?}", self.domain()), || {
+            self.domain().is_some_and(|domain| domain.state == state)
+        });
+    }
+
+    fn says(&self, text: &str) {
+        let console = || fs::read_to_string(self.spec().console).unwrap_or_default();
+        wait_until(text, || console() == text);
+    }
+
+    fn live(&self) {
+        let (spec, base) = self.install(guest::OBEDIENT);
         self.libvirt.start(&spec).unwrap();
         self.libvirt.start(&spec).unwrap();
-        let running = Domain { name: "i-4EA305C1".into(), state: DomainState::Running };
-        assert_eq!(self.libvirt.domains().unwrap(), [running]);
+        self.becomes(DomainState::Running);
         assert!(run("ip", &["link", "show", "tap4EA305C1"], &[]).contains("master eucabr10"));
-        assert!(spec.console.exists());
         check_owners(&spec.root, &base);
+        self.says("u");
 
-        self.libvirt.reset(spec.id).unwrap();
-        assert_eq!(self.libvirt.domains().unwrap().len(), 1);
-        // Nobody in it listens to the power button.
-        self.libvirt.shutdown(spec.id).unwrap();
-        assert_eq!(self.libvirt.domains().unwrap().len(), 1);
+        self.reboot(&spec);
+        self.end(&spec);
         self.libvirt.destroy(spec.id).unwrap();
         self.libvirt.destroy(spec.id).unwrap();
         self.libvirt.shutdown(spec.id).unwrap();
-        assert_eq!(self.libvirt.domains().unwrap(), []);
+        self.libvirt.reboot(spec.id).unwrap();
+        assert_eq!(self.domain(), None);
         assert!(!run("ip", &["link"], &[]).contains("tap4EA305C1"));
         check_owners(&spec.root, &base);
+        self.crash();
         self.refuse();
+        self.template();
+        self.prove();
+    }
+
+    /// The guest is asked and seen to reboot; a reset is seen too. The firmware may reset the
+    /// machine once more, so the counts grow by one or two.
+    fn reboot(&self, spec: &DomainSpec) {
+        let qemu = pid_of_qemu();
+        self.libvirt.reboot(spec.id).unwrap();
+        self.says("uu");
+        wait_until("a reboot is seen", || self.domain().unwrap().reboots > 0);
+        let before = self.domain().unwrap().reboots;
+        self.libvirt.reset(spec.id).unwrap();
+        self.says("uuu");
+        wait_until("a reset is seen", || self.domain().unwrap().reboots > before);
+        self.becomes(DomainState::Running);
+        assert_eq!(pid_of_qemu(), qemu, "it is the same virtual machine");
+    }
+
+    /// A stopped domain says how it ended, and is replaced by a start.
+    fn end(&self, spec: &DomainSpec) {
+        self.libvirt.shutdown(spec.id).unwrap();
+        self.becomes(DomainState::Stopped(Ending::PoweredOff));
+        self.libvirt.shutdown(spec.id).unwrap();
+        self.libvirt.reboot(spec.id).unwrap();
+        self.libvirt.start(spec).unwrap();
+        self.says("uuuu");
+        run("kill", &["-9", &pid_of_qemu()], &[]);
+        self.becomes(DomainState::Stopped(Ending::Died));
+        self.libvirt.start(spec).unwrap();
+        self.becomes(DomainState::Running);
+    }
+
+    /// A guest that says that it has panicked is seen to, by another process too, and a reset
+    /// makes it run again.
+    fn crash(&self) {
+        let (spec, _) = self.install(guest::PANICS);
+        self.libvirt.start(&spec).unwrap();
+        self.becomes(DomainState::Crashed);
+        self.libvirt.start(&spec).unwrap();
+        self.libvirt.reset(spec.id).unwrap();
+        self.says("uu");
+        self.becomes(DomainState::Crashed);
+        self.libvirt.destroy(spec.id).unwrap();
+        assert_eq!(self.domain(), None);
     }
 
     fn refuse(&self) {
@@ -105,8 +201,62 @@ impl Machine {
         let bad = DomainSpec { kernel: Some("/nowhere/kernel".into()), ..self.spec() };
         let error = self.libvirt.start(&bad).unwrap_err().to_string();
         assert!(error.contains("/nowhere/kernel"), "{error}");
-        assert_eq!(self.libvirt.domains().unwrap(), []);
+        assert_eq!(self.domain(), None);
     }
+
+    /// libvirt itself reads a template before it is used.
+    fn template(&self) {
+        let (spec, _) = self.install(guest::OBEDIENT);
+        let template = self.directory.join("libvirt.xml");
+        let libvirt = Libvirt::choose(
+            &self.uri,
+            Chosen::Qemu,
+            template.clone(),
+            self.directory.join("unused"),
+        );
+        let built_in = hypervisor::built_in_template(Accelerator::Qemu).unwrap();
+        let wrong = built_in.replace("offset=\"utc\"", "offset=\"mars\"");
+        assert_ne!(wrong, built_in);
+        fs::write(&template, wrong).unwrap();
+        let problem = libvirt.obstacle().unwrap().unwrap();
+        assert!(problem.contains("mars"), "{problem}");
+        assert!(libvirt.start(&spec).is_err());
+        assert_eq!(self.domain(), None);
+
+        let title = "<title>local needs</title></domain>";
+        fs::write(&template, built_in.replace("</domain>", title)).unwrap();
+        assert_eq!(libvirt.obstacle(), Ok(None));
+        libvirt.start(&spec).unwrap();
+        self.says("u");
+        libvirt.destroy(spec.id).unwrap();
+    }
+
+    /// The guest of the proof runs to its end emulated, and not under a KVM that is not there:
+    /// emulation is then used unless KVM was asked for.
+    fn prove(&self) {
+        let bench = self.directory.join("kvm");
+        self.libvirt.prove(false, bench.clone()).unwrap();
+        assert!(self.libvirt.prove(true, bench.clone()).is_err());
+        assert_eq!(self.domain(), None, "nothing is left of it");
+
+        let (spec, _) = self.install(guest::OBEDIENT);
+        let choose = |chosen| {
+            let template = self.directory.join("none.xml");
+            Libvirt::choose(&self.uri, chosen, template, bench.clone())
+        };
+        let best = choose(Chosen::Best);
+        wait_until("it settles", || best.start(&spec).is_ok());
+        assert_eq!(best.obstacle(), Ok(None));
+        best.destroy(spec.id).unwrap();
+        let kvm = choose(Chosen::Kvm);
+        wait_until("it gives up", || kvm.obstacle().unwrap().is_some());
+        assert!(matches!(kvm.start(&spec), Err(HypervisorError::NotNow(_))));
+        assert_eq!(self.domain(), None);
+    }
+}
+
+fn pid_of_qemu() -> String {
+    run("pgrep", &["-f", "^[^ ]*qemu-system.*i-4EA305C1"], &[]).trim().to_owned()
 }
 
 /// The overlay is QEMU's, what instances share is root's.

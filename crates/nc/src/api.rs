@@ -1,5 +1,6 @@
 //! The node controller as its cluster controller sees it.
 
+use crate::console;
 use crate::node::Nc;
 use async_trait::async_trait;
 use base64::Engine;
@@ -47,8 +48,8 @@ impl NodeApi for Nc {
 
     async fn console_output(&self, id: InstanceId) -> Result<ConsoleOutput, CallError> {
         let (user, launched) = self.owner(id).ok_or_else(|| CallError::NotFound(id.to_string()))?;
-        let journal = Arc::clone(&self.node.journal);
-        let read = tokio::task::spawn_blocking(move || journal.console(&user, id)).await;
+        let path = self.node.journal.console_path(&user, id);
+        let read = tokio::task::spawn_blocking(move || console::read(&path)).await;
         let console = read
             .map_err(|died| CallError::Failed(died.to_string()))?
             .map_err(|error| CallError::Failed(format!("the console of {id}: {error}")))?;

@@ -1,8 +1,8 @@
 //! What to do next for one instance: a pure function of what is remembered, wanted and seen.
 
 use crate::entry::{Entry, Phase};
-use hypervisor::DomainState;
-use protocol::{Goal, InstanceDesired};
+use hypervisor::{DomainState, Ending};
+use protocol::{Goal, InstanceDesired, reason};
 use types::Timestamp;
 
 /// For how long a terminated instance's console is kept, as EC2 shows terminated instances.
@@ -14,9 +14,31 @@ pub(crate) const GUEST_TAKES_MS: u64 = 60 * 1000;
 /// How long apart a guest is asked to shut down.
 pub(crate) const ASK_AGAIN_MS: u64 = 10 * 1000;
 
-/// Reason of an instance whose domain ended by itself.
-pub(crate) const ENDED_BY_ITSELF: &str = "the guest powered itself off or its virtual machine failed; \
-                                   its console output may tell which";
+/// A guest that was asked to reboot and has not after this long is reset. "If an instance does not
+/// cleanly shut down within a few minutes, Amazon EC2 performs a hard reboot", as the page of
+/// RebootInstances has it; it names four minutes.
+pub(crate) const REBOOT_TAKES_MS: u64 = 4 * 60 * 1000;
+
+/// A virtual machine that dies is not started again more often than this: what kills it may be
+/// its own guest.
+pub(crate) const REVIVED_APART_MS: u64 = 60 * 1000;
+
+/// Reason of an instance whose domain ended and nobody can tell how.
+pub(crate) const ENDED_BY_ITSELF: &str = "the guest powered itself off or its virtual machine was \
+    ended on its node; which of them is not known, because libvirt was restarted since or has lost \
+    it; the console output may tell";
+
+/// Reason of an instance that runs again after its host did.
+pub(crate) const HOST_REBOOTED: &str =
+    "its node was rebooted, and it was started again from its disks";
+
+/// Reason of an instance that runs again after its hypervisor process died.
+pub(crate) const DIED: &str = "the process of its virtual machine died (on its node, \
+    /var/log/libvirt/qemu and the kernel's log may tell why), and it was started again from its disks";
+
+/// Reason of an instance that runs again after somebody on its node ended it.
+pub(crate) const DESTROYED: &str = "somebody ended its virtual machine on its node, and it was \
+    started again from its disks; only terminating or stopping it ends it";
 
 /// Reason of an instance that was withdrawn before it was started.
 pub(crate) const WITHDRAWN: &str = "it was withdrawn before it was started";
@@ -61,10 +83,23 @@ pub(crate) struct Sight<'a> {
     pub(crate) domain: Option<DomainState>,
     /// When this node controller asked its guest to shut down.
     pub(crate) asked: Option<Timestamp>,
+    /// What came of the reboot that this node controller asked its guest for.
+    pub(crate) reboot: Reboot,
     /// The host's boot id.
     pub(crate) boot_id: &'a str,
     /// The time.
     pub(crate) now: Timestamp,
+}
+
+/// What came of asking a guest to reboot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reboot {
+    /// It was not asked, or by a process before this one, which alone could have seen it.
+    NotAsked,
+    /// Nothing yet.
+    Asked,
+    /// It has rebooted since.
+    Seen,
 }
 
 /// The next step for an instance. Each is safe to begin again after a crash in the middle of it.
@@ -76,16 +111,19 @@ pub(crate) enum Action {
     Launch,
     /// Note that its domain runs.
     Adopt,
-    /// The host was rebooted under it, or it was stopped: start its domain from the disks that it
-    /// has.
-    StartAgain,
+    /// Start its domain from the disks that it has. The reason, unless its owner asked for it.
+    StartAgain(Option<&'static str>),
+    /// Ask its guest to reboot; once it has, it has been rebooted this often.
+    AskToReboot(u32),
+    /// Its guest has rebooted, this often in all.
+    NoteRebooted(u32),
     /// Reset its domain; it then has been rebooted this often.
-    Reboot(u32),
+    Reset(u32),
     /// Ask its guest to shut down.
     AskToShutDown,
     /// End its domain if it is still there, and note that it is stopped.
     PowerOff,
-    /// End its domain and give back everything. The reason, unless one was noted before.
+    /// End its domain and give back everything. The reason, unless its owner asked for it.
     Remove(Option<&'static str>),
     /// Remove its directory.
     Forget,
@@ -96,18 +134,34 @@ pub(crate) enum Action {
 /// Only called when the hypervisor has answered: while it does not, nothing is known and nothing
 /// may change (DESIGN, "Unknown is not dead").
 pub(crate) fn decide(entry: &Entry, sight: &Sight<'_>) -> Action {
-    let running = sight.domain == Some(DomainState::Running);
     match entry.phase {
         Phase::Terminated => terminated(entry, sight),
         Phase::Removing | Phase::Removed => Action::Remove(None),
         _ if sight.wanted == Wanted::Terminate => Action::Remove(None),
         // What was begun is brought to its end even if it should run again by now.
         Phase::Halting => halting(entry, sight),
-        Phase::Accepted | Phase::Prepared | Phase::Halted if running => Action::Adopt,
+        // It may come to run or vanish: only its own end says which.
+        _ if sight.domain == Some(DomainState::Starting) => Action::Rest,
+        Phase::Accepted | Phase::Prepared | Phase::Halted if sight.is_up() => Action::Adopt,
         Phase::Accepted | Phase::Prepared => unstarted(entry, sight),
         Phase::Halted => halted(sight),
-        Phase::Started if running => started_and_running(entry, sight),
+        Phase::Started if sight.is_up() => started_and_up(entry, sight),
         Phase::Started => started_and_gone(entry, sight),
+    }
+}
+
+impl Sight<'_> {
+    /// Whether there is a virtual machine, be it one whose guest has crashed.
+    const fn is_up(&self) -> bool {
+        matches!(self.domain, Some(DomainState::Running | DomainState::Crashed))
+    }
+
+    fn has_crashed(&self) -> bool {
+        self.domain == Some(DomainState::Crashed)
+    }
+
+    fn passed(&self, since: Option<Timestamp>) -> u64 {
+        since.map_or(u64::MAX, |at| self.now.millis_since(at))
     }
 }
 
@@ -120,11 +174,12 @@ fn terminated(entry: &Entry, sight: &Sight<'_>) -> Action {
 }
 
 fn unstarted(entry: &Entry, sight: &Sight<'_>) -> Action {
+    const OFF: Option<DomainState> = Some(DomainState::Stopped(Ending::PoweredOff));
     match (sight.wanted, sight.domain) {
-        // One that has run before is started from the disks that it has, whatever is left of a
-        // start that failed.
-        (Wanted::Run { .. }, Some(_)) if entry.started_in.is_none() => {
-            Action::Remove(Some(ENDED_BY_ITSELF))
+        // It was started, and its guest was quicker than the note of it. One that has run before
+        // is started from the disks that it has, whatever is left of a start that failed.
+        (Wanted::Run { .. }, OFF) if entry.started_in.is_none() => {
+            Action::Remove(Some(reason::GUEST_POWERED_OFF))
         }
         (Wanted::Run { .. }, _) => Action::Launch,
         (Wanted::Stop { .. }, _) => Action::PowerOff,
@@ -134,39 +189,71 @@ fn unstarted(entry: &Entry, sight: &Sight<'_>) -> Action {
     }
 }
 
-fn started_and_running(entry: &Entry, sight: &Sight<'_>) -> Action {
+fn started_and_up(entry: &Entry, sight: &Sight<'_>) -> Action {
     if entry.started_in.as_deref() != Some(sight.boot_id) {
         return Action::Adopt;
     }
     match sight.wanted {
-        Wanted::Run { reboots } if reboots > entry.reboots => Action::Reboot(reboots),
-        Wanted::Stop { forced: false } => Action::AskToShutDown,
-        Wanted::Stop { forced: true } => Action::PowerOff,
+        Wanted::Run { reboots } if reboots > entry.reboots => rebooting(entry, sight, reboots),
+        Wanted::Stop { forced: false } if !sight.has_crashed() => Action::AskToShutDown,
+        Wanted::Stop { .. } => Action::PowerOff,
         _ => Action::Rest,
     }
 }
 
+/// The guest is asked once, and again by a process that does not know whether it has heard: it
+/// may then reboot twice, but never less than once.
+fn rebooting(entry: &Entry, sight: &Sight<'_>, reboots: u32) -> Action {
+    let Some(begun) = &entry.rebooting else {
+        let crashed = sight.has_crashed();
+        return if crashed { Action::Reset(reboots) } else { Action::AskToReboot(reboots) };
+    };
+    let too_long = sight.passed(Some(begun.since)) >= REBOOT_TAKES_MS;
+    match sight.reboot {
+        _ if sight.has_crashed() => Action::Reset(reboots),
+        Reboot::Seen => Action::NoteRebooted(begun.wanted),
+        _ if too_long => Action::Reset(reboots),
+        Reboot::NotAsked => Action::AskToReboot(begun.wanted),
+        Reboot::Asked => Action::Rest,
+    }
+}
+
+/// A guest that shuts down ends its instance, disks and all, as an instance of the instance store
+/// has it. No other end of a virtual machine is its owner's wish: it is started again.
 fn started_and_gone(entry: &Entry, sight: &Sight<'_>) -> Action {
+    let runs_on = matches!(sight.wanted, Wanted::Run { .. });
+    let start_again = |why| if runs_on { Action::StartAgain(why) } else { Action::Rest };
+    let ending = match sight.domain {
+        Some(DomainState::Stopped(ending)) => ending,
+        _ => Ending::Unknown,
+    };
     if matches!(sight.wanted, Wanted::Stop { .. }) {
         return Action::PowerOff;
     }
-    if entry.started_in.as_deref() == Some(sight.boot_id) {
-        return Action::Remove(Some(ENDED_BY_ITSELF));
+    if entry.started_in.as_deref() != Some(sight.boot_id) {
+        return start_again(Some(HOST_REBOOTED));
     }
-    match sight.wanted {
-        Wanted::Run { .. } => Action::StartAgain,
-        _ => Action::Rest,
+    // It went down for its reboot and nobody brought it up again.
+    if entry.rebooting.is_some() && runs_on {
+        return start_again(None);
+    }
+    let lately = sight.passed(entry.revived_at) < REVIVED_APART_MS;
+    match ending {
+        Ending::PoweredOff => Action::Remove(Some(reason::GUEST_POWERED_OFF)),
+        Ending::Unknown => Action::Remove(Some(ENDED_BY_ITSELF)),
+        Ending::Died | Ending::Destroyed if lately => Action::Rest,
+        Ending::Died => start_again(Some(DIED)),
+        Ending::Destroyed => start_again(Some(DESTROYED)),
     }
 }
 
 /// The guest is asked again now and then: one that was just booting did not hear it.
 fn halting(entry: &Entry, sight: &Sight<'_>) -> Action {
-    let passed = |since: Option<Timestamp>| since.map_or(u64::MAX, |at| sight.now.millis_since(at));
-    let runs = sight.domain == Some(DomainState::Running);
+    let listens = matches!(sight.domain, Some(DomainState::Running | DomainState::Starting));
     let forced = sight.wanted == Wanted::Stop { forced: true };
-    if !runs || forced || passed(entry.halting_since) >= GUEST_TAKES_MS {
+    if !listens || forced || sight.passed(entry.halting_since) >= GUEST_TAKES_MS {
         Action::PowerOff
-    } else if passed(sight.asked) >= ASK_AGAIN_MS {
+    } else if sight.passed(sight.asked) >= ASK_AGAIN_MS {
         Action::AskToShutDown
     } else {
         Action::Rest
@@ -175,7 +262,7 @@ fn halting(entry: &Entry, sight: &Sight<'_>) -> Action {
 
 fn halted(sight: &Sight<'_>) -> Action {
     match (sight.wanted, sight.domain) {
-        (Wanted::Run { .. }, _) => Action::StartAgain,
+        (Wanted::Run { .. }, _) => Action::StartAgain(None),
         // Something was left that does not run.
         (Wanted::Stop { .. }, Some(_)) => Action::PowerOff,
         _ => Action::Rest,

@@ -46,7 +46,7 @@ pub struct Entry {
     pub image_source: String,
     /// How far the node has got.
     pub phase: Phase,
-    /// Why it is being removed, or is gone.
+    /// Why it is being removed or is gone, or what befell it that its owner did not ask for.
     pub reason: Option<String>,
     /// How many of the wanted reboots are done.
     pub reboots: u32,
@@ -59,6 +59,21 @@ pub struct Entry {
     /// Since when it is being stopped.
     #[serde(default)]
     pub halting_since: Option<Timestamp>,
+    /// The reboot that its guest was asked for and is not known to have made.
+    #[serde(default)]
+    pub rebooting: Option<Rebooting>,
+    /// When it was started again because its virtual machine had died.
+    #[serde(default)]
+    pub revived_at: Option<Timestamp>,
+}
+
+/// A reboot that is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rebooting {
+    /// How often the instance has been rebooted once this one is done.
+    pub wanted: u32,
+    /// When its guest was first asked.
+    pub since: Timestamp,
 }
 
 /// Where an instance's disks are.
@@ -86,6 +101,8 @@ impl Entry {
             disks: None,
             ended_at: None,
             halting_since: None,
+            rebooting: None,
+            revived_at: None,
         }
     }
 

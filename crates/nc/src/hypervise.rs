@@ -18,6 +18,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 pub(crate) struct Survey {
     pub(crate) capacity: Figures,
     pub(crate) domains: Vec<Domain>,
+    /// What keeps domains from being started.
+    pub(crate) obstacle: Option<String>,
 }
 
 impl Node {
@@ -39,7 +41,11 @@ impl Node {
         let only = Arc::clone(&self.survey).try_acquire_owned().map_err(|_| no_answer())?;
         self.ask(move |hypervisor| {
             let _only = only;
-            Ok(Survey { capacity: hypervisor.capacity()?, domains: hypervisor.domains()? })
+            Ok(Survey {
+                capacity: hypervisor.capacity()?,
+                domains: hypervisor.domains()?,
+                obstacle: hypervisor.obstacle()?,
+            })
         })
         .await
     }

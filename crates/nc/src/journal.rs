@@ -8,14 +8,10 @@ use crate::entry::Entry;
 use durable::DurableError;
 use protocol::NodeDesired;
 use std::fs;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
-use std::time::SystemTime;
 use types::{InstanceId, UserName};
-
-/// As much of a console as is shown, as EC2 does.
-const CONSOLE_SHOWN: u64 = 64 * 1024;
 
 const ENTRY: &str = "instance.json";
 
@@ -90,23 +86,6 @@ impl Journal {
 
     pub(crate) fn console_path(&self, user: &UserName, id: InstanceId) -> PathBuf {
         self.directory(user, id).join("console.log")
-    }
-
-    /// The end of an instance's console and when it was written to; none when it has no console.
-    pub(crate) fn console(
-        &self,
-        user: &UserName,
-        id: InstanceId,
-    ) -> io::Result<Option<(SystemTime, Vec<u8>)>> {
-        let mut file = match fs::File::open(self.console_path(user, id)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened?,
-        };
-        let about = file.metadata()?;
-        file.seek(SeekFrom::Start(about.len().saturating_sub(CONSOLE_SHOWN)))?;
-        let mut end = Vec::new();
-        file.take(CONSOLE_SHOWN).read_to_end(&mut end)?;
-        Ok(Some((about.modified()?, end)))
     }
 
     fn desired_path(&self) -> PathBuf {
@@ -185,6 +164,8 @@ mod tests {
             "    \"metadata\": {\n      \"enabled\": true,\n      \"tokens_required\": false,\n      \
              \"hops\": 1\n    },\n",
             ",\n  \"halting_since\": null",
+            ",\n  \"rebooting\": null",
+            ",\n  \"revived_at\": null",
         ] {
             assert!(text.contains(later), "{later} in {text}");
             text = text.replace(later, "");
@@ -215,20 +196,5 @@ mod tests {
         journal.close();
         assert!(journal.store(&entry("i-00000001")).is_err());
         assert!(journal.recall().unwrap().entries.is_empty());
-    }
-
-    #[test]
-    fn a_long_console_is_shown_from_its_end() {
-        let home = tempfile::tempdir().unwrap();
-        let journal = Journal::new(home.path().to_owned());
-        let (user, id) = ("alice".parse().unwrap(), "i-00000001".parse().unwrap());
-        assert!(journal.console(&user, id).unwrap().is_none());
-        journal.store(&entry("i-00000001")).unwrap();
-        let mut text = vec![b'a'; 100_000];
-        text.extend(b"login: ");
-        fs::write(journal.console_path(&user, id), &text).unwrap();
-        let (_, end) = journal.console(&user, id).unwrap().unwrap();
-        assert_eq!(end.len(), 64 * 1024);
-        assert!(end.ends_with(b"aaalogin: "));
     }
 }

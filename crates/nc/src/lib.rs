@@ -7,6 +7,7 @@
 //! the journal tells the next one how far each instance had got.
 
 mod api;
+mod console;
 mod decide;
 mod entry;
 mod hypervise;
@@ -23,6 +24,6 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use entry::{DiskPaths, Entry, Phase};
+pub use entry::{DiskPaths, Entry, Phase, Rebooting};
 pub use node::{Adapters, Nc, NcError};
 pub use settings::{Limits, Settings, host_boot_id};

@@ -1,12 +1,12 @@
 //! One look at everything.
 
-use crate::decide::{Action, Sight, decide};
+use crate::decide::{Action, DESTROYED, DIED, Reboot, Sight, decide};
 use crate::entry::{Entry, Phase};
 use crate::hypervise::Survey;
 use crate::node::{Nc, Node};
-use crate::state::Concern;
+use crate::state::{Concern, Slot};
 use crate::work::Work;
-use hypervisor::DomainState;
+use hypervisor::{Domain, DomainState};
 use std::collections::BTreeMap;
 use types::{Figures, InstanceId, Timestamp};
 
@@ -20,6 +20,7 @@ impl Nc {
         // A failure is noted as a problem of the node.
         let _ = node.repair_network().await;
         self.look_after_instances().await;
+        node.bound_consoles().await;
         let metadata = node.adapters.metadata.ensure().await;
         node.concern(Concern::Metadata, metadata.err());
     }
@@ -33,6 +34,7 @@ impl Nc {
             Err(error) => node.concern(Concern::Hypervisor, Some(error.to_string())),
             Ok(survey) => {
                 node.concern(Concern::Hypervisor, None);
+                node.concern(Concern::Obstacle, survey.obstacle.clone());
                 node.note_capacity(&survey).await;
                 node.change(|state| state.orphans = state.find_orphans(&survey.domains));
                 self.step_each(at_rest, &survey).await;
@@ -41,14 +43,22 @@ impl Nc {
     }
 
     async fn step_each(&self, at_rest: Vec<Resting>, survey: &Survey) {
-        let domains: BTreeMap<&str, DomainState> =
-            survey.domains.iter().map(|domain| (domain.name.as_str(), domain.state)).collect();
-        for Resting { entry, asked } in at_rest {
+        let domains: BTreeMap<&str, &Domain> =
+            survey.domains.iter().map(|domain| (domain.name.as_str(), domain)).collect();
+        for Resting { entry, asked, reboots_before } in at_rest {
             let id = entry.desired.id;
+            let domain = domains.get(id.to_string().as_str());
+            let state = domain.map(|domain| domain.state);
+            self.node.note_crash(id, state == Some(DomainState::Crashed));
             let sight = Sight {
                 wanted: self.node.state().wanted(id),
-                domain: domains.get(id.to_string().as_str()).copied(),
+                domain: state,
                 asked,
+                reboot: match (reboots_before, domain) {
+                    (None, _) => Reboot::NotAsked,
+                    (Some(before), Some(now)) if now.reboots > before => Reboot::Seen,
+                    _ => Reboot::Asked,
+                },
                 boot_id: &self.node.settings.boot_id,
                 now: self.node.adapters.clock.now(),
             };
@@ -64,14 +74,23 @@ impl Nc {
             Action::Remove(reason) => self.begin(id, Work::Remove(reason.map(str::to_owned))),
             Action::AskToShutDown => self.begin(id, Work::AskToShutDown),
             Action::PowerOff => self.begin(id, Work::PowerOff),
-            Action::Reboot(count) => self.begin(id, Work::Reboot(count)),
+            Action::AskToReboot(count) => self.begin(id, Work::AskToReboot(count)),
+            Action::Reset(count) => self.begin(id, Work::Reset(count)),
+            Action::NoteRebooted(count) => node.record_rebooted(id, count).await,
             Action::Adopt => {
                 tracing::info!(%id, "adopting a domain that runs");
                 node.record_started(id).await;
             }
-            Action::StartAgain => {
-                tracing::info!(%id, "starting again from its disks");
-                node.record(id, |entry| entry.phase = Phase::Prepared).await;
+            Action::StartAgain(reason) => {
+                tracing::info!(%id, reason, "starting again from its disks");
+                let now = node.adapters.clock.now();
+                let revived = matches!(reason, Some(DIED | DESTROYED));
+                node.record(id, |entry| {
+                    entry.phase = Phase::Prepared;
+                    entry.reason = reason.map(str::to_owned);
+                    entry.revived_at = revived.then_some(now).or(entry.revived_at);
+                })
+                .await;
                 self.begin(id, Work::Launch);
             }
             Action::Forget => node.forget(id).await,
@@ -84,21 +103,45 @@ struct Resting {
     entry: Entry,
     /// When its guest was asked to shut down.
     asked: Option<Timestamp>,
+    /// How often its domain had rebooted when its guest was asked to.
+    reboots_before: Option<u64>,
 }
 
 impl Node {
     fn at_rest(&self) -> Vec<Resting> {
         let state = self.state();
         let idle = state.slots.values().filter(|slot| !slot.busy);
-        idle.map(|slot| Resting { entry: slot.entry.clone(), asked: slot.asked }).collect()
+        let resting = |slot: &Slot| Resting {
+            entry: slot.entry.clone(),
+            asked: slot.asked,
+            reboots_before: slot.reboots_before,
+        };
+        idle.map(resting).collect()
+    }
+
+    fn note_crash(&self, id: InstanceId, crashed: bool) {
+        let known = self.state().slots.get(&id).map(|slot| slot.crashed);
+        if known.is_none_or(|known| known == crashed) {
+            return;
+        }
+        if crashed {
+            tracing::warn!(%id, "its guest has crashed");
+        }
+        self.change(|state| {
+            if let Some(slot) = state.slots.get_mut(&id) {
+                slot.crashed = crashed;
+            }
+        });
     }
 
     async fn note_capacity(&self, survey: &Survey) {
         let disk = self.adapters.disks.capacity_gb().await;
         let known = self.state().capacity.disk_gb;
         let disk_gb = *disk.as_ref().unwrap_or(&known);
-        let capacity = Figures { disk_gb, ..survey.capacity };
-        self.change(|state| state.capacity = self.settings.limits.apply(&capacity));
+        let capacity = self.settings.limits.apply(&Figures { disk_gb, ..survey.capacity });
+        // A node that can start nothing has nothing to give; what it gave stays given.
+        let capacity = if survey.obstacle.is_some() { Figures::default() } else { capacity };
+        self.change(|state| state.capacity = capacity);
         self.concern(Concern::Disks, disk.err().map(|error| error.to_string()));
     }
 }

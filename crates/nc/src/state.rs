@@ -6,7 +6,7 @@ use hypervisor::{Domain, DomainState};
 use netplan::NodeNic;
 use protocol::{
     CallError, Goal, InstanceDesired, InstanceObserved, InstancePhase, NodeDesired, NodeObserved,
-    Revision,
+    Revision, reason,
 };
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -25,12 +25,19 @@ pub(crate) struct Slot {
     pub(crate) note: Option<String>,
     /// When its guest was asked to shut down; none when this process has not asked.
     pub(crate) asked: Option<Timestamp>,
+    /// How often its domain had been seen to reboot when its guest was asked to; none when this
+    /// process has not asked.
+    pub(crate) reboots_before: Option<u64>,
+    /// Whether its guest was last seen to have crashed.
+    pub(crate) crashed: bool,
 }
 
 /// Whom a problem belongs to: each part of the node has at most one and clears its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Concern {
     Hypervisor,
+    /// What keeps domains from being started.
+    Obstacle,
     Network,
     Disks,
     Journal,
@@ -101,8 +108,8 @@ impl State {
             }
             _ => true,
         };
-        let running = domains.iter().filter(|domain| domain.state == DomainState::Running);
-        let names = running.map(|domain| &domain.name);
+        let there = |domain: &&Domain| !matches!(domain.state, DomainState::Stopped(_));
+        let names = domains.iter().filter(there).map(|domain| &domain.name);
         names.filter(|name| name.parse().is_ok_and(unwanted)).cloned().collect()
     }
 
@@ -141,6 +148,8 @@ impl State {
         let held_up = self.problems.get(&Concern::Hypervisor);
         let held_up = held_up.filter(|_| phase == InstancePhase::Pending);
         let reason = slot.note.as_ref().or(held_up).or(entry.reason.as_ref()).cloned();
+        let crashed = slot.crashed && phase == InstancePhase::Running;
+        let reason = if crashed { Some(reason::GUEST_CRASHED.to_owned()) } else { reason };
         InstanceObserved {
             id: entry.desired.id,
             node: Some(node.clone()),
@@ -171,7 +180,15 @@ impl State {
 
 impl Slot {
     pub(crate) const fn new(entry: Entry, dirty: bool) -> Self {
-        Self { entry, busy: false, dirty, note: None, asked: None }
+        Self {
+            entry,
+            busy: false,
+            dirty,
+            note: None,
+            asked: None,
+            reboots_before: None,
+            crashed: false,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod launch;
 #[macro_use]
 mod restart;
 mod power;
+mod reboot;
 mod sync;
 
 use crate::metadata::Unattended;

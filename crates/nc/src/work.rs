@@ -1,6 +1,7 @@
 //! What is done for one instance, in a task of its own.
 
 mod launch;
+mod reboot;
 mod record;
 mod remove;
 mod stop;
@@ -17,12 +18,14 @@ use types::InstanceId;
 #[derive(Debug, Clone)]
 pub(crate) enum Work {
     Launch,
-    /// With the reason to note, unless one was noted before.
+    /// With the reason to note.
     Remove(Option<String>),
     AskToShutDown,
     PowerOff,
+    /// The domain, once its guest has, has been rebooted this often.
+    AskToReboot(u32),
     /// The domain then has been rebooted this often.
-    Reboot(u32),
+    Reset(u32),
 }
 
 /// Why a step was not taken to its end.
@@ -37,7 +40,9 @@ pub(crate) enum Setback {
 impl Setback {
     fn of_hypervisor(doing: &str) -> impl FnOnce(HypervisorError) -> Self {
         move |error| match error {
-            HypervisorError::Unreachable(_) => Self::Wait(format!("{doing}: {error}")),
+            HypervisorError::Unreachable(_) | HypervisorError::NotNow(_) => {
+                Self::Wait(format!("{doing}: {error}"))
+            }
             HypervisorError::Failed(_) => Self::Fail(format!("{doing}: {error}")),
         }
     }
@@ -106,7 +111,8 @@ impl Node {
             Work::Remove(reason) => self.remove(id, reason).await,
             Work::AskToShutDown => self.ask_to_shut_down(id).await,
             Work::PowerOff => self.power_off(id).await,
-            Work::Reboot(count) => self.reboot(id, count).await,
+            Work::AskToReboot(count) => self.ask_to_reboot(id, count).await,
+            Work::Reset(count) => self.reset(id, count).await,
         };
         done.map_err(Setback::into_text)
     }
@@ -124,14 +130,6 @@ impl Node {
                 slot.note = text;
             }
         });
-    }
-
-    async fn reboot(&self, id: InstanceId, count: u32) -> Result<(), Setback> {
-        self.ask(move |hypervisor| hypervisor.reset(id))
-            .await
-            .map_err(Setback::of_hypervisor("its domain could not be reset"))?;
-        self.record(id, |entry| entry.reboots = count).await;
-        Ok(())
     }
 
     /// Makes the host's network fit what runs and may run here, unless it was made so before.

@@ -10,6 +10,7 @@ mod desired;
 mod image;
 mod metadata;
 mod observed;
+pub mod reason;
 
 pub use desired::{
     ClusterDesired, Fabric, Goal, GroupRule, InstanceDesired, InstanceKey, NetworkDesired, Nic,

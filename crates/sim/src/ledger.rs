@@ -12,9 +12,9 @@ pub struct Ledger {
     pub asked: BTreeMap<InstanceId, Asked>,
     /// The latest turn, and the furthest state of it, in which an instance was seen.
     pub furthest: BTreeMap<InstanceId, (u32, InstanceState)>,
-    /// Guests that powered themselves off.
+    /// Guests that powered themselves off, or ended so that nobody can tell.
     pub powered_off: BTreeSet<InstanceId>,
-    /// How often a running instance had been started and reset when its last reboot was promised.
+    /// How often a running instance had been started and rebooted when its last reboot was promised.
     pub before_reboot: BTreeMap<InstanceId, (u32, u32)>,
     /// The nodes that were given nothing new when they were looked at last, and what was placed
     /// on each then.

@@ -49,8 +49,10 @@ pub struct SeenDomain {
     pub name: String,
     /// What it was started with; none for somebody else's.
     pub spec: Option<DomainSpec>,
-    /// How often it was started, and reset since.
-    pub starts_and_resets: (u32, u32),
+    /// Whether it is up; one that has stopped is still known.
+    pub is_up: bool,
+    /// How often it was started, and reset or rebooted since.
+    pub starts_and_reboots: (u32, u32),
 }
 
 /// What can be seen of a cloud at rest.
@@ -109,6 +111,12 @@ impl Scene {
         let name = id.to_string();
         let has = |host: &&Host| host.domains.iter().any(|it| it.name == name);
         self.hosts.iter().filter(has).map(|host| &host.name).collect()
+    }
+
+    /// Whether a domain of this instance is up somewhere.
+    pub fn is_up(&self, id: InstanceId) -> bool {
+        let mut ours = self.hosts.iter().flat_map(Host::ours);
+        ours.any(|(it, domain)| it == id && domain.is_up)
     }
 }
 

@@ -38,22 +38,23 @@ struct Status {
 }
 
 const NOT_APPLICABLE: Status = Status { summary: "not-applicable", reachability: None };
+const IMPAIRED: Status = Status { summary: "impaired", reachability: Some("failed") };
 const OK: Status = Status { summary: "ok", reachability: Some("passed") };
 
 /// Whether the instance's node answers.
 fn system(instance: &Instance) -> Status {
     match (instance.state, instance.impaired) {
         (InstanceState::Running, false) => OK,
-        (InstanceState::Running, true) => {
-            Status { summary: "impaired", reachability: Some("failed") }
-        }
+        (InstanceState::Running, true) => IMPAIRED,
         _ => NOT_APPLICABLE,
     }
 }
 
-/// Whether its virtual machine runs, as far as its node says so.
+/// Whether its virtual machine runs and its guest has not crashed, as far as its node says so.
 fn machine(instance: &Instance) -> Status {
+    let crashed = instance.reason.as_deref() == Some(protocol::reason::GUEST_CRASHED);
     match (instance.state, instance.impaired) {
+        (InstanceState::Running, false) if crashed => IMPAIRED,
         (InstanceState::Running, false) => OK,
         (InstanceState::Running, true) => {
             Status { summary: "insufficient-data", reachability: Some("insufficient-data") }
@@ -86,7 +87,7 @@ filterable! {
 
 impl Action for DescribeInstanceStatus {
     const NAME: &'static str = "DescribeInstanceStatus";
-    const DOC: &'static str = "Shows whether the node of each running instance answers.";
+    const DOC: &'static str = "Shows whether the node of each running instance answers, and whether its guest has crashed.";
     const SINCE: Version = Version::new(2011, 11, 1);
     const FILTERS: &'static [&'static str] = Shown::ATTRIBUTES;
     type Input = Input;

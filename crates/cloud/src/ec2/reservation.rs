@@ -247,6 +247,10 @@ pub(super) fn state_reason_code(instance: &Instance) -> &'static str {
         (InstanceState::Stopping | InstanceState::Stopped, _) | (_, Goal::Terminate) => {
             "Client.UserInitiatedShutdown"
         }
-        (_, Goal::Run) => "Server.InternalError",
+        (_, Goal::Run) => instance
+            .reason
+            .as_deref()
+            .and_then(protocol::reason::code)
+            .unwrap_or("Server.InternalError"),
     }
 }

@@ -39,7 +39,7 @@ fn every_wrong_value_is_named_with_its_line_and_what_would_be_right() {
         ("INSTANCE_PATH=instances", "absolute path"),
         ("INSTANCE_PATH=/", "absolute path"),
         ("INSTANCE_PATH=/a/../etc", "absolute path"),
-        ("HYPERVISOR=xen", "not offered yet"),
+        ("HYPERVISOR=vmware", "kvm, qemu or xen"),
         ("LIBVIRT_URI=qemu", "qemu:///system"),
         ("DATABASE_URL=postgres://db/e", "PostgreSQL is not offered yet"),
         ("CLOUD_HOST=0.0.0.0", "not 0.0.0.0"),
@@ -119,10 +119,17 @@ fn unknown_variables_and_those_without_effect_are_named_in_one_warning_each() {
 }
 
 #[test]
-fn software_emulation_by_default_is_said_with_its_remedy() {
-    let (conf, warnings) = conf("HYPERVISOR=not_configured").unwrap();
-    assert_eq!(conf.hypervisor, Hypervisor::Qemu);
-    assert!(warnings.iter().any(|w| w.contains("HYPERVISOR=\"kvm\"")), "{warnings:?}");
+fn each_hypervisor_has_its_libvirt_and_the_best_is_found_where_none_is_named() {
+    for (named, hypervisor, uri) in [
+        ("not_configured", Hypervisor::Best, "qemu:///system"),
+        ("KVM", Hypervisor::Kvm, "qemu:///system"),
+        ("qemu", Hypervisor::Qemu, "qemu:///system"),
+        ("xen", Hypervisor::Xen, "xen:///system"),
+    ] {
+        let (conf, warnings) = conf(&format!("HYPERVISOR={named}")).unwrap();
+        assert_eq!((conf.hypervisor, conf.libvirt_uri.as_str()), (hypervisor, uri));
+        assert_eq!(warnings, Vec::<String>::new());
+    }
 }
 
 #[test]

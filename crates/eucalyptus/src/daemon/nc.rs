@@ -4,7 +4,7 @@ use super::{Failure, Ready, Stop, identity};
 use conf::{Conf, Hypervisor};
 use disks::LocalDisks;
 use hostnet::LinuxNet;
-use hypervisor::{Accelerator, Libvirt};
+use hypervisor::{Accelerator, Chosen, Libvirt};
 use nc::metadata::{DetachedMetadata, build_id};
 use nc::{Adapters, Limits, Nc, Settings, host_boot_id};
 use std::ffi::OsString;
@@ -22,7 +22,12 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
     let (role, identity) = identity(&conf, || pki::node_role(&keys)).await?;
     let Role::Node(name) = role else { return Err("node-cert.pem is not a node's".into()) };
     let adapters = Adapters {
-        hypervisor: Arc::new(Libvirt::new(&conf.libvirt_uri, accelerator(conf.hypervisor))),
+        hypervisor: Libvirt::choose(
+            &conf.libvirt_uri,
+            chosen(conf.hypervisor),
+            conf.layout.libvirt_template(),
+            conf.instance_path.join("eucalyptus/kvm"),
+        ),
         disks: Arc::new(LocalDisks::open(&conf.instance_path).await?),
         net: Arc::new(LinuxNet::default()),
         images: Arc::new(ImageClient::new(&identity)?),
@@ -53,11 +58,23 @@ fn settings(conf: &Conf, name: NodeName) -> std::io::Result<Settings> {
     })
 }
 
-const fn accelerator(hypervisor: Hypervisor) -> Accelerator {
+const fn chosen(hypervisor: Hypervisor) -> Chosen {
     match hypervisor {
-        Hypervisor::Kvm => Accelerator::Kvm,
-        Hypervisor::Qemu => Accelerator::Qemu,
+        Hypervisor::Kvm => Chosen::Kvm,
+        Hypervisor::Qemu => Chosen::Qemu,
+        Hypervisor::Xen => Chosen::Xen,
+        Hypervisor::Best => Chosen::Best,
     }
+}
+
+/// What `eucalyptus gen_libvirt_xml` prints: the built-in XML of this machine's instances, as a
+/// template.
+pub(super) fn template(conf: &Conf) -> Result<String, Failure> {
+    let accelerator = match conf.hypervisor {
+        Hypervisor::Xen => Accelerator::Xen,
+        Hypervisor::Kvm | Hypervisor::Qemu | Hypervisor::Best => Accelerator::Kvm,
+    };
+    Ok(hypervisor::built_in_template(accelerator)?)
 }
 
 /// The metadata service is this very program, run as `eucalyptus metadata`.

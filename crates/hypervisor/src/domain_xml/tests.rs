@@ -48,6 +48,8 @@ fn every_kind_of_domain_looks_like_its_fixture() {
     check("qemu-kernel-ramdisk", &trio(), Accelerator::Qemu, Some(user));
     check("kvm-kernel-ramdisk", &trio(), Accelerator::Kvm, Some(user));
     check("qemu-disk", &disk(), Accelerator::Qemu, None);
+    check("xen-kernel-ramdisk", &trio(), Accelerator::Xen, None);
+    check("xen-disk", &disk(), Accelerator::Xen, None);
     check("qemu-escaped", &awkward(), Accelerator::Qemu, Some(user));
 }
 

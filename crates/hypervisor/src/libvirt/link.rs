@@ -1,12 +1,13 @@
 //! One open connection to libvirt, and what is asked over it.
 
+use super::events::{Reboots, Watch};
 use super::remedy;
-use crate::domain_xml::{QemuUser, domain_xml};
-use crate::{Accelerator, Domain, DomainSpec, DomainState, HypervisorError};
+use crate::domain_xml::QemuUser;
+use crate::{Domain, DomainSpec, DomainState, Ending, HypervisorError};
 use std::fmt;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tracing::warn;
 use types::{Figures, InstanceId};
@@ -24,12 +25,17 @@ pub(super) enum Trouble {
     Libvirt(VirtError),
     /// It was not even asked.
     Own(String),
+    /// It was not asked, because libvirt is still at work on the same domain.
+    Busy(String),
 }
 
 impl Trouble {
     /// The error of the call that was about to do `doing`, with a remedy where one is known.
     pub(super) fn explained(&self, doing: &str) -> HypervisorError {
         let message = self.to_string();
+        if let Self::Busy(_) = self {
+            return HypervisorError::NotNow(message);
+        }
         let remedy = remedy::of(&message).map(|remedy| format!(" ({remedy})")).unwrap_or_default();
         HypervisorError::Failed(format!("libvirt could not {doing}: {message}{remedy}"))
     }
@@ -43,7 +49,7 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Libvirt(error) => f.write_str(error.message()),
-            Self::Own(message) => f.write_str(message),
+            Self::Own(message) | Self::Busy(message) => f.write_str(message),
         }
     }
 }
@@ -60,10 +66,16 @@ pub(super) struct Link {
     connect: Connect,
     /// Known where libvirt separates QEMU from root by user.
     qemu_user: Option<QemuUser>,
+    reboots: Arc<Reboots>,
+    /// None where the driver has no such events.
+    watch: Option<Watch>,
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
+        if let Some(watch) = self.watch.take() {
+            watch.end(&self.connect);
+        }
         if let Err(error) = self.connect.close() {
             warn!(%error, "closing the connection to libvirt");
         }
@@ -71,13 +83,14 @@ impl Drop for Link {
 }
 
 impl Link {
-    pub(super) fn open(uri: &str) -> Result<Self, Trouble> {
+    pub(super) fn open(uri: &str, reboots: &Arc<Reboots>) -> Result<Self, Trouble> {
         if uri.contains('\0') {
             return Err(Trouble::Own("the URI has a NUL character".to_owned()));
         }
         start_event_loop()?;
         let connect = Connect::open(Some(uri))?;
-        let mut link = Self { connect, qemu_user: None };
+        let watch = Watch::begin(&connect, reboots);
+        let mut link = Self { connect, qemu_user: None, reboots: Arc::clone(reboots), watch };
         // Local drivers (embed, test) have no wire to keep alive and say so.
         match link.connect.set_keep_alive(KEEP_ALIVE.0, KEEP_ALIVE.1).map_err(Trouble::from) {
             Err(trouble) if !trouble.is(ErrorNumber::NoSupport) => return Err(trouble),
@@ -101,38 +114,99 @@ impl Link {
         for domain in self.connect.list_all_domains(0)? {
             // One that ended since the list was made is no longer known.
             if let Some(state) = state(&domain)? {
-                found.push(Domain { name: domain.get_name()?, state });
+                let name = domain.get_name()?;
+                found.push(Domain { reboots: self.reboots.of(&name), name, state });
             }
         }
+        self.reboots.keep_only(&found);
         Ok(found)
     }
 
-    pub(super) fn start(&self, spec: &DomainSpec, accelerator: Accelerator) -> Result<(), Trouble> {
+    /// Starts a domain, unless it runs, from the XML that is made for the user that QEMU runs as.
+    ///
+    /// It is started first and then given a lasting definition: a domain without one vanishes at
+    /// its end, and nobody could say any more how it came to it.
+    pub(super) fn start(
+        &self,
+        spec: &DomainSpec,
+        xml: impl Fn(Option<QemuUser>) -> Result<String, HypervisorError>,
+    ) -> Result<(), Trouble> {
         if let Some(domain) = self.lookup(spec.id)? {
-            if state(&domain)? == Some(DomainState::Running) {
-                return Ok(());
+            match state(&domain)? {
+                Some(DomainState::Running | DomainState::Crashed) => return Ok(()),
+                Some(DomainState::Starting) => {
+                    let text = format!("libvirt is still starting {}", spec.id);
+                    return Err(Trouble::Busy(text));
+                }
+                Some(DomainState::Stopped(_)) | None => remove(&domain)?,
             }
-            remove(&domain)?;
         }
-        let xml = domain_xml(spec, accelerator, self.qemu_user)
-            .map_err(|error| Trouble::Own(error.to_string()))?;
+        let xml = xml(self.qemu_user).map_err(|error| Trouble::Own(error.to_string()))?;
         if let Some(user) = self.qemu_user {
             give(&spec.root, user)?;
         }
         match VirtDomain::create_xml(&self.connect, &xml, 0) {
-            Ok(_) => Ok(()),
+            Ok(_) => {}
             Err(error) if self.runs(spec.id)? => {
                 warn!(id = %spec.id, %error, "the domain was started by somebody else meanwhile");
-                Ok(())
             }
-            Err(error) => Err(error.into()),
+            Err(error) => return Err(error.into()),
         }
+        if let Err(error) = VirtDomain::define_xml(&self.connect, &xml) {
+            warn!(id = %spec.id, %error, "how this domain will end cannot be known");
+        }
+        Ok(())
+    }
+
+    /// Lets libvirt read the XML of a domain as if it were to be started.
+    pub(super) fn understands(
+        &self,
+        format: &str,
+        xml: impl Fn(Option<QemuUser>) -> Result<String, HypervisorError>,
+    ) -> Result<(), Trouble> {
+        let xml = xml(self.qemu_user).map_err(|error| Trouble::Own(error.to_string()))?;
+        match self.connect.domain_xml_to_native(format, &xml, 0).map_err(Trouble::from) {
+            // libvirt's own fake hypervisor has no native form.
+            Err(trouble) if !trouble.is(ErrorNumber::NoSupport) => Err(trouble),
+            _ => Ok(()),
+        }
+    }
+
+    /// Starts a domain that is none of an instance and vanishes at its end.
+    pub(super) fn start_passing(&self, name: &str, xml: &str) -> Result<(), Trouble> {
+        self.end_passing(name)?;
+        VirtDomain::create_xml(&self.connect, xml, 0)?;
+        Ok(())
+    }
+
+    /// Ends that one, if it is there.
+    pub(super) fn end_passing(&self, name: &str) -> Result<(), Trouble> {
+        let domain = unless_gone(VirtDomain::lookup_by_name(&self.connect, name))?;
+        domain.map_or(Ok(()), |domain| remove(&domain))
+    }
+
+    pub(super) const fn qemu_user(&self) -> Option<QemuUser> {
+        self.qemu_user
+    }
+
+    /// libvirt's and the hypervisor's version.
+    pub(super) fn versions(&self) -> Result<(u32, u32), Trouble> {
+        Ok((self.connect.get_lib_version()?, self.connect.get_hyp_version()?))
     }
 
     pub(super) fn shutdown(&self, id: InstanceId) -> Result<(), Trouble> {
         let Some(domain) = self.lookup(id)? else { return Ok(()) };
         match domain.shutdown().map_err(Trouble::from) {
             // It ended by itself since it was looked up.
+            Err(trouble) if trouble.is(ErrorNumber::OperationInvalid) => Ok(()),
+            other => unless_gone_trouble(other).map(drop),
+        }
+    }
+
+    pub(super) fn reboot(&self, id: InstanceId) -> Result<(), Trouble> {
+        let Some(domain) = self.lookup(id)? else { return Ok(()) };
+        match domain.reboot(sys::VIR_DOMAIN_REBOOT_DEFAULT).map_err(Trouble::from) {
+            // It does not run any more, or not yet.
             Err(trouble) if trouble.is(ErrorNumber::OperationInvalid) => Ok(()),
             other => unless_gone_trouble(other).map(drop),
         }
@@ -146,12 +220,16 @@ impl Link {
         let domain = self.lookup(id)?;
         let domain = domain.ok_or_else(|| Trouble::Own("it does not run".to_owned()))?;
         domain.reset()?;
+        // One whose guest has crashed stands still until it is told to go on.
+        if let (sys::VIR_DOMAIN_PAUSED | sys::VIR_DOMAIN_CRASHED, _) = domain.get_state()? {
+            domain.resume()?;
+        }
         Ok(())
     }
 
     fn runs(&self, id: InstanceId) -> Result<bool, Trouble> {
         let Some(domain) = self.lookup(id)? else { return Ok(false) };
-        Ok(state(&domain)? == Some(DomainState::Running))
+        Ok(matches!(state(&domain)?, Some(DomainState::Running | DomainState::Crashed)))
     }
 
     fn lookup(&self, id: InstanceId) -> Result<Option<VirtDomain>, Trouble> {
@@ -161,11 +239,27 @@ impl Link {
 
 /// None when the domain has vanished.
 fn state(domain: &VirtDomain) -> Result<Option<DomainState>, Trouble> {
-    let state = unless_gone(domain.get_state())?.map(|(state, _reason)| state);
-    Ok(state.map(|state| match state {
-        sys::VIR_DOMAIN_SHUTOFF | sys::VIR_DOMAIN_CRASHED => DomainState::Stopped,
+    let found = unless_gone(domain.get_state())?;
+    Ok(found.map(|(state, reason)| meaning(state, u32::try_from(reason).unwrap_or(0))))
+}
+
+/// What libvirt's state and its reason mean
+/// (<https://libvirt.org/html/libvirt-libvirt-domain.html#virDomainState>).
+fn meaning(state: sys::virDomainState, reason: u32) -> DomainState {
+    match (state, reason) {
+        (sys::VIR_DOMAIN_NOSTATE, _)
+        | (sys::VIR_DOMAIN_PAUSED, sys::VIR_DOMAIN_PAUSED_STARTING_UP) => DomainState::Starting,
+        (sys::VIR_DOMAIN_CRASHED, _) | (sys::VIR_DOMAIN_PAUSED, sys::VIR_DOMAIN_PAUSED_CRASHED) => {
+            DomainState::Crashed
+        }
+        (sys::VIR_DOMAIN_SHUTOFF, reason) => DomainState::Stopped(match reason {
+            sys::VIR_DOMAIN_SHUTOFF_SHUTDOWN => Ending::PoweredOff,
+            sys::VIR_DOMAIN_SHUTOFF_CRASHED | sys::VIR_DOMAIN_SHUTOFF_DAEMON => Ending::Died,
+            sys::VIR_DOMAIN_SHUTOFF_DESTROYED => Ending::Destroyed,
+            _ => Ending::Unknown,
+        }),
         _ => DomainState::Running,
-    }))
+    }
 }
 
 /// Ends a domain whatever it does, and its definition if it has a lasting one.
@@ -178,9 +272,21 @@ fn remove(domain: &VirtDomain) -> Result<(), Trouble> {
         }
     }
     if unless_gone(domain.is_persistent())? == Some(true) {
-        unless_gone(domain.undefine())?;
+        undefine(domain)?;
     }
     Ok(())
+}
+
+/// Removes a definition with the memory image that a service of the host may have saved; the
+/// firmware's variables are one of the instance's disks and stay.
+fn undefine(domain: &VirtDomain) -> Result<(), Trouble> {
+    let with_all = sys::VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | sys::VIR_DOMAIN_UNDEFINE_KEEP_NVRAM;
+    match unless_gone(domain.undefine_flags(with_all)) {
+        // Drivers other than QEMU's know fewer of these.
+        Err(trouble) if trouble.is(ErrorNumber::InvalidArg) => unless_gone(domain.undefine()),
+        other => other,
+    }
+    .map(drop)
 }
 
 fn unless_gone<T>(result: Result<T, VirtError>) -> Result<Option<T>, Trouble> {
@@ -240,6 +346,32 @@ fn run_events() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_state_is_read_with_its_reason() {
+        use sys::{
+            VIR_DOMAIN_CRASHED, VIR_DOMAIN_NOSTATE, VIR_DOMAIN_PAUSED, VIR_DOMAIN_RUNNING,
+            VIR_DOMAIN_SHUTDOWN, VIR_DOMAIN_SHUTOFF,
+        };
+        let table = [
+            (VIR_DOMAIN_NOSTATE, 0, DomainState::Starting),
+            (VIR_DOMAIN_PAUSED, sys::VIR_DOMAIN_PAUSED_STARTING_UP, DomainState::Starting),
+            (VIR_DOMAIN_PAUSED, sys::VIR_DOMAIN_PAUSED_USER, DomainState::Running),
+            (VIR_DOMAIN_PAUSED, sys::VIR_DOMAIN_PAUSED_CRASHED, DomainState::Crashed),
+            (VIR_DOMAIN_CRASHED, sys::VIR_DOMAIN_CRASHED_PANICKED, DomainState::Crashed),
+            (VIR_DOMAIN_RUNNING, 1, DomainState::Running),
+            (VIR_DOMAIN_SHUTDOWN, 1, DomainState::Running),
+            (VIR_DOMAIN_SHUTOFF, 0, DomainState::Stopped(Ending::Unknown)),
+            (VIR_DOMAIN_SHUTOFF, 1, DomainState::Stopped(Ending::PoweredOff)),
+            (VIR_DOMAIN_SHUTOFF, 2, DomainState::Stopped(Ending::Destroyed)),
+            (VIR_DOMAIN_SHUTOFF, 3, DomainState::Stopped(Ending::Died)),
+            (VIR_DOMAIN_SHUTOFF, 6, DomainState::Stopped(Ending::Unknown)),
+            (VIR_DOMAIN_SHUTOFF, 8, DomainState::Stopped(Ending::Died)),
+        ];
+        for (state, reason, wanted) in table {
+            assert_eq!(meaning(state, reason), wanted, "{state} {reason}");
+        }
+    }
 
     #[test]
     fn the_user_of_qemu_is_read_from_the_capabilities() {

@@ -10,7 +10,7 @@ fn fake() -> Libvirt {
 #[test]
 fn domains_and_capacity_are_read_through_libvirt() {
     let libvirt = fake();
-    let running = Domain { name: "test".to_owned(), state: DomainState::Running };
+    let running = Domain { name: "test".to_owned(), state: DomainState::Running, reboots: 0 };
     assert!(libvirt.domains().unwrap().contains(&running));
     let capacity = libvirt.capacity().unwrap();
     assert_eq!((capacity.cores, capacity.memory_mb, capacity.disk_gb), (16, 3072, 0));

@@ -1,6 +1,8 @@
 use super::*;
+use crate::entry::Rebooting;
 use crate::testing::instance;
-use DomainState::{Running, Stopped};
+use DomainState::{Crashed, Running, Starting, Stopped};
+use Ending::{Destroyed, Died, PoweredOff, Unknown};
 use Phase::{Accepted, Halted, Halting, Prepared, Removing, Started, Terminated};
 
 const BOOT: &str = "this-boot";
@@ -17,7 +19,8 @@ fn entry(phase: Phase, started_in: Option<&str>) -> Entry {
 
 fn step(entry: &Entry, wanted: Wanted, domain: Option<DomainState>, now: i64) -> Action {
     let now = Timestamp::from_millis(now);
-    decide(entry, &Sight { wanted, domain, asked: None, boot_id: BOOT, now })
+    let reboot = Reboot::NotAsked;
+    decide(entry, &Sight { wanted, domain, asked: None, reboot, boot_id: BOOT, now })
 }
 
 const RUN: Wanted = Wanted::Run { reboots: 0 };
@@ -29,17 +32,34 @@ const EARLIER: Option<&str> = Some("earlier-boot");
 #[test]
 fn every_combination_has_its_step() {
     use Action::{
-        Adopt, AskToShutDown, Forget, Launch, PowerOff, Reboot, Remove, Rest, StartAgain,
+        Adopt, AskToReboot, AskToShutDown, Forget, Launch, PowerOff, Remove, Reset, Rest,
+        StartAgain,
     };
     use Wanted::{Terminate, Unnamed};
     let gone = Remove(Some(ENDED_BY_ITSELF));
+    let off = Remove(Some(reason::GUEST_POWERED_OFF));
+    let rebooted = StartAgain(Some(HOST_REBOOTED));
+    let died = StartAgain(Some(DIED));
+    const DEAD: Option<DomainState> = Some(Stopped(Died));
+    const OFF: Option<DomainState> = Some(Stopped(PoweredOff));
+    const KILLED: Option<DomainState> = Some(Stopped(Destroyed));
+    const LOST: Option<DomainState> = Some(Stopped(Unknown));
     let withdrawn = Remove(Some(WITHDRAWN));
     #[rustfmt::skip]
     let table = [
         // phase, started in, wanted, domain, step
         (Accepted, None, RUN, None, Launch),
         (Accepted, None, RUN, Some(Running), Adopt),
-        (Accepted, None, RUN, Some(Stopped), gone),
+        (Accepted, None, RUN, OFF, off),
+        (Accepted, None, RUN, DEAD, Launch),
+        (Accepted, None, RUN, LOST, Launch),
+        (Accepted, None, RUN, Some(Starting), Rest),
+        (Accepted, None, STOP, Some(Starting), Rest),
+        (Accepted, None, Unnamed, Some(Starting), Rest),
+        (Accepted, None, Terminate, Some(Starting), Remove(None)),
+        (Accepted, None, RUN, Some(Crashed), Adopt),
+        (Prepared, THIS, RUN, Some(Starting), Rest),
+        (Prepared, THIS, RUN, OFF, Launch),
         (Accepted, None, Terminate, None, Remove(None)),
         (Accepted, None, Terminate, Some(Running), Remove(None)),
         (Accepted, None, Unnamed, None, withdrawn),
@@ -51,30 +71,46 @@ fn every_combination_has_its_step() {
         (Prepared, EARLIER, Unnamed, None, Rest),
         (Prepared, EARLIER, Terminate, None, Remove(None)),
         (Started, THIS, RUN, Some(Running), Rest),
-        (Started, THIS, Wanted::Run { reboots: 2 }, Some(Running), Reboot(2)),
+        (Started, THIS, Wanted::Run { reboots: 2 }, Some(Running), AskToReboot(2)),
+        (Started, THIS, Wanted::Run { reboots: 2 }, Some(Crashed), Reset(2)),
+        (Started, THIS, Wanted::Run { reboots: 2 }, Some(Starting), Rest),
         (Started, THIS, Wanted::Run { reboots: 2 }, None, gone),
-        (Started, THIS, RUN, Some(Stopped), gone),
+        (Started, THIS, RUN, Some(Starting), Rest),
+        (Started, THIS, RUN, Some(Crashed), Rest),
+        (Started, THIS, RUN, LOST, gone),
+        (Started, THIS, RUN, OFF, off),
+        (Started, THIS, RUN, DEAD, died),
+        (Started, THIS, RUN, KILLED, StartAgain(Some(DESTROYED))),
+        (Started, THIS, Unnamed, OFF, off),
+        (Started, THIS, Unnamed, DEAD, Rest),
+        (Started, THIS, Unnamed, KILLED, Rest),
+        (Started, EARLIER, RUN, OFF, rebooted),
+        (Started, EARLIER, RUN, LOST, rebooted),
         (Started, THIS, RUN, None, gone),
         (Started, THIS, Unnamed, Some(Running), Rest),
         (Started, THIS, Unnamed, None, gone),
         (Started, THIS, Terminate, Some(Running), Remove(None)),
         (Started, THIS, Terminate, None, Remove(None)),
-        (Started, EARLIER, RUN, None, StartAgain),
+        (Started, EARLIER, RUN, None, rebooted),
         (Started, EARLIER, RUN, Some(Running), Adopt),
         (Started, EARLIER, Unnamed, None, Rest),
         (Started, EARLIER, Terminate, None, Remove(None)),
         (Accepted, None, STOP, None, PowerOff),
         (Accepted, None, STOP, Some(Running), Adopt),
-        (Accepted, None, STOP, Some(Stopped), PowerOff),
+        (Accepted, None, STOP, DEAD, PowerOff),
         (Prepared, THIS, STOP, None, PowerOff),
         (Prepared, THIS, FORCE, None, PowerOff),
         (Started, THIS, STOP, Some(Running), AskToShutDown),
         (Started, THIS, FORCE, Some(Running), PowerOff),
-        (Started, THIS, STOP, Some(Stopped), PowerOff),
+        (Started, THIS, STOP, OFF, PowerOff),
+        (Started, THIS, STOP, DEAD, PowerOff),
+        (Started, THIS, STOP, Some(Crashed), PowerOff),
+        (Started, THIS, STOP, Some(Starting), Rest),
         (Started, THIS, STOP, None, PowerOff),
         (Started, EARLIER, STOP, None, PowerOff),
         (Started, EARLIER, STOP, Some(Running), Adopt),
-        (Halting, THIS, STOP, Some(Stopped), PowerOff),
+        (Halting, THIS, STOP, OFF, PowerOff),
+        (Halting, THIS, STOP, Some(Crashed), PowerOff),
         (Halting, THIS, STOP, None, PowerOff),
         (Halting, THIS, FORCE, Some(Running), PowerOff),
         (Halting, THIS, RUN, None, PowerOff),
@@ -83,9 +119,11 @@ fn every_combination_has_its_step() {
         (Halted, THIS, STOP, None, Rest),
         (Halted, EARLIER, STOP, None, Rest),
         (Halted, THIS, STOP, Some(Running), Adopt),
-        (Halted, THIS, STOP, Some(Stopped), PowerOff),
-        (Halted, THIS, RUN, None, StartAgain),
-        (Halted, None, RUN, None, StartAgain),
+        (Halted, THIS, STOP, OFF, PowerOff),
+        (Halted, THIS, RUN, OFF, StartAgain(None)),
+        (Halted, THIS, RUN, Some(Starting), Rest),
+        (Halted, THIS, RUN, None, StartAgain(None)),
+        (Halted, None, RUN, None, StartAgain(None)),
         (Halted, THIS, RUN, Some(Running), Adopt),
         (Halted, EARLIER, Unnamed, None, Rest),
         (Halted, THIS, Terminate, None, Remove(None)),
@@ -112,7 +150,8 @@ fn a_guest_is_asked_now_and_then_and_loses_its_power_in_the_end() {
     let step = |asked: Option<i64>, now: i64, wanted| {
         let (asked, now) = (asked.map(Timestamp::from_millis), Timestamp::from_millis(now));
         let domain = Some(Running);
-        decide(&halting, &Sight { wanted, domain, asked, boot_id: BOOT, now })
+        let reboot = Reboot::NotAsked;
+        decide(&halting, &Sight { wanted, domain, asked, reboot, boot_id: BOOT, now })
     };
     for wanted in [STOP, RUN, Wanted::Unnamed] {
         assert_eq!(step(None, HALF, wanted), Action::AskToShutDown, "by a process before this");
@@ -123,6 +162,49 @@ fn a_guest_is_asked_now_and_then_and_loses_its_power_in_the_end() {
         let end = HALF + GUEST_TAKES_MS as i64;
         assert_eq!(step(Some(end - 1), end - 1, wanted), Action::Rest);
         assert_eq!(step(Some(end - 1), end, wanted), Action::PowerOff);
+    }
+}
+
+#[test]
+fn a_guest_that_was_asked_to_reboot_has_its_time() {
+    const LIMIT: i64 = REBOOT_TAKES_MS as i64;
+    const TWICE: Wanted = Wanted::Run { reboots: 2 };
+    let mut entry = entry(Started, THIS);
+    entry.rebooting = Some(Rebooting { wanted: 1, since: Timestamp::from_millis(0) });
+    let step = |domain, reboot, now, wanted| {
+        let now = Timestamp::from_millis(now);
+        decide(&entry, &Sight { wanted, domain, asked: None, reboot, boot_id: BOOT, now })
+    };
+    for (domain, reboot, now, expected) in [
+        (Running, Reboot::NotAsked, 1, Action::AskToReboot(1)),
+        (Running, Reboot::Asked, 1, Action::Rest),
+        (Running, Reboot::Asked, LIMIT - 1, Action::Rest),
+        (Running, Reboot::Asked, LIMIT, Action::Reset(2)),
+        (Running, Reboot::NotAsked, LIMIT, Action::Reset(2)),
+        (Running, Reboot::Seen, 1, Action::NoteRebooted(1)),
+        (Running, Reboot::Seen, LIMIT, Action::NoteRebooted(1)),
+        (Crashed, Reboot::Asked, 1, Action::Reset(2)),
+        (Starting, Reboot::Asked, LIMIT, Action::Rest),
+        // It was about to come up again: that it went down is no end.
+        (Stopped(PoweredOff), Reboot::Asked, 1, Action::StartAgain(None)),
+        (Stopped(Unknown), Reboot::NotAsked, 1, Action::StartAgain(None)),
+    ] {
+        let taken = step(Some(domain), reboot, now, TWICE);
+        assert_eq!(taken, expected, "{domain:?} {reboot:?} {now}");
+    }
+    assert_eq!(step(Some(Running), Reboot::Asked, LIMIT, STOP), Action::AskToShutDown);
+    assert_eq!(step(Some(Running), Reboot::Asked, LIMIT, Wanted::Unnamed), Action::Rest);
+}
+
+#[test]
+fn what_dies_again_and_again_is_started_once_a_minute() {
+    const MINUTE: i64 = REVIVED_APART_MS as i64;
+    let mut entry = entry(Started, THIS);
+    entry.revived_at = Some(Timestamp::from_millis(0));
+    for ending in [Died, Destroyed] {
+        let step = |now| step(&entry, RUN, Some(Stopped(ending)), now);
+        assert_eq!(step(MINUTE - 1), Action::Rest);
+        assert!(matches!(step(MINUTE), Action::StartAgain(Some(_))));
     }
 }
 
@@ -139,9 +221,11 @@ fn nothing_that_runs_is_ended_unless_its_end_is_wanted() {
     for phase in [Accepted, Prepared, Started, Halted, Terminated] {
         for wanted in [RUN, Wanted::Unnamed] {
             for started_in in [None, THIS, EARLIER] {
-                let taken = step(&entry(phase, started_in), wanted, Some(Running), HOUR);
-                let ends = !matches!(taken, Action::Adopt | Action::Forget | Action::Rest);
-                assert!(!ends, "{phase:?} {wanted:?} {started_in:?}: {taken:?}");
+                for up in [Running, Starting, Crashed] {
+                    let taken = step(&entry(phase, started_in), wanted, Some(up), HOUR);
+                    let ends = !matches!(taken, Action::Adopt | Action::Forget | Action::Rest);
+                    assert!(!ends, "{phase:?} {wanted:?} {started_in:?} {up:?}: {taken:?}");
+                }
             }
         }
     }

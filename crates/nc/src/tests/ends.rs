@@ -1,8 +1,11 @@
 use super::launch::plan_of;
+use super::reboot::resets;
 use super::*;
-use crate::decide::{CONSOLE_KEPT_MS, ENDED_BY_ITSELF};
+use crate::decide::{CONSOLE_KEPT_MS, DESTROYED, DIED, ENDED_BY_ITSELF, REVIVED_APART_MS};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hypervisor::{DomainState, Ending};
+use protocol::reason;
 use std::fs;
 
 #[tokio::test]
@@ -41,29 +44,129 @@ async fn an_instance_without_a_console_yet_has_an_empty_one() {
     assert_eq!(console.output_base64, "");
 }
 
+/// Whether the node controller looks on or comes back later: the end itself is still to be seen.
 #[tokio::test]
-async fn a_guest_that_powers_itself_off_is_terminated_with_a_reason() {
-    for vanish in [SimHypervisor::power_off, SimHypervisor::stop] {
-        let mut world = World::new();
-        world.bring_about(vec![instance(ONE)]).await;
-        vanish(&world.hypervisor, ONE.parse().unwrap());
-        world.settle().await;
-        assert_eq!(world.phase(ONE).await, Some(InstancePhase::Terminated));
-        assert_eq!(world.reason(ONE).await, ENDED_BY_ITSELF);
-        world.assert_all_given_back("after the guest's end");
+async fn a_guest_that_powers_itself_off_is_terminated_and_so_is_one_of_whose_end_nobody_knows() {
+    type End = fn(&SimHypervisor, InstanceId);
+    let ends: [(End, &str); 3] = [
+        (SimHypervisor::power_off, reason::GUEST_POWERED_OFF),
+        (|sim, id| sim.end(id, Ending::Unknown), ENDED_BY_ITSELF),
+        (SimHypervisor::vanish, ENDED_BY_ITSELF),
+    ];
+    for (end, reason) in ends {
+        for killed in [false, true] {
+            let mut world = World::new();
+            world.bring_about(vec![instance(ONE)]).await;
+            if killed {
+                world.nc = None;
+            }
+            end(&world.hypervisor, ONE.parse().unwrap());
+            if killed {
+                world.restart();
+            }
+            world.settle().await;
+            assert_eq!(world.phase(ONE).await, Some(InstancePhase::Terminated));
+            assert_eq!(world.reason(ONE).await, reason);
+            world.assert_all_given_back("after the guest's end");
+        }
     }
 }
 
 #[tokio::test]
-async fn a_guest_that_ended_while_nobody_looked_is_noticed_by_the_next_node_controller() {
+async fn a_virtual_machine_that_dies_is_started_again_from_its_disks_once_a_minute() {
+    for (ending, reason) in [(Ending::Died, DIED), (Ending::Destroyed, DESTROYED)] {
+        let mut world = World::new();
+        world.bring_about(vec![instance(ONE)]).await;
+        let id = ONE.parse().unwrap();
+        world.hypervisor.end(id, ending);
+        world.settle().await;
+        assert_eq!(world.starts(ONE), 2);
+        world.hypervisor.end(id, ending);
+        world.clock.advance(REVIVED_APART_MS - 1);
+        world.restart();
+        world.settle().await;
+        assert_eq!(world.starts(ONE), 2, "it died a moment ago");
+        world.clock.advance(1);
+        world.settle().await;
+        assert_eq!((world.starts(ONE), world.reason(ONE).await.as_str()), (3, reason));
+        assert_eq!(world.phase(ONE).await, Some(InstancePhase::Running));
+        assert_eq!(world.disks.preparations(ONE.parse().unwrap()), 1, "its disks hold its data");
+        world.bring_about(vec![ended(ONE)]).await;
+        assert_eq!(world.reason(ONE).await, "", "its owner's wish needs no reason of the node");
+    }
+}
+
+#[tokio::test]
+async fn a_crashed_guest_is_told_of_and_kept_until_its_owner_does_something() {
+    let id = ONE.parse().unwrap();
+    for killed in [false, true] {
+        let mut world = World::new();
+        world.bring_about(vec![instance(ONE)]).await;
+        world.hypervisor.crash(id);
+        if killed {
+            world.restart();
+        }
+        world.settle().await;
+        assert_eq!(world.phase(ONE).await, Some(InstancePhase::Running));
+        assert_eq!(world.reason(ONE).await, reason::GUEST_CRASHED);
+        assert_eq!((world.disks.held().len(), world.starts(ONE)), (1, 1));
+
+        world.bring_about(vec![rebooted(ONE, 1)]).await;
+        assert!(world.hypervisor.is_running(id));
+        assert_eq!((world.reason(ONE).await.as_str(), resets(&world)), ("", 1));
+        world.hypervisor.crash(id);
+        world.bring_about(vec![InstanceDesired { turn: 1, ..rebooted(ONE, 1) }]).await;
+        assert_eq!(world.phase(ONE).await, Some(InstancePhase::Stopped), "it cannot be asked");
+    }
+}
+
+/// A domain that libvirt is still starting was taken for one that runs, and its end for the
+/// guest's.
+#[tokio::test]
+async fn a_domain_that_is_being_started_is_neither_there_nor_gone() {
+    for vanishes in [true, false] {
+        let mut world = World::new();
+        world.bring_about(vec![instance(ONE)]).await;
+        world.reboot_host();
+        world.hypervisor.lose_next_start_answer();
+        world.nc().pass().await;
+        world.nc().settle().await;
+        let id = ONE.parse().unwrap();
+        world.hypervisor.set_state(id, DomainState::Starting);
+        world.restart();
+        world.settle().await;
+        assert_eq!(world.phase(ONE).await, Some(InstancePhase::Pending));
+        assert_eq!(world.starts(ONE), 2);
+        if vanishes {
+            world.hypervisor.vanish(id);
+        } else {
+            world.hypervisor.set_state(id, DomainState::Running);
+        }
+        world.settle().await;
+        assert_eq!(world.phase(ONE).await, Some(InstancePhase::Running));
+        assert_eq!(world.starts(ONE), if vanishes { 3 } else { 2 });
+        assert_eq!(world.disks.preparations(id), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_can_start_nothing_says_so_and_has_nothing_to_give() {
     let mut world = World::new();
     world.bring_about(vec![instance(ONE)]).await;
-    world.nc = None;
-    world.hypervisor.power_off(ONE.parse().unwrap());
-    world.restart();
+    world.hypervisor.set_obstacle(Some("KVM runs no guests"));
+    world.bring_about(vec![instance(ONE), instance(TWO)]).await;
+    let observed = world.nc().observe(None, 0).await.unwrap();
+    assert_eq!(
+        (observed.capacity, observed.problems),
+        (Figures::default(), vec!["KVM runs no guests".to_owned()])
+    );
+    assert_eq!(world.phase(ONE).await, Some(InstancePhase::Running));
+    assert_eq!(world.phase(TWO).await, Some(InstancePhase::Pending));
+    assert!(world.reason(TWO).await.contains("KVM runs no guests"));
+    world.hypervisor.set_obstacle(None);
     world.settle().await;
-    assert_eq!(world.reason(ONE).await, ENDED_BY_ITSELF);
-    world.assert_all_given_back("after the guest's end");
+    assert_eq!(world.nc().observe(None, 0).await.unwrap().capacity, CAPACITY);
+    assert_eq!(world.phase(TWO).await, Some(InstancePhase::Running));
 }
 
 #[tokio::test]
@@ -72,24 +175,6 @@ async fn an_instance_never_heard_of_terminates_too() {
     world.bring_about(vec![ended(ONE)]).await;
     assert_eq!(world.phase(ONE).await, Some(InstancePhase::Terminated));
     assert_eq!(world.disks.preparations(ONE.parse().unwrap()), 0);
-}
-
-#[tokio::test]
-async fn reboots_are_done_until_as_many_are_done_as_are_wanted() {
-    let mut world = World::new();
-    world.bring_about(vec![rebooted(ONE, 1)]).await;
-    assert_eq!(resets(&world), 0, "asked for before it ran");
-    world.bring_about(vec![rebooted(ONE, 2)]).await;
-    world.bring_about(vec![rebooted(ONE, 2)]).await;
-    assert_eq!((resets(&world), world.observed(ONE).await.unwrap().reboots), (1, 2));
-    world.restart();
-    world.bring_about(vec![rebooted(ONE, 3)]).await;
-    assert_eq!((resets(&world), world.observed(ONE).await.unwrap().reboots), (2, 3));
-    assert_eq!(world.starts(ONE), 1);
-}
-
-fn resets(world: &World) -> u32 {
-    world.hypervisor.resets(ONE.parse().unwrap())
 }
 
 #[tokio::test]

@@ -142,12 +142,20 @@ impl Hypervisor for Hypervisors {
         domains
     }
 
+    fn obstacle(&self) -> Result<Option<String>, HypervisorError> {
+        self.0.obstacle()
+    }
+
     fn start(&self, spec: &DomainSpec) -> Result<(), HypervisorError> {
         self.1.pass_blocking(|| self.0.start(spec))
     }
 
     fn shutdown(&self, id: InstanceId) -> Result<(), HypervisorError> {
         self.1.pass_blocking(|| self.0.shutdown(id))
+    }
+
+    fn reboot(&self, id: InstanceId) -> Result<(), HypervisorError> {
+        self.1.pass_blocking(|| self.0.reboot(id))
     }
 
     fn destroy(&self, id: InstanceId) -> Result<(), HypervisorError> {

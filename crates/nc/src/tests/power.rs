@@ -4,8 +4,9 @@ use super::faults::At;
 use super::launch::plan_of;
 use super::restart::work_until_killed;
 use super::*;
-use crate::decide::{ASK_AGAIN_MS, ENDED_BY_ITSELF, GUEST_TAKES_MS};
+use crate::decide::{ASK_AGAIN_MS, GUEST_TAKES_MS};
 use InstancePhase::{Running, Stopped, Stopping, Terminated};
+use protocol::reason;
 
 /// An instance that was stopped or started so often.
 fn turned(id: &str, turn: u32) -> InstanceDesired {
@@ -134,7 +135,7 @@ async fn a_stop_during_a_launch_ends_it() {
 
 #[tokio::test]
 async fn a_guest_that_ends_while_it_is_to_be_stopped_is_stopped() {
-    for vanish in [SimHypervisor::power_off, SimHypervisor::stop] {
+    for vanish in [SimHypervisor::power_off, SimHypervisor::vanish, SimHypervisor::crash] {
         for killed in [true, false] {
             let mut world = World::new();
             world.bring_about(vec![instance(ONE)]).await;
@@ -160,7 +161,7 @@ async fn a_guest_that_powers_itself_off_after_a_start_is_terminated_as_before() 
     world.hypervisor.power_off(ONE.parse().unwrap());
     world.settle().await;
     assert_eq!(world.phase(ONE).await, Some(Terminated));
-    assert_eq!(world.reason(ONE).await, ENDED_BY_ITSELF);
+    assert_eq!(world.reason(ONE).await, reason::GUEST_POWERED_OFF);
 }
 
 #[tokio::test]

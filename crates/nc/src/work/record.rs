@@ -69,9 +69,30 @@ impl Node {
             }
             entry.phase = Phase::Started;
             entry.halting_since = None;
+            entry.rebooting = None;
             entry.started_in = Some(self.settings.boot_id.clone());
         })
         .await;
+        self.forget_asked(id);
+    }
+
+    /// Notes that an instance has been rebooted this often. What befell it before is over.
+    pub(crate) async fn record_rebooted(&self, id: InstanceId, count: u32) {
+        self.record(id, |entry| {
+            entry.reboots = count;
+            entry.rebooting = None;
+            entry.reason = None;
+        })
+        .await;
+        self.forget_asked(id);
+    }
+
+    /// What its guest was asked for is done, or no longer wanted.
+    pub(super) fn forget_asked(&self, id: InstanceId) {
+        if let Some(slot) = self.state().slots.get_mut(&id) {
+            slot.asked = None;
+            slot.reboots_before = None;
+        }
     }
 
     /// Writes the entries that are newer in memory than on disk.

@@ -18,7 +18,7 @@ impl Node {
         if self.known(id)?.phase < Phase::Removing {
             self.record(id, |entry| {
                 entry.phase = Phase::Removing;
-                entry.reason = entry.reason.take().or(reason);
+                entry.reason = reason;
             })
             .await;
         }

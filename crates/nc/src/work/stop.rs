@@ -33,9 +33,7 @@ impl Node {
             entry.halting_since = None;
         })
         .await?;
-        if let Some(slot) = self.state().slots.get_mut(&id) {
-            slot.asked = None;
-        }
+        self.forget_asked(id);
         tracing::info!(%id, "stopped");
         Ok(())
     }
@@ -48,6 +46,8 @@ impl Node {
         self.record_for_sure(id, |entry| {
             entry.phase = Phase::Halting;
             entry.halting_since = Some(now);
+            entry.rebooting = None;
+            entry.reason = None;
         })
         .await
     }

@@ -41,8 +41,8 @@ pub(super) fn check(scene: &Scene, quiet: &Quiet, ledger: &Ledger, findings: &mu
 fn running(scene: &Scene, it: &Instance, asked: Option<Asked>, findings: &mut Findings) {
     let (id, hosts) = (it.id, scene.hosts_of(it.id));
     let there = hosts.iter().copied().eq(it.node.as_ref());
-    findings.unless(there, Rule::Running, || {
-        format!("{id} runs on {:?} by the records and has domains on {hosts:?}", it.node)
+    findings.unless(there && scene.is_up(id), Rule::Running, || {
+        format!("{id} runs on {:?} by the records; domains are on {hosts:?}", it.node)
     });
     lives(it, asked, findings);
 }
@@ -146,9 +146,11 @@ fn really_rebooted(scene: &Scene, id: InstanceId, ledger: &Ledger, findings: &mu
     else {
         return;
     };
-    let now = domain.starts_and_resets;
+    let now = domain.starts_and_reboots;
     findings.unless(now > *before, Rule::Reboots, || {
-        format!("{id} was started and reset {before:?} times before its reboot and {now:?} after")
+        format!(
+            "{id} was started and rebooted {before:?} times before its reboot and {now:?} after"
+        )
     });
 }
 

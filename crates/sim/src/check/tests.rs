@@ -92,7 +92,7 @@ async fn launch(
 /// The one thing that is changed in a sound cloud so that a rule does not hold.
 type Breakage = (Rule, fn(&mut Sound));
 
-const BREAKAGES: [Breakage; 28] = [
+const BREAKAGES: [Breakage; 29] = [
     (Rule::NothingLost, |it| {
         let lost = it.runs[0];
         it.scene.instances.retain(|(instance, _)| instance.id != lost);
@@ -139,6 +139,9 @@ const BREAKAGES: [Breakage; 28] = [
     (Rule::Running, |it| {
         let name = it.runs[0].to_string();
         it.host_of(it.runs[0]).domains.retain(|domain| domain.name != name);
+    }),
+    (Rule::Running, |it| {
+        it.host_of(it.runs[0]).domains.iter_mut().for_each(|domain| domain.is_up = false);
     }),
     (Rule::Running, |it| it.instance(it.runs[0]).impaired = true),
     (Rule::EndedWithReason, |it| it.instance(it.ended).reason = None),

@@ -8,6 +8,7 @@ use crate::wire::{Desired, Order};
 use cc::NodeEntry;
 use disks::DiskError;
 use hostnet::HostNetError;
+use hypervisor::Ending;
 use protocol::{CallError, ClusterApi, NodeApi};
 use types::InstanceId;
 
@@ -65,8 +66,8 @@ impl Driver {
             }
             Step::Foreign(at, name) => machines[at].add_foreign(&name),
             Step::Guests(at, obedient) => machines[at].hypervisor.set_deaf(!obedient),
-            Step::PowerOff(id) => self.end_guest(id, true),
-            Step::Halt(id) => self.end_guest(id, false),
+            Step::End(id, ending) => self.end_guest(id, ending),
+            Step::Crash(id) => machines.iter().for_each(|it| it.hypervisor.crash(id)),
             other => unreachable!("{other:?} is no fault of a machine"),
         }
     }
@@ -91,16 +92,15 @@ impl Driver {
         });
     }
 
-    fn end_guest(&mut self, id: InstanceId, vanishes: bool) {
-        let name = id.to_string();
-        for machine in &self.world.machines {
-            if machine.domains().iter().any(|domain| domain.name == name) {
+    /// Only a guest's own end, or one that nobody can tell from it, may end its instance.
+    fn end_guest(&mut self, id: InstanceId, ending: Option<Ending>) {
+        for machine in self.world.machines.iter().filter(|it| it.hypervisor.is_running(id)) {
+            if matches!(ending, None | Some(Ending::PoweredOff | Ending::Unknown)) {
                 self.ledger.powered_off.insert(id);
-                if vanishes {
-                    machine.hypervisor.power_off(id)
-                } else {
-                    machine.hypervisor.stop(id)
-                }
+            }
+            match ending {
+                Some(ending) => machine.hypervisor.end(id, ending),
+                None => machine.hypervisor.vanish(id),
             }
         }
     }

@@ -5,6 +5,7 @@ use super::user::{Patience, Power};
 use crate::fuse::At;
 use crate::rng::Rng;
 use crate::world::Part;
+use hypervisor::Ending;
 use types::{InstanceId, VmType};
 
 /// The most instances of one launch.
@@ -69,11 +70,12 @@ pub(super) enum Step {
     Disks(usize, Quick),
     /// Networks of this machine can be changed, or not.
     Net(usize, Works),
-    /// Guests of this machine shut down when they are asked, or not.
+    /// Guests of this machine shut down and reboot when they are asked, or not.
     Guests(usize, Obedient),
-    PowerOff(InstanceId),
-    /// The guest's domain is still known, but does not run.
-    Halt(InstanceId),
+    /// A domain comes to an end; none when it is not even known any more.
+    End(InstanceId, Option<Ending>),
+    /// The guest's kernel panics.
+    Crash(InstanceId),
     PowerCut(usize),
     /// Somebody else starts a domain of this name.
     Foreign(usize, String),
@@ -258,8 +260,17 @@ impl Step {
         match ledger.instances.as_slice() {
             [] => Self::Round,
             _ if rng.chance(30) => Self::Guests(rng.below(machines), rng.chance(50)),
-            ids if rng.chance(70) => Self::PowerOff(*rng.pick(ids)),
-            ids => Self::Halt(*rng.pick(ids)),
+            ids if rng.chance(25) => Self::Crash(*rng.pick(ids)),
+            ids => Self::End(
+                *rng.pick(ids),
+                *rng.pick(&[
+                    Some(Ending::PoweredOff),
+                    Some(Ending::Died),
+                    Some(Ending::Destroyed),
+                    Some(Ending::Unknown),
+                    None,
+                ]),
+            ),
         }
     }
 }

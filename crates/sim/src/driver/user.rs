@@ -195,7 +195,7 @@ impl Driver {
         for (id, domain) in scene.hosts.iter().flat_map(crate::scene::Host::ours) {
             let running = scene.instance(id).is_some_and(|it| it.state == InstanceState::Running);
             if running && ids.contains(&id) {
-                self.ledger.before_reboot.insert(id, domain.starts_and_resets);
+                self.ledger.before_reboot.insert(id, domain.starts_and_reboots);
             }
         }
     }

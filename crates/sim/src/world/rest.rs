@@ -1,6 +1,7 @@
 //! A cloud that nobody disturbs any more.
 
 use super::{Part, SimCloud};
+use crate::scene::{Quiet, Scene};
 use protocol::ClusterApi;
 use std::fmt::Write;
 use types::InstanceState;
@@ -50,17 +51,19 @@ impl SimCloud {
         self.pass(Part::Cloud).await;
     }
 
-    /// An instance that runs by the records and has no domain is started again: its host was
-    /// rebooted, and a start that fails is repeated at every pass, which changes nothing else.
+    /// An instance that runs by the records and has no domain that is up is started again: its host
+    /// was rebooted or its virtual machine died a moment ago, and a start that fails is repeated at
+    /// every pass, which changes nothing else. A guest that was asked to reboot has its time.
     async fn is_anything_under_way(&self) -> bool {
-        let scene = self.look().await;
+        let scene = self.look_closely().await;
         let mut instances = scene.instances.iter().map(|(instance, _)| instance);
-        instances.any(|it| match it.state {
+        let moves = instances.any(|it| match it.state {
             InstanceState::Stopping if scene.may_wait(it) => false,
             InstanceState::Pending | InstanceState::Stopping | InstanceState::ShuttingDown => true,
-            InstanceState::Running => scene.hosts_of(it.id).is_empty(),
+            InstanceState::Running => !scene.is_up(it.id),
             _ => false,
-        })
+        });
+        moves || scene.quiet.as_ref().is_some_and(|quiet| reboots(&scene, quiet))
     }
 
     /// Names the whole state, but for times of last sight.
@@ -79,4 +82,13 @@ impl SimCloud {
         }
         text
     }
+}
+
+/// Whether an instance that runs has yet to be rebooted.
+fn reboots(scene: &Scene, quiet: &Quiet) -> bool {
+    quiet.desired.instances.iter().any(|wanted| {
+        let runs = |it: &state::Instance| it.state == InstanceState::Running;
+        let done = quiet.reboots_done.get(&wanted.id).copied();
+        scene.instance(wanted.id).is_some_and(runs) && done.unwrap_or(0) < wanted.reboots
+    })
 }

@@ -4,6 +4,7 @@ use super::SimCloud;
 use crate::machine::{METADATA_PORT, Machine};
 use crate::scene::{Host, Planned, Quiet, Scene, SeenDomain};
 use cc::{Placement, Placements};
+use hypervisor::{Domain, DomainState};
 use netplan::{Lease, NodeInput, NodeNic, NodePlan, RouterInput, node_plan, router_plan};
 use placement::Availability;
 use protocol::{ClusterApi, ClusterDesired, NodeApi, Standing};
@@ -154,17 +155,20 @@ fn host(machine: &Machine) -> Host {
 
 /// The domains, seen with the hypervisor's own eyes, whether or not it can be reached.
 fn domains(machine: &Machine) -> Vec<SeenDomain> {
-    let seen = |name: String| {
+    let seen = |Domain { name, state, .. }: Domain| {
         let id = name.parse::<InstanceId>().ok();
         let hypervisor = &machine.hypervisor;
-        let counts = |id| (hypervisor.starts(id), hypervisor.resets(id));
+        let reboots = |id| hypervisor.resets(id) + hypervisor.reboots(id);
         SeenDomain {
             spec: id.and_then(|id| hypervisor.spec(id)),
-            starts_and_resets: id.map(counts).unwrap_or_default(),
+            starts_and_reboots: id
+                .map(|id| (hypervisor.starts(id), reboots(id)))
+                .unwrap_or_default(),
+            is_up: matches!(state, DomainState::Running | DomainState::Crashed),
             name,
         }
     };
-    machine.domains().into_iter().map(|domain| seen(domain.name)).collect()
+    machine.domains().into_iter().map(seen).collect()
 }
 
 fn disks(machine: &Machine) -> BTreeMap<InstanceId, u64> {

@@ -1,7 +1,9 @@
 //! Stopping and starting; metadata options.
 
 use super::world::{Answer, World};
+use protocol::{ClusterObserved, InstanceObserved, InstancePhase, reason};
 use state::User;
+use types::Timestamp;
 
 async fn launch(world: &World, user: &User, more: &[(&str, &str)]) -> Answer {
     let image = world.image().await.to_string();
@@ -151,5 +153,52 @@ async fn metadata_options_are_shown_changed_and_put_in_force() {
         let name = format!("MetadataOptions.{name}");
         let refused = launch(&world, &user, &[(&name, value)]).await;
         assert_eq!(refused.refusal(), (400, code), "{name}={value}");
+    }
+}
+
+/// What a node says of an instance that ends or crashes reaches its owner with EC2's code.
+#[tokio::test]
+async fn the_reason_of_a_node_is_shown_with_its_code() {
+    use InstancePhase::{Running, Terminated};
+    let internal = "Server.InternalError";
+    for (phase, said, code, status) in [
+        (Running, "it was started again", internal, "ok"),
+        (Running, reason::GUEST_CRASHED, internal, "impaired"),
+        (Terminated, reason::GUEST_POWERED_OFF, "Client.InstanceInitiatedShutdown", ""),
+        (Terminated, "its domain could not be started", internal, ""),
+    ] {
+        let world = World::new().await;
+        let user = world.user("alice").await;
+        let id = running(&world, &user).await;
+        let instance = InstanceObserved {
+            id: id.parse().unwrap(),
+            node: "node1".parse().ok(),
+            phase,
+            reason: Some(said.to_owned()),
+            reboots: 0,
+            turn: 0,
+            metadata: None,
+        };
+        let observed = ClusterObserved {
+            cluster: None,
+            revision: 2,
+            generation: 1,
+            nodes: Vec::new(),
+            instances: vec![instance],
+            settings: None,
+            problems: Vec::new(),
+        };
+        let now = Timestamp::from_millis(1_231_082_010_000);
+        let zone = "one".parse().unwrap();
+        world.cloud.state().record_observed(zone, observed, now).await.unwrap();
+        let shown = world.call(&user, "DescribeInstances", &[]).await.good();
+        let expect = format!("<code>{code}</code><message>{said}</message>");
+        assert!(shown.body.contains(&expect), "{expect} in {}", shown.body);
+        let shown = world.call(&user, "DescribeInstanceStatus", &[]).await.good();
+        let expect = match status {
+            "" => "<instanceStatusSet/>".to_owned(),
+            status => format!("<instanceStatus><status>{status}</status>"),
+        };
+        assert!(shown.body.contains(&expect), "{expect} in {}", shown.body);
     }
 }

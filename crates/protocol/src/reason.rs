@@ -1,0 +1,40 @@
+//! Why an instance is as it is, in words that more than one component has to know.
+//!
+//! EC2 shows a reason as a code and a message that begins with the code and a colon. A reason with
+//! such a beginning has that code; others are the node's own trouble.
+
+/// The guest has shut down.
+pub const GUEST_POWERED_OFF: &str =
+    "Client.InstanceInitiatedShutdown: the guest powered itself off";
+
+/// The guest's kernel has panicked, and its virtual machine stands still.
+pub const GUEST_CRASHED: &str = "Server.InternalError: the guest crashed (its kernel panicked); its \
+    console output tells more; reboot, stop or terminate it";
+
+/// The codes with which a reason may begin.
+const CODES: [&str; 3] =
+    ["Client.InstanceInitiatedShutdown", "Client.UserInitiatedShutdown", "Server.InternalError"];
+
+/// The code with which a reason begins, if it does.
+pub fn code(reason: &str) -> Option<&'static str> {
+    let (code, _) = reason.split_once(": ")?;
+    CODES.into_iter().find(|known| *known == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_codes_count() {
+        for (reason, wanted) in [
+            (GUEST_POWERED_OFF, Some("Client.InstanceInitiatedShutdown")),
+            (GUEST_CRASHED, Some("Server.InternalError")),
+            ("its domain could not be started: no memory", None),
+            ("Client.InstanceInitiatedShutdown", None),
+            ("", None),
+        ] {
+            assert_eq!(code(reason), wanted, "{reason}");
+        }
+    }
+}
