@@ -84,7 +84,8 @@ fn gpt(read: ReadAt<'_>) -> io::Result<Option<bool>> {
     }
     let mut kind = [0; 16];
     for number in 0..count {
-        let Some(at) = start.checked_mul(SECTOR).and_then(|at| at.checked_add(number * size)) else {
+        let Some(at) = start.checked_mul(SECTOR).and_then(|at| at.checked_add(number * size))
+        else {
             return Ok(None);
         };
         read(at, &mut kind)?;

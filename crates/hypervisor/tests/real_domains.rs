@@ -3,12 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails should fail its test")]
 
-use hypervisor::{Accelerator, Domain, DomainSpec, DomainState, Hypervisor, Libvirt};
+use hypervisor::{Accelerator, Domain, DomainSpec, DomainState, Hypervisor, Libvirt, NicModel};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use types::{Figures, InstanceId, MacAddr};
+use types::{DiskBus, Figures, InstanceId, MacAddr};
 
 /// Tells the second run of this program, inside the namespaces, where it may work.
 const INSIDE: &str = "EUCALYPTUS_TEST_DIRECTORY";
@@ -61,8 +61,13 @@ impl Machine {
             id,
             figures: Figures { cores: 1, memory_mb: 64, disk_gb: 1 },
             root: self.directory.join("root"),
+            further_disks: vec![],
+            bus: DiskBus::Virtio,
             kernel: None,
             ramdisk: None,
+            root_device: "/dev/vda1".into(),
+            uefi: None,
+            nic: NicModel::Virtio,
             mac: MacAddr::of_instance(id),
             bridge: "eucabr10".into(),
             tap: "tap4EA305C1".into(),

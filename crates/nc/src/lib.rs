@@ -8,6 +8,7 @@
 
 mod api;
 mod decide;
+mod devices;
 mod entry;
 mod hypervise;
 mod journal;

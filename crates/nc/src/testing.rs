@@ -1,7 +1,9 @@
 //! What the tests of this crate share.
 
 use protocol::{Digest, Goal, ImageRef, InstanceDesired, InstanceKey, MetadataOptions, Nic};
-use types::{Boot, Figures, ImageFormat, ImageId, ImageKind, InstanceId, MacAddr, Timestamp, UserName};
+use types::{
+    Boot, Figures, ImageFormat, ImageId, ImageKind, InstanceId, MacAddr, Timestamp, UserName,
+};
 
 /// An image of this kind.
 fn image(kind: ImageKind, bits: u32) -> ImageRef {

@@ -96,9 +96,8 @@ mod tests {
     #[test]
     fn an_image_of_an_older_cloud_is_a_filesystem_in_raw_bytes() {
         let digest = "ab".repeat(32);
-        let text = format!(
-            r#"{{"id":"emi-0000000A","location":"b/m","digest":"{digest}","size":7}}"#
-        );
+        let text =
+            format!(r#"{{"id":"emi-0000000A","location":"b/m","digest":"{digest}","size":7}}"#);
         let image: ImageRef = serde_json::from_str(&text).unwrap();
         assert_eq!((image.format, image.boot), (ImageFormat::Raw, Boot::Kernel));
         let disk = ImageRef { format: ImageFormat::Qcow2, boot: Boot::Uefi, ..image };

@@ -11,7 +11,9 @@ use crate::networks::router;
 use crate::power;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use protocol::{ClusterDesired, GroupRule, ImageRef, InstanceDesired, InstanceKey, NetworkDesired, Nic};
+use protocol::{
+    ClusterDesired, GroupRule, ImageRef, InstanceDesired, InstanceKey, NetworkDesired, Nic,
+};
 use std::collections::HashMap;
 use types::{ClusterName, GroupId, GroupName, InstanceId, MacAddr};
 

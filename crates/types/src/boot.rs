@@ -75,3 +75,46 @@ impl FromStr for Boot {
         known.ok_or_else(|| UnknownWord(text.to_owned()))
     }
 }
+
+/// What a machine's disks are attached to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DiskBus {
+    /// Virtio, which guests since 2008 know.
+    #[default]
+    Virtio,
+    /// A SCSI controller as old machines have it.
+    Scsi,
+}
+
+impl DiskBus {
+    /// How a guest names the disk with this number, from 0.
+    pub fn disk(self, number: u8) -> String {
+        let kind = match self {
+            Self::Virtio => "vd",
+            Self::Scsi => "sd",
+        };
+        format!("{kind}{}", char::from(b'a' + number.min(25)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_back() {
+        for format in [ImageFormat::Raw, ImageFormat::Qcow2] {
+            assert_eq!(format.as_str().parse(), Ok(format));
+        }
+        for boot in [Boot::Kernel, Boot::Bios, Boot::Uefi] {
+            assert_eq!(boot.as_str().parse(), Ok(boot));
+        }
+        assert!("vmdk".parse::<ImageFormat>().is_err() && "".parse::<Boot>().is_err());
+    }
+
+    #[test]
+    fn disks_have_the_names_of_linux() {
+        assert_eq!((DiskBus::Virtio.disk(0), DiskBus::Scsi.disk(2)), ("vda".into(), "sdc".into()));
+    }
+}

@@ -15,7 +15,7 @@ mod secret;
 mod stamp;
 
 pub use account::AccountId;
-pub use boot::{Boot, ImageFormat, UnknownWord};
+pub use boot::{Boot, DiskBus, ImageFormat, UnknownWord};
 pub use crash::crash_point;
 pub use figures::{Figures, VmType};
 pub use id::{
