@@ -321,6 +321,9 @@ async fn a_disk_that_boots_by_itself_is_known_from_its_bytes_and_takes_no_kernel
     world.bundled(&admin, "kernels", &Make { name: "vmlinuz", ..root(noise(1000)) }).await;
     let kernel = world.cloud.register_image(&admin, "kernels/vmlinuz.manifest.xml").await.unwrap();
     world.cloud.state().set_default_image(ImageKind::Kernel, Some(kernel.id)).await.unwrap();
+    for _ in 0..2 {
+        world.cloud.pass().await.unwrap();
+    }
     for (format, bytes) in
         [(ImageFormat::Raw, disk()), (ImageFormat::Qcow2, qcow2(&disk(), &["-c"]))]
     {
