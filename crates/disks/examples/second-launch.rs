@@ -90,7 +90,8 @@ fn make_image(file: &Path, megabytes: u64) -> ImageRef {
     let tree = tempfile::tempdir_in(file.parent().unwrap()).unwrap();
     std::fs::create_dir(tree.path().join("root")).unwrap();
     let mut noise = std::fs::File::open("/dev/urandom").unwrap().take((megabytes * 3 / 4) << 20);
-    std::io::copy(&mut noise, &mut std::fs::File::create(tree.path().join("noise")).unwrap()).unwrap();
+    std::io::copy(&mut noise, &mut std::fs::File::create(tree.path().join("noise")).unwrap())
+        .unwrap();
     let mut tool = Command::new("/usr/sbin/mke2fs");
     tool.args(["-q", "-t", "ext4", "-d"]).args([tree.path(), file]).arg(format!("{megabytes}M"));
     assert!(tool.status().unwrap().success());
