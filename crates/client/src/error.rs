@@ -41,6 +41,11 @@ pub(crate) enum Error {
     Manifest { path: PathBuf, source: BundleError },
     #[error(transparent)]
     Bundle(#[from] MakeError),
+    #[error("{}: {source}", path.display())]
+    Disk { path: PathBuf, source: diskimage::Refused },
+    /// The image would be installed a second time, or could not be started as it is asked for.
+    #[error("{0}")]
+    Install(String),
     #[error("cannot start: {0}")]
     Start(io::Error),
     /// The output is closed or full.

@@ -9,6 +9,7 @@ mod groups;
 mod identity;
 mod image_attributes;
 mod images;
+mod install_image;
 mod instances;
 mod keypairs;
 mod metadata;
@@ -99,6 +100,7 @@ verbs! {
     "get-password" | "ec2gpass" => console::GetPassword,
     "get-user" => identity::GetUser,
     "import-keypair" | "ec2ikey" => keypairs::Import,
+    "install-image" => install_image::InstallImage,
     "modify-image-attribute" | "ec2matt" | "ec2mimatt" => image_attributes::Modify,
     "modify-instance-attribute" | "ec2minatt" => attributes::Modify,
     "modify-instance-metadata-options" => metadata::ModifyOptions,

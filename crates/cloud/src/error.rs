@@ -82,6 +82,15 @@ pub enum Error {
     /// The bundle is not as its maker made it, or was made for another cloud.
     #[error("Image registration failed: {0}")]
     Bundle(#[from] BundleError),
+    /// Its disk is of a kind that is not taken.
+    #[error("Image registration failed: {0}")]
+    Disk(#[from] diskimage::Refused),
+    /// A boot mode is asked for of an image that is no disk.
+    #[error(
+        "Image registration failed: the image has no partition table that it could boot from, so \
+         there is no boot mode to choose; leave BootMode out, and a kernel is loaded for it"
+    )]
+    NoBootMode,
     /// Kernels and ramdisks run on the node's terms, so only administrators register them.
     #[error("Image registration failed: only administrators may register a kernel or a ramdisk")]
     KernelByUser,

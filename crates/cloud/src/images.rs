@@ -1,8 +1,10 @@
 //! Registering images: from a bundle in Walrus to decrypted bytes under their digest (FACTS 6.1).
 
+mod disk;
 mod files;
 mod location;
 
+pub use disk::BootMode;
 pub(crate) use files::ImageFiles;
 
 use crate::Cloud;
@@ -35,6 +37,8 @@ pub struct Registration {
     pub kernel: Option<ImageId>,
     /// Its ramdisk, in place of the manifest's.
     pub ramdisk: Option<ImageId>,
+    /// How it boots, in place of what is found out from its bytes.
+    pub boot_mode: Option<BootMode>,
     /// The tags that its owner notes on it.
     pub tags: Tags,
 }
@@ -77,7 +81,9 @@ impl Cloud {
         }
         let products = manifest.product_codes.clone();
         let place = location.to_string();
-        let (bytes, digest, size) = self.decrypt(user, manifest, location).await?;
+        let Decrypted { bytes, digest, size, disk } =
+            self.decrypt(user, manifest, location).await?;
+        let (format, boot) = disk::choose(disk.as_ref(), what.boot_mode)?;
         let new = NewImage {
             kind,
             account: user.account,
@@ -85,6 +91,8 @@ impl Cloud {
             architecture,
             digest,
             size,
+            format,
+            boot,
             kernel,
             ramdisk,
             public: user.admin,
@@ -94,7 +102,9 @@ impl Cloud {
             tags: what.tags,
         };
         let image = self.keep(bytes, new).await?;
-        tracing::info!(image = %image.id, user = user.name.as_str(), size, "image registered");
+        tracing::info!(
+            image = %image.id, user = user.name.as_str(), size, ?format, ?boot, "image registered"
+        );
         Ok(image)
     }
 
@@ -157,7 +167,7 @@ impl Cloud {
         user: &User,
         manifest: Manifest,
         location: Location,
-    ) -> Result<(NamedTempFile, Digest, u64)> {
+    ) -> Result<Decrypted> {
         let file = self.files.temporary()?;
         let parts = Parts {
             walrus: Arc::clone(&self.walrus),
@@ -217,6 +227,16 @@ fn referenced(kind: ImageKind, id: Option<&str>) -> Result<Option<ImageId>> {
     }
 }
 
+/// A bundle's image.
+struct Decrypted {
+    /// Gone when dropped.
+    bytes: NamedTempFile,
+    digest: Digest,
+    size: u64,
+    /// What it is, if it is a machine image.
+    disk: Option<diskimage::Inspected>,
+}
+
 /// The parts of a bundle: they lie in Walrus beside the manifest.
 struct Parts {
     walrus: Arc<Walrus>,
@@ -240,13 +260,17 @@ fn write_image(
     key: &UnwrappingKey,
     parts: &Parts,
     mut file: NamedTempFile,
-) -> Result<(NamedTempFile, Digest, u64)> {
+) -> Result<Decrypted> {
     let open = |part: &Part| parts.open(part);
     let done = unbundle(manifest, key, DEFAULT_MAX_IMAGE_BYTES, open, file.as_file_mut())?;
     file.as_file()
         .sync_all()
         .map_err(|source| Error::File { path: file.path().to_owned(), source })?;
-    Ok((file, Digest(done.sha256), done.size))
+    let disk = match manifest.kind() {
+        ImageKind::Machine => Some(diskimage::inspect(file.as_file_mut(), done.size)?),
+        ImageKind::Kernel | ImageKind::Ramdisk => None,
+    };
+    Ok(Decrypted { bytes: file, digest: Digest(done.sha256), size: done.size, disk })
 }
 
 /// Decrypted images for the nodes, over mutual TLS.

@@ -19,4 +19,4 @@ mod users;
 
 pub use cloud::{Cloud, Clusters, Settings};
 pub use error::{Error, Result};
-pub use images::Registration;
+pub use images::{BootMode, Registration};

@@ -39,6 +39,16 @@ pub struct Conf {
     pub limits: NodeLimits,
     /// INSTANCE_PATH: where a node keeps instances.
     pub instance_path: PathBuf,
+    /// NC_CACHE_SIZE: the MB that a node's cache of images may have.
+    pub cache_mb: u64,
+    /// SWAP_SIZE: the MB of swap space that each instance gets.
+    pub swap_mb: u64,
+    /// EPHEMERAL_SIZE: the MB of the ephemeral filesystem that each instance gets.
+    pub ephemeral_mb: u64,
+    /// USE_VIRTIO_ROOT: whether disks are virtio's; else they are SCSI's, for old guests.
+    pub virtio_root: bool,
+    /// USE_VIRTIO_NET: whether network cards are virtio's; else they are an e1000, for old guests.
+    pub virtio_net: bool,
     /// HYPERVISOR.
     pub hypervisor: Hypervisor,
     /// LIBVIRT_URI.
@@ -168,6 +178,11 @@ impl Conf {
             nodes,
             limits: limits(&mut reader),
             instance_path: instance_path(&mut reader, &layout),
+            cache_mb: megabytes(&mut reader, "NC_CACHE_SIZE", 99_999),
+            swap_mb: megabytes(&mut reader, "SWAP_SIZE", 512),
+            ephemeral_mb: megabytes(&mut reader, "EPHEMERAL_SIZE", 0),
+            virtio_root: reader.or("USE_VIRTIO_ROOT", true, "Y or N", yes_or_no),
+            virtio_net: reader.or("USE_VIRTIO_NET", true, "Y or N", yes_or_no),
             hypervisor,
             libvirt_uri: libvirt_uri(&mut reader, hypervisor),
             vnet_mode: network::mode(&mut reader),
@@ -282,6 +297,12 @@ fn limits(reader: &mut Reader<'_>) -> NodeLimits {
     NodeLimits { max_cores, max_mem_mb, max_disk_mb }
 }
 
+/// A number of MB, up to a petabyte.
+fn megabytes(reader: &mut Reader<'_>, key: &'static str, default: u64) -> u64 {
+    let right = "a number of MB from 0 to 1073741824";
+    reader.or(key, default, right, |v| v.parse().ok().filter(|mb| *mb <= 1 << 30))
+}
+
 fn instance_path(reader: &mut Reader<'_>, layout: &Layout) -> PathBuf {
     let right = "the absolute path of a directory that holds nothing but instances";
     reader.or("INSTANCE_PATH", layout.instances(), right, |v| {
@@ -319,8 +340,8 @@ fn absolute(text: &str) -> Option<PathBuf> {
 
 pub(crate) fn yes_or_no(text: &str) -> Option<bool> {
     match text.to_ascii_uppercase().as_str() {
-        "Y" | "YES" => Some(true),
-        "N" | "NO" => Some(false),
+        "Y" | "YES" | "1" => Some(true),
+        "N" | "NO" | "0" => Some(false),
         _ => None,
     }
 }

@@ -1,13 +1,16 @@
-//! Instance disks: an image cache keyed by digest, overlays, growth, and the key that lets root in.
+//! Instance disks: an image cache keyed by digest, overlays, partitions, growth, and the key that
+//! lets root in.
 //!
 //! No user's filesystem is ever mounted by the host's kernel.
 
+mod layout;
 mod local;
 mod sim;
 #[cfg(test)]
 mod test_images;
 
-pub use local::LocalDisks;
+pub use layout::{Layout, Uefi};
+pub use local::{LocalDisks, Options};
 pub use sim::SimDisks;
 
 use async_trait::async_trait;
@@ -48,13 +51,13 @@ pub struct DiskRequest {
     pub user: UserName,
     /// `host:port` of the image source.
     pub image_source: String,
-    /// The root image.
+    /// The root image; whether it is a filesystem or a disk that boots by itself is part of it.
     pub root: ImageRef,
     /// The kernel.
     pub kernel: Option<ImageRef>,
     /// The ramdisk.
     pub ramdisk: Option<ImageRef>,
-    /// The size of the root disk, in GB.
+    /// The size of the root filesystem, or of the disk that boots by itself, in GB.
     pub disk_gb: u64,
     /// The line for root's `authorized_keys`.
     pub public_key: Option<String>,
@@ -69,6 +72,10 @@ pub struct PreparedDisks {
     pub kernel: Option<PathBuf>,
     /// The ramdisk.
     pub ramdisk: Option<PathBuf>,
+    /// What is on the root disk, and which disks there are beside it.
+    pub layout: Layout,
+    /// What a machine that boots with UEFI needs.
+    pub uefi: Option<Uefi>,
 }
 
 /// Told what is being done, for the `reason` of a pending instance.

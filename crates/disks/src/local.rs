@@ -1,47 +1,68 @@
 //! Disks as files under INSTANCE_PATH.
 //!
 //! ```text
-//! INSTANCE_PATH/eucalyptus/cache/<digest>/image         the image, verified, read-only
-//! INSTANCE_PATH/eucalyptus/cache/<digest>/image.part    the part of it that has arrived
-//! INSTANCE_PATH/eucalyptus/cache/<digest>/base-<GB>     the image grown to a VM type's disk
-//! INSTANCE_PATH/<user>/<id>/root                        the instance's overlay over such a base
+//! INSTANCE_PATH/eucalyptus/cache/<digest>/image          the image, verified, read-only
+//! INSTANCE_PATH/eucalyptus/cache/<digest>/image.part     the part of it that has arrived
+//! INSTANCE_PATH/eucalyptus/cache/<digest>/part-<GB>-<MB>-<MB>
+//!                                                        a disk of three partitions: the image
+//!                                                        grown, ephemeral filesystem, swap
+//! INSTANCE_PATH/eucalyptus/cache/<digest>/disk-<GB>      a disk that boots by itself, longer
+//! INSTANCE_PATH/eucalyptus/cache/blank/ephemeral-<MB>    an empty filesystem; swap-<MB>: swap
+//! …/<name>.seal                                          what such a base looked like when made
+//! INSTANCE_PATH/<user>/<id>/base, kernel, ramdisk, …     links to what the instance uses of these
+//! INSTANCE_PATH/<user>/<id>/root, ephemeral, swap        its overlays over such bases
+//! INSTANCE_PATH/<user>/<id>/nvram                        what its firmware remembers (UEFI)
 //! ```
 //! Everything is made under another name and renamed when complete, so a file with its final name
-//! is whole whenever the process may have died. The modification time of a cached file is that of
-//! its last use. Directories let others through but not look around (0711): QEMU runs as a user
-//! of its own, and cached files, which every instance may share, belong to root and are read-only.
+//! is whole whenever the process may have died. Directories let others through but not look around
+//! (0711): QEMU runs as a user of its own, and cached files, which every instance may share, belong
+//! to root and are read-only.
 
 mod base;
 mod cache;
+mod check;
 mod download;
+mod evict;
 mod fault;
 mod files;
+mod firmware;
 mod fuse;
+mod instance;
 mod key;
+mod seal;
 mod tool;
 
 use crate::{DiskError, DiskRequest, Disks, PreparedDisks, Progress};
 use async_trait::async_trait;
 use cache::{Cache, Origin};
 use fault::{Doing, Fault};
-use protocol::{ImageRef, ImageSource};
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use protocol::ImageSource;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tool::Tool;
 use tracing::{info, warn};
 use types::{InstanceId, UserName};
 
-/// The instance's root disk, in its directory.
-const ROOT: &str = "root";
-/// The same while it is being made.
-const ROOT_BEING_MADE: &str = "root.tmp";
+/// Between two looks whether the cache has become too large, or the disk too full.
+const TEND_EVERY: Duration = Duration::from_secs(60);
+
+/// What the administrator decides about disks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// NC_CACHE_SIZE: the MB that the cache may have. What instances use stays even if it is more.
+    pub cache_mb: u64,
+    /// SWAP_SIZE: the MB of swap space that an instance gets; 0 for none.
+    pub swap_mb: u64,
+    /// EPHEMERAL_SIZE: the MB of the ephemeral filesystem that an instance gets; 0 for none.
+    pub ephemeral_mb: u64,
+}
 
 /// The disks of this machine's instances.
 #[derive(Debug)]
 pub struct LocalDisks {
     instance_path: PathBuf,
-    cache: Cache,
+    cache: Arc<Cache>,
+    options: Options,
 }
 
 impl LocalDisks {
@@ -50,20 +71,45 @@ impl LocalDisks {
     ///
     /// # Errors
     /// When the directory cannot be made or read.
-    pub async fn open(instance_path: impl Into<PathBuf>) -> Result<Self, DiskError> {
+    pub async fn open(
+        instance_path: impl Into<PathBuf>,
+        options: Options,
+    ) -> Result<Self, DiskError> {
         let instance_path = instance_path.into();
         // The tools are run in other directories, and libvirt in yet another.
         let instance_path = std::path::absolute(&instance_path)
             .doing(|| format!("INSTANCE_PATH {}", instance_path.display()))
             .map_err(|fault| fault.under(&instance_path))?;
-        let cache = instance_path.join("eucalyptus/cache");
+        let path = instance_path.clone();
         let made = files::blocking(move || {
+            let cache = path.join("eucalyptus/cache");
             files::ensure_dir(&cache)?;
-            Cache::open(cache)
+            instance::adopt(&path, &cache)?;
+            Cache::open(cache, options.cache_mb.saturating_mul(1 << 20))
         });
         match made.await {
-            Ok(cache) => Ok(Self { instance_path, cache }),
+            Ok(cache) => Ok(Self { instance_path, cache: Arc::new(cache), options }),
             Err(fault) => Err(fault.under(&instance_path)),
+        }
+    }
+
+    /// Checks all that is in the cache once, then keeps the cache as small and the disk as free as
+    /// they should be, until `shutdown` completes.
+    pub async fn tend(&self, shutdown: impl Future<Output = ()>) {
+        let work = async {
+            if let Err(fault) = check::check(&self.cache).await {
+                warn!(cause = %fault, "the cache was not checked");
+            }
+            loop {
+                if let Err(fault) = evict::make_room(&self.cache, 0, &[]).await {
+                    warn!(cause = %fault, "the cache was not made smaller");
+                }
+                tokio::time::sleep(TEND_EVERY).await;
+            }
+        };
+        tokio::select! {
+            () = work => {}
+            () = shutdown => {}
         }
     }
 
@@ -71,7 +117,23 @@ impl LocalDisks {
         self.instance_path.join(user.as_str()).join(id.to_string())
     }
 
+    /// Makes an instance's disks, once more if the disk was full and something of the cache could
+    /// go.
     async fn make(
+        &self,
+        request: &DiskRequest,
+        origin: Origin<'_>,
+    ) -> Result<PreparedDisks, Fault> {
+        match self.try_to_make(request, origin).await {
+            Err(Fault::NoSpace(doing)) if self.make_room(request).await? > 0 => {
+                info!(id = %request.id, doing, "the disk was full; trying again after making room");
+                self.try_to_make(request, origin).await
+            }
+            made => made,
+        }
+    }
+
+    async fn try_to_make(
         &self,
         request: &DiskRequest,
         origin: Origin<'_>,
@@ -79,35 +141,32 @@ impl LocalDisks {
         let directory = self.directory(&request.user, request.id);
         let made = directory.clone();
         files::blocking(move || files::ensure_dir(&made)).await?;
-        tidy(&directory).await?;
-        let kernel = self.boot_file(request.kernel.as_ref(), origin).await?;
-        let ramdisk = self.boot_file(request.ramdisk.as_ref(), origin).await?;
-        let base = self.cache.base(&request.root, request.disk_gb, origin).await?;
-        let root = make_root(&directory, &base, request).await;
-        if root.is_err() {
-            tidy(&directory).await?;
+        instance::tidy(&directory).await?;
+        let made = instance::make(&directory, request, &self.cache, &self.options, origin).await;
+        if made.is_err() {
+            instance::tidy(&directory).await?;
         }
-        Ok(PreparedDisks { root: root?, kernel, ramdisk })
+        made
     }
 
-    async fn boot_file(
-        &self,
-        image: Option<&ImageRef>,
-        origin: Origin<'_>,
-    ) -> Result<Option<PathBuf>, Fault> {
-        match image {
-            Some(image) => self.cache.image(image, origin).await.map(Some),
-            None => Ok(None),
-        }
+    /// Removes from the cache what this launch does not use, as far as room is wanted.
+    async fn make_room(&self, request: &DiskRequest) -> Result<u64, Fault> {
+        let images = [Some(&request.root), request.kernel.as_ref(), request.ramdisk.as_ref()];
+        let of = |image: &protocol::ImageRef| self.cache.path.join(image.digest.to_string());
+        let keep: Vec<PathBuf> = images.into_iter().flatten().map(of).collect();
+        evict::make_room(&self.cache, request.root.size, &keep).await
     }
 }
 
 #[async_trait]
 impl Disks for LocalDisks {
     async fn capacity_gb(&self) -> Result<u64, DiskError> {
-        let path = self.instance_path.clone();
+        let (path, cache) = (self.instance_path.clone(), Arc::clone(&self.cache));
         let bytes = files::blocking(move || {
-            Ok(files::free_bytes(&path)?.saturating_add(files::held_bytes(&path, ROOT)?))
+            let held = files::held_bytes(&path, &instance::OWN)?;
+            // What no instance uses gives way when it must.
+            let evictable = evict::evictable_bytes(&cache)?;
+            Ok(files::free_bytes(&path)?.saturating_add(held).saturating_add(evictable))
         });
         bytes.await.map(|bytes| bytes >> 30).map_err(|fault| fault.under(&self.instance_path))
     }
@@ -127,51 +186,9 @@ impl Disks for LocalDisks {
     }
 
     async fn discard(&self, user: &UserName, id: InstanceId) -> Result<(), DiskError> {
-        let directory = self.directory(user, id);
-        let removed = async {
-            tidy(&directory).await?;
-            files::blocking(move || files::remove(&directory.join(ROOT))).await
-        };
-        removed.await.map_err(|fault| fault.under(&self.instance_path))
+        let removed = instance::discard(&self.directory(user, id)).await;
+        removed.map_err(|fault| fault.under(&self.instance_path))
     }
-}
-
-/// Makes the overlay with the key in it. An older one of the same instance is replaced.
-async fn make_root(directory: &Path, base: &Path, request: &DiskRequest) -> Result<PathBuf, Fault> {
-    make_overlay(directory, base).await?;
-    if let Some(line) = &request.public_key {
-        match key::insert(directory, ROOT_BEING_MADE, base, line).await {
-            Ok(()) => {}
-            Err(fault @ Fault::NoSpace(_)) => return Err(fault),
-            Err(fault) => {
-                // A key that metadata offers as well is no reason to refuse the launch.
-                warn!(id = %request.id, cause = %fault, "no key was written into the root disk");
-                tidy(directory).await?;
-                make_overlay(directory, base).await?;
-            }
-        }
-    }
-    let (made, root) = (directory.join(ROOT_BEING_MADE), directory.join(ROOT));
-    let target = root.clone();
-    files::blocking(move || files::publish(&made, &target, 0o600)).await?;
-    Ok(root)
-}
-
-async fn make_overlay(directory: &Path, base: &Path) -> Result<(), Fault> {
-    let options = ["create", "-q", "-f", "qcow2", "-F", "raw", "-b"].map(OsStr::new);
-    let tool = Tool::new("qemu-img", Duration::from_secs(60)).directory(directory);
-    tool.args(options).args([base.as_os_str(), OsStr::new(ROOT_BEING_MADE)]).run().await.map(drop)
-}
-
-/// Removes what an interrupted preparation may have left in an instance's directory.
-async fn tidy(directory: &Path) -> Result<(), Fault> {
-    let directory = directory.to_owned();
-    files::blocking(move || {
-        fuse::detach(&directory);
-        let names = [ROOT_BEING_MADE, fuse::MOUNT_POINT, key::NEW_KEYS];
-        names.iter().try_for_each(|name| files::remove(&directory.join(name)))
-    })
-    .await
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! Disks in memory: made at once, failing on demand.
 
-use crate::{DiskError, DiskRequest, Disks, PreparedDisks, Progress};
+use crate::{DiskError, DiskRequest, Disks, Layout, PreparedDisks, Progress, Uefi};
 use async_trait::async_trait;
 use protocol::{ImageRef, ImageSource};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use types::{InstanceId, UserName};
+use types::{Boot, InstanceId, UserName};
 
 /// Simulated disks. Clones are handles on the same ones, so they outlive a simulated restart of
 /// the node controller, as real ones do.
@@ -75,10 +75,22 @@ impl Disks for SimDisks {
         shelf.held.insert(request.id, request.clone());
         *shelf.preparations.entry(request.id).or_default() += 1;
         let cached = |image: &ImageRef| PathBuf::from(format!("/sim/cache/{}", image.digest));
+        let directory = Path::new("/sim").join(request.user.as_str()).join(request.id.to_string());
+        let boot = request.root.boot;
         Ok(PreparedDisks {
-            root: Path::new("/sim").join(request.user.as_str()).join(request.id.to_string()),
+            root: directory.join("root"),
             kernel: request.kernel.as_ref().map(cached),
             ramdisk: request.ramdisk.as_ref().map(cached),
+            layout: match boot {
+                Boot::Kernel => Layout::Partitions { ephemeral: false, swap: true },
+                Boot::Bios | Boot::Uefi => {
+                    Layout::Disks { ephemeral: None, swap: Some(directory.join("swap")) }
+                }
+            },
+            uefi: (boot == Boot::Uefi).then(|| Uefi {
+                code: PathBuf::from("/sim/firmware"),
+                nvram: directory.join("nvram"),
+            }),
         })
     }
 

@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io::{self, Cursor};
 use std::sync::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use types::{ImageId, ImageKind, InstanceId};
+use types::{Boot, ImageFormat, ImageId, ImageKind, InstanceId};
 
 #[derive(Default)]
 pub(crate) struct Images {
@@ -28,6 +28,8 @@ impl Images {
             location: "bucket/image.manifest.xml".into(),
             digest,
             size: content.len() as u64,
+            format: ImageFormat::Raw,
+            boot: Boot::Kernel,
         }
     }
 

@@ -1,11 +1,11 @@
 //! Domain XML from a [`DomainSpec`]: a pure function (<https://libvirt.org/formatdomain.html>).
 
-use crate::{Accelerator, DomainSpec, HypervisorError};
+use crate::{Accelerator, DomainSpec, HypervisorError, NicModel};
 use quick_xml::events::BytesText;
 use quick_xml::writer::Writer;
 use std::io;
 use std::path::Path;
-use types::InstanceId;
+use types::{DiskBus, InstanceId};
 
 /// The user and group under which libvirt runs QEMU, as numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +19,9 @@ pub(crate) struct QemuUser {
 /// Marks a domain as ours in its `<metadata>`; the number grows when its meaning changes.
 const NAMESPACE: &str = "urn:eucalyptus:instance:1";
 
-/// What the kernel is told. `rw`, because an image of the kernel, ramdisk and root kind need not
+/// What the kernel is told besides its root. `rw`, because an image of the kernel, ramdisk and root kind need not
 /// have a line for `/` in its fstab; `net.ifnames=0`, because such images configure `eth0`.
-const KERNEL_COMMAND_LINE: &str = "root=/dev/vda rw console=ttyS0 net.ifnames=0";
+const KERNEL_COMMAND_LINE: &str = "rw console=ttyS0 net.ifnames=0";
 
 /// The machine that QEMU emulates: i440fx. Both it and q35 boot stock kernels in the same time;
 /// this one takes hot-plugged disks without slots set aside beforehand and boots old images too.
@@ -64,9 +64,11 @@ fn cannot(doing: String, error: impl std::fmt::Display) -> HypervisorError {
 
 /// The strings of a specification, known to fit into XML 1.0.
 struct Names<'a> {
-    root: &'a str,
+    disks: Vec<&'a str>,
     kernel: Option<&'a str>,
     ramdisk: Option<&'a str>,
+    root_device: &'a str,
+    uefi: Option<(&'a str, &'a str)>,
     console: &'a str,
     bridge: &'a str,
     tap: &'a str,
@@ -74,10 +76,14 @@ struct Names<'a> {
 
 impl<'a> Names<'a> {
     fn checked(spec: &'a DomainSpec) -> Result<Self, HypervisorError> {
+        let disks = [&spec.root].into_iter().chain(&spec.further_disks);
+        let uefi = spec.uefi.as_ref().map(|uefi| Ok((path(&uefi.code)?, path(&uefi.nvram)?)));
         Ok(Self {
-            root: path(&spec.root)?,
+            disks: disks.map(|disk| path(disk)).collect::<Result<_, _>>()?,
             kernel: spec.kernel.as_deref().map(path).transpose()?,
             ramdisk: spec.ramdisk.as_deref().map(path).transpose()?,
+            root_device: name(&spec.root_device)?,
+            uefi: uefi.transpose()?,
             console: path(&spec.console)?,
             bridge: name(&spec.bridge)?,
             tap: name(&spec.tap)?,
@@ -139,6 +145,10 @@ fn write_identity(xml: &mut Xml, id: InstanceId) -> io::Result<()> {
 fn write_boot(xml: &mut Xml, names: &Names<'_>) -> io::Result<()> {
     nest(xml, "os", &[], |xml| {
         text(xml, "type", &[("arch", "x86_64"), ("machine", MACHINE)], "hvm")?;
+        if let Some((code, nvram)) = names.uefi {
+            text(xml, "loader", &[("readonly", "yes"), ("type", "pflash")], code)?;
+            text(xml, "nvram", &[], nvram)?;
+        }
         let Some(kernel) = names.kernel else {
             return empty(xml, "boot", &[("dev", "hd")]);
         };
@@ -146,7 +156,8 @@ fn write_boot(xml: &mut Xml, names: &Names<'_>) -> io::Result<()> {
         if let Some(ramdisk) = names.ramdisk {
             text(xml, "initrd", &[], ramdisk)?;
         }
-        text(xml, "cmdline", &[], KERNEL_COMMAND_LINE)
+        let line = format!("root={} {KERNEL_COMMAND_LINE}", names.root_device);
+        text(xml, "cmdline", &[], &line)
     })
 }
 
@@ -180,8 +191,14 @@ fn write_life_cycle(xml: &mut Xml) -> io::Result<()> {
 
 fn write_devices(xml: &mut Xml, spec: &DomainSpec, names: &Names<'_>) -> io::Result<()> {
     nest(xml, "devices", &[], |xml| {
-        write_root_disk(xml, names.root)?;
-        write_interface(xml, &spec.mac.to_string(), names)?;
+        for (number, disk) in (0..).zip(&names.disks) {
+            write_disk(xml, disk, spec.bus, number)?;
+        }
+        if spec.bus == DiskBus::Scsi {
+            let model = [("type", "scsi"), ("index", "0"), ("model", "lsilogic")];
+            empty(xml, "controller", &model)?;
+        }
+        write_interface(xml, spec, names)?;
         // Append: what the guest said before a reset is what explains the reset.
         nest(xml, "serial", &[("type", "file")], |xml| {
             empty(xml, "source", &[("path", names.console), ("append", "on")])?;
@@ -197,24 +214,32 @@ fn write_devices(xml: &mut Xml, spec: &DomainSpec, names: &Names<'_>) -> io::Res
     })
 }
 
-fn write_root_disk(xml: &mut Xml, root: &str) -> io::Result<()> {
+fn write_disk(xml: &mut Xml, disk: &str, bus: DiskBus, number: u8) -> io::Result<()> {
     // Write-back through the host's page cache: a flush by the guest still reaches the platter,
     // instances of one image read it from the disk once, and it needs no O_DIRECT below.
     let driver =
         [("name", "qemu"), ("type", "qcow2"), ("cache", "writeback"), ("discard", "unmap")];
     nest(xml, "disk", &[("type", "file"), ("device", "disk")], |xml| {
         empty(xml, "driver", &driver)?;
-        empty(xml, "source", &[("file", root)])?;
-        empty(xml, "target", &[("dev", "vda"), ("bus", "virtio")])
+        empty(xml, "source", &[("file", disk)])?;
+        let kind = match bus {
+            DiskBus::Virtio => "virtio",
+            DiskBus::Scsi => "scsi",
+        };
+        empty(xml, "target", &[("dev", &bus.disk(number)), ("bus", kind)])
     })
 }
 
-fn write_interface(xml: &mut Xml, mac: &str, names: &Names<'_>) -> io::Result<()> {
+fn write_interface(xml: &mut Xml, spec: &DomainSpec, names: &Names<'_>) -> io::Result<()> {
+    let model = match spec.nic {
+        NicModel::Virtio => "virtio",
+        NicModel::E1000 => "e1000",
+    };
     nest(xml, "interface", &[("type", "bridge")], |xml| {
-        empty(xml, "mac", &[("address", mac)])?;
+        empty(xml, "mac", &[("address", &spec.mac.to_string())])?;
         empty(xml, "source", &[("bridge", names.bridge)])?;
         empty(xml, "target", &[("dev", names.tap)])?;
-        empty(xml, "model", &[("type", "virtio")])
+        empty(xml, "model", &[("type", model)])
     })
 }
 

@@ -11,7 +11,7 @@ pub use sim::SimHypervisor;
 pub use template::built_in as built_in_template;
 
 use std::path::PathBuf;
-use types::{Figures, InstanceId, MacAddr};
+use types::{DiskBus, Figures, InstanceId, MacAddr};
 
 /// Why a hypervisor call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +38,24 @@ pub enum Accelerator {
     Xen,
 }
 
+/// The kind of a network card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NicModel {
+    /// Virtio, which guests since 2008 know.
+    Virtio,
+    /// Intel's of 2002, which older guests know too.
+    E1000,
+}
+
+/// The firmware of a machine that boots with UEFI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uefi {
+    /// The firmware itself, which all machines share.
+    pub code: PathBuf,
+    /// What it remembers: the machine's own.
+    pub nvram: PathBuf,
+}
+
 /// A domain to be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DomainSpec {
@@ -45,12 +63,22 @@ pub struct DomainSpec {
     pub id: InstanceId,
     /// Cores and memory.
     pub figures: Figures,
-    /// The root disk, a qcow2 overlay; `vda` in the guest.
+    /// The root disk, a qcow2 overlay; the first disk of the guest.
     pub root: PathBuf,
+    /// Further disks, qcow2 overlays, in the order in which the guest has them.
+    pub further_disks: Vec<PathBuf>,
+    /// What the disks are attached to.
+    pub bus: DiskBus,
     /// The kernel to boot directly; none for a disk that boots by itself.
     pub kernel: Option<PathBuf>,
     /// The ramdisk to hand to the kernel.
     pub ramdisk: Option<PathBuf>,
+    /// Where the kernel finds its root filesystem, such as `/dev/vda1`.
+    pub root_device: String,
+    /// The firmware of a machine that boots with UEFI; none for the BIOS.
+    pub uefi: Option<Uefi>,
+    /// The kind of network card.
+    pub nic: NicModel,
     /// The Ethernet address.
     pub mac: MacAddr,
     /// The bridge that the tap joins.

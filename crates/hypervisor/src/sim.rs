@@ -252,7 +252,8 @@ impl Hypervisor for SimHypervisor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use types::MacAddr;
+    use crate::NicModel;
+    use types::{DiskBus, MacAddr};
 
     const CAPACITY: Figures = Figures { cores: 4, memory_mb: 4096, disk_gb: 100 };
 
@@ -262,8 +263,13 @@ mod tests {
             id,
             figures: CAPACITY,
             root: "/r".into(),
+            further_disks: vec![],
+            bus: DiskBus::Virtio,
             kernel: None,
             ramdisk: None,
+            root_device: "/dev/vda1".into(),
+            uefi: None,
+            nic: NicModel::Virtio,
             mac: MacAddr::of_instance(id),
             bridge: "eucabr10".into(),
             tap: "tap0".into(),

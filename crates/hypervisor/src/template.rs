@@ -9,13 +9,13 @@
 mod tree;
 
 use crate::domain_xml::{QemuUser, domain_xml};
-use crate::{Accelerator, DomainSpec, HypervisorError};
+use crate::{Accelerator, DomainSpec, HypervisorError, NicModel};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use tree::{Child, Element};
-use types::{Figures, InstanceId, MacAddr};
+use types::{DiskBus, Figures, InstanceId, MacAddr};
 
 /// Tokens that stand for whole elements of the built-in XML: the token, the element above it (none
 /// for the root) and its name.
@@ -267,6 +267,11 @@ fn samples() -> [DomainSpec; 2] {
         id,
         figures: Figures { cores: 3, memory_mb: 509, disk_gb: 10 },
         root: "/sample/i-4EA305C1/root".into(),
+        further_disks: vec![],
+        bus: DiskBus::Virtio,
+        root_device: "/dev/vda1".to_owned(),
+        uefi: None,
+        nic: NicModel::Virtio,
         kernel: Some("/sample/cache/kernel".into()),
         ramdisk: Some("/sample/cache/ramdisk".into()),
         mac: MacAddr::of_instance(id),
@@ -278,6 +283,7 @@ fn samples() -> [DomainSpec; 2] {
         kernel: None,
         ramdisk: None,
         root: "/sample/<a> & \"b\" 'c'/root".into(),
+        further_disks: vec!["/sample/<a> & \"b\" 'c'/swap".into()],
         console: "/sample/<a> & \"b\" 'c'/console.log".into(),
         ..with_kernel.clone()
     };

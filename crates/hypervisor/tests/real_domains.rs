@@ -5,17 +5,20 @@
 
 use hypervisor::{
     Accelerator, Chosen, Domain, DomainSpec, DomainState, Ending, Hypervisor, HypervisorError,
-    Libvirt,
+    Libvirt, NicModel, Uefi,
 };
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use types::{Figures, InstanceId, MacAddr};
+use types::{DiskBus, Figures, InstanceId, MacAddr};
 
 /// Tells the second run of this program, inside the namespaces, where it may work.
 const INSIDE: &str = "EUCALYPTUS_TEST_DIRECTORY";
+
+/// Firmware takes its time when it is emulated on a machine that does other things.
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// A bridge; the daemon that writes consoles; no usable /dev/kvm (libvirt would look for its
 /// features at every start); and tini, because libvirt waits until somebody has reaped the QEMU
@@ -86,8 +89,13 @@ impl Machine {
             id,
             figures: Figures { cores: 1, memory_mb: 64, disk_gb: 1 },
             root: self.directory.join("root"),
+            further_disks: vec![],
+            bus: DiskBus::Virtio,
             kernel: None,
             ramdisk: None,
+            root_device: "/dev/vda1".into(),
+            uefi: None,
+            nic: NicModel::Virtio,
             mac: MacAddr::of_instance(id),
             bridge: "eucabr10".into(),
             tap: "tap4EA305C1".into(),
@@ -147,6 +155,7 @@ impl Machine {
         check_owners(&spec.root, &base);
         self.crash();
         self.refuse();
+        self.boot();
         self.template();
         self.prove();
     }
@@ -192,6 +201,36 @@ impl Machine {
         self.becomes(DomainState::Crashed);
         self.libvirt.destroy(spec.id).unwrap();
         assert_eq!(self.domain(), None);
+    }
+
+    /// Disks that boot by themselves, on machines new and old: what they say on their consoles.
+    fn boot(&self) {
+        let at = |name: &str| self.directory.join(name);
+        let mut sector = vec![0; 512];
+        sector[..BOOT_CODE.len()].copy_from_slice(BOOT_CODE);
+        sector[510..].copy_from_slice(&[0x55, 0xAA]);
+        fs::write(at("boots"), sector).unwrap();
+        for (disk, base) in [("boots.qcow2", "boots"), ("empty.qcow2", "base")] {
+            let options = ["create", "-q", "-f", "qcow2", "-F", "raw", "-b"];
+            run("qemu-img", &options, &[&at(base), &at(disk), Path::new("1M")]);
+        }
+        let further_disks = vec![at("empty.qcow2")];
+        let bios = DomainSpec { root: at("boots.qcow2"), further_disks, ..self.spec() };
+        let old = DomainSpec { bus: DiskBus::Scsi, nic: NicModel::E1000, ..bios.clone() };
+        fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", at("nvram")).unwrap();
+        let code = "/usr/share/OVMF/OVMF_CODE_4M.fd".into();
+        let uefi = Some(Uefi { code, nvram: at("nvram") });
+        let uefi =
+            DomainSpec { root: at("empty.qcow2"), further_disks: vec![], uefi, ..self.spec() };
+        let cases = [(bios, "it boots by itself"), (old, "it boots by itself"), (uefi, "BdsDxe")];
+        for (number, (spec, said)) in cases.into_iter().enumerate() {
+            let spec = DomainSpec { console: at(&format!("console-{number}.log")), ..spec };
+            self.libvirt.start(&spec).unwrap();
+            wait_for(&spec.console, said);
+            assert_ne!(fs::metadata(&spec.root).unwrap().uid(), 0);
+            self.libvirt.destroy(spec.id).unwrap();
+        }
+        assert!(at("nvram").exists(), "its owner removes it");
     }
 
     fn refuse(&self) {
@@ -257,6 +296,29 @@ impl Machine {
 
 fn pid_of_qemu() -> String {
     run("pgrep", &["-f", "^[^ ]*qemu-system.*i-4EA305C1"], &[]).trim().to_owned()
+}
+
+/// A boot sector that says something on the first serial line, and rests.
+///
+/// ```text
+///     xor ax, ax; mov ds, ax; mov dx, 3F8h; mov si, 7C15h
+/// next: lodsb; test al, al; jz rest; out dx, al; jmp next
+/// rest: hlt; jmp rest
+/// ```
+const BOOT_CODE: &[u8] = b"\x31\xC0\x8E\xD8\xBA\xF8\x03\xBE\x15\x7C\xAC\x84\xC0\x74\x03\xEE\
+                           \xEB\xF8\xF4\xEB\xFDit boots by itself\r\n\0";
+
+fn wait_for(console: &Path, said: &str) {
+    let begun = Instant::now();
+    loop {
+        let text = fs::read(console).map(|text| String::from_utf8_lossy(&text).into_owned());
+        let text = text.unwrap_or_default();
+        if text.contains(said) {
+            return;
+        }
+        assert!(begun.elapsed() < LIMIT, "{said:?} is not in {text:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// The overlay is QEMU's, what instances share is root's.

@@ -1,9 +1,10 @@
 //! What the node remembers of one instance.
 
+use disks::{Layout, PreparedDisks, Uefi};
 use protocol::{InstanceDesired, InstancePhase};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use types::{ClusterName, Timestamp};
+use types::{ClusterName, DiskBus, Timestamp};
 
 /// How far the node has got with an instance. The order is that of its life; each phase is on
 /// disk before the work of the next one begins.
@@ -85,6 +86,24 @@ pub struct DiskPaths {
     pub kernel: Option<PathBuf>,
     /// The ramdisk.
     pub ramdisk: Option<PathBuf>,
+    /// What is on the root disk, and which disks there are beside it.
+    #[serde(default)]
+    pub layout: Layout,
+    /// What a machine that boots with UEFI needs.
+    #[serde(default)]
+    pub uefi: Option<Uefi>,
+    /// What the disks are attached to. It stays as it was when they were made, because the guest
+    /// has been told the devices' names.
+    #[serde(default)]
+    pub bus: DiskBus,
+}
+
+impl DiskPaths {
+    /// Disks that were made, and what they will be attached to.
+    pub(crate) fn new(made: PreparedDisks, bus: DiskBus) -> Self {
+        let PreparedDisks { root, kernel, ramdisk, layout, uefi } = made;
+        Self { root, kernel, ramdisk, layout, uefi, bus }
+    }
 }
 
 impl Entry {

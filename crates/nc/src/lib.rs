@@ -9,6 +9,7 @@
 mod api;
 mod console;
 mod decide;
+mod devices;
 mod entry;
 mod hypervise;
 mod journal;

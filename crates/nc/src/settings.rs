@@ -1,8 +1,9 @@
 //! What the node controller is told at its start.
 
+use hypervisor::NicModel;
 use std::io;
 use std::path::PathBuf;
-use types::{Figures, NodeName};
+use types::{DiskBus, Figures, NodeName};
 
 /// A node controller's settings, from `eucalyptus.conf`.
 #[derive(Debug, Clone)]
@@ -15,6 +16,10 @@ pub struct Settings {
     pub boot_id: String,
     /// MAX_CORES, MAX_MEM and MAX_DISK.
     pub limits: Limits,
+    /// USE_VIRTIO_ROOT: what the disks of new instances are attached to.
+    pub bus: DiskBus,
+    /// USE_VIRTIO_NET: the network card that instances get at their next start.
+    pub nic: NicModel,
     /// The port of 127.0.0.1 at which the metadata service listens.
     pub metadata_port: u16,
     /// How many launches are worked on at once; the others wait.

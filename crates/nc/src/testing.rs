@@ -1,7 +1,9 @@
 //! What the tests of this crate share.
 
 use protocol::{Digest, Goal, ImageRef, InstanceDesired, InstanceKey, MetadataOptions, Nic};
-use types::{Figures, ImageId, ImageKind, InstanceId, MacAddr, Timestamp, UserName};
+use types::{
+    Boot, Figures, ImageFormat, ImageId, ImageKind, InstanceId, MacAddr, Timestamp, UserName,
+};
 
 /// An image of this kind.
 fn image(kind: ImageKind, bits: u32) -> ImageRef {
@@ -11,6 +13,8 @@ fn image(kind: ImageKind, bits: u32) -> ImageRef {
         location: format!("images/{id}.manifest.xml"),
         digest: Digest([bits as u8; 32]),
         size: 1 << 20,
+        format: ImageFormat::Raw,
+        boot: Boot::Kernel,
     }
 }
 

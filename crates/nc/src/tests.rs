@@ -76,6 +76,8 @@ impl World {
             instance_path: self.home.path().to_owned(),
             boot_id: self.boot_id.clone(),
             limits: self.limits,
+            bus: types::DiskBus::Virtio,
+            nic: hypervisor::NicModel::Virtio,
             metadata_port: 8776,
             concurrent_launches: 4,
         };

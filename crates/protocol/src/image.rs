@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use tokio::io::AsyncRead;
-use types::ImageId;
+use types::{Boot, ImageFormat, ImageId};
 
 /// The SHA-256 of an image's decrypted bytes. It is the image's name in every cache.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -69,6 +69,12 @@ pub struct ImageRef {
     pub digest: Digest,
     /// Its length in bytes.
     pub size: u64,
+    /// The format of its bytes.
+    #[serde(default)]
+    pub format: ImageFormat,
+    /// How a machine starts from it. Of a kernel or ramdisk it says nothing.
+    #[serde(default)]
+    pub boot: Boot,
 }
 
 /// Where a node gets images from: the cloud over mutual TLS, or memory in the simulated world.
@@ -86,6 +92,18 @@ pub trait ImageSource: Send + Sync {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_of_an_older_cloud_is_a_filesystem_in_raw_bytes() {
+        let digest = "ab".repeat(32);
+        let text =
+            format!(r#"{{"id":"emi-0000000A","location":"b/m","digest":"{digest}","size":7}}"#);
+        let image: ImageRef = serde_json::from_str(&text).unwrap();
+        assert_eq!((image.format, image.boot), (ImageFormat::Raw, Boot::Kernel));
+        let disk = ImageRef { format: ImageFormat::Qcow2, boot: Boot::Uefi, ..image };
+        let again = serde_json::to_string(&disk).unwrap();
+        assert_eq!(serde_json::from_str::<ImageRef>(&again).unwrap(), disk);
+    }
 
     #[test]
     fn digests_are_strict() {

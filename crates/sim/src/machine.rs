@@ -69,6 +69,8 @@ impl Machine {
             instance_path: self.instance_path.clone(),
             boot_id: format!("boot-{}", self.boots),
             limits: Limits::default(),
+            bus: types::DiskBus::Virtio,
+            nic: hypervisor::NicModel::Virtio,
             metadata_port: METADATA_PORT,
             concurrent_launches: self.concurrent_launches,
         };

@@ -408,6 +408,8 @@ async fn register_images(cloud: &Cloud, layout: &Layout) -> ImageId {
             architecture: "x86_64".to_owned(),
             digest,
             size: bytes.len() as u64,
+            format: types::ImageFormat::Raw,
+            boot: types::Boot::Kernel,
             kernel,
             ramdisk: None,
             public: true,

@@ -5,10 +5,10 @@ use crate::database::{Connection, State};
 use crate::error::{Error, Result};
 use crate::fields::Fields;
 use crate::instances::visible;
-use crate::settings;
+use crate::settings::{self, Settings};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use types::{AccountId, ImageId, InstanceId, Timestamp};
+use types::{AccountId, Boot, ImageId, InstanceId, Timestamp};
 
 /// What is known of an instance beyond what lists of instances show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +112,7 @@ async fn details(db: &mut Connection, id: InstanceId) -> Result<InstanceDetails>
     let defaults = settings::read(db).await?;
     let row = sqlx::query(
         "SELECT COALESCE(instances.user_data, reservations.user_data) AS data,
-             images.kernel AS own_kernel, images.ramdisk AS own_ramdisk
+             images.kernel AS own_kernel, images.ramdisk AS own_ramdisk, images.boot
          FROM instances JOIN reservations ON reservations.id = instances.reservation
          JOIN images ON images.id = instances.image WHERE instances.id = $1",
     )
@@ -126,6 +126,10 @@ async fn details(db: &mut Connection, id: InstanceId) -> Result<InstanceDetails>
     .bind(id.to_string())
     .fetch_all(db)
     .await?;
+    let defaults = match row.parsed::<Boot>("boot")? {
+        Boot::Kernel => defaults,
+        Boot::Bios | Boot::Uefi => Settings::default(),
+    };
     Ok(InstanceDetails {
         user_data: row.text("data")?,
         default_kernel: row.maybe("own_kernel")?.or(defaults.default_kernel),

@@ -11,7 +11,9 @@ use crate::networks::router;
 use crate::power;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use protocol::{ClusterDesired, GroupRule, InstanceDesired, InstanceKey, NetworkDesired, Nic};
+use protocol::{
+    ClusterDesired, GroupRule, ImageRef, InstanceDesired, InstanceKey, NetworkDesired, Nic,
+};
 use std::collections::HashMap;
 use types::{ClusterName, GroupId, GroupName, InstanceId, MacAddr};
 
@@ -19,7 +21,7 @@ const INSTANCES: &str = "
     SELECT instances.*, users.name AS user_name,
         COALESCE(instances.user_data, reservations.user_data) AS data,
         root.location AS root_location, root.digest AS root_digest,
-        root.size_bytes AS root_size,
+        root.size_bytes AS root_size, root.format AS root_format, root.boot AS root_boot,
         eki.location AS kernel_location, eki.digest AS kernel_digest,
         eki.size_bytes AS kernel_size,
         eri.location AS ramdisk_location, eri.digest AS ramdisk_digest,
@@ -88,6 +90,15 @@ async fn instances(db: &mut Connection, cluster: &ClusterName) -> Result<Vec<Ins
     instances.iter().map(|row| instance(row, &groups)).collect()
 }
 
+fn root(row: &Row) -> Result<ImageRef> {
+    let image = reference(row, ["image", "root_location", "root_digest", "root_size"])?;
+    Ok(ImageRef {
+        format: row.parsed("root_format")?,
+        boot: row.parsed("root_boot")?,
+        ..image.ok_or_else(|| corrupt("image", "missing"))?
+    })
+}
+
 fn instance(row: &Row, groups: &HashMap<String, Vec<GroupName>>) -> Result<InstanceDesired> {
     let id: InstanceId = row.parsed("id")?;
     Ok(InstanceDesired {
@@ -104,8 +115,7 @@ fn instance(row: &Row, groups: &HashMap<String, Vec<GroupName>>) -> Result<Insta
         groups: groups.get(&row.text("reservation")?).cloned().unwrap_or_default(),
         vm_type: row.text("vm_type")?,
         figures: row.figures()?,
-        root: reference(row, ["image", "root_location", "root_digest", "root_size"])?
-            .ok_or_else(|| corrupt("image", "missing"))?,
+        root: root(row)?,
         kernel: reference(row, ["kernel", "kernel_location", "kernel_digest", "kernel_size"])?,
         ramdisk: reference(row, ["ramdisk", "ramdisk_location", "ramdisk_digest", "ramdisk_size"])?,
         key: key(row)?,

@@ -82,6 +82,15 @@ pub enum Error {
         /// The kind that is wanted: machine, kernel or ramdisk.
         wanted: &'static str,
     },
+    /// An image that boots by itself is to be given a kernel or a ramdisk.
+    #[error(
+        "the image is a disk that boots by itself: it takes no kernel and no ramdisk, but {named} \
+         is named; leave it out"
+    )]
+    BootsByItself {
+        /// The kernel or ramdisk.
+        named: ImageId,
+    },
     /// Neither the request, nor the image, nor the settings name a kernel.
     #[error(
         "Unable to determine required kernel image: name one at launch, register the image \

@@ -9,7 +9,7 @@ use crate::tags;
 use crate::unused::unused;
 use crate::users::User;
 use protocol::Digest;
-use types::{AccountId, ImageId, ImageKind, Tags, Timestamp};
+use types::{AccountId, Boot, ImageFormat, ImageId, ImageKind, Tags, Timestamp};
 
 /// A registered image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,10 @@ pub struct Image {
     pub digest: Digest,
     /// Length of the decrypted bytes.
     pub size: u64,
+    /// The format of the decrypted bytes.
+    pub format: ImageFormat,
+    /// How a machine starts from it.
+    pub boot: Boot,
     /// The kernel that it was bundled with.
     pub kernel: Option<ImageId>,
     /// The ramdisk that it was bundled with.
@@ -59,6 +63,10 @@ pub struct NewImage {
     pub digest: Digest,
     /// Length of the decrypted bytes.
     pub size: u64,
+    /// The format of the decrypted bytes.
+    pub format: ImageFormat,
+    /// How a machine starts from it.
+    pub boot: Boot,
     /// The kernel that it wants.
     pub kernel: Option<ImageId>,
     /// The ramdisk that it wants.
@@ -80,7 +88,7 @@ macro_rules! select_images {
     ($condition:literal) => {
         concat!(
             "SELECT id, account, location, architecture, digest, size_bytes, kernel, ramdisk,
-             public, registered, registered_ms, name, description FROM images ",
+             public, registered, registered_ms, name, description, format, boot FROM images ",
             $condition
         )
     };
@@ -90,6 +98,7 @@ impl State {
     /// Registers an image under a new id.
     ///
     /// # Errors
+    /// [`Error::BootsByItself`] when it boots by itself and is to have a kernel or ramdisk,
     /// [`Error::ImageNotFound`] when its kernel or ramdisk is not registered or not launchable by
     /// its owner, [`Error::ImageKindWrong`] when they are no kernel or ramdisk,
     /// [`Error::ImageNameTaken`] when its owner has an image of the name,
@@ -185,6 +194,8 @@ fn image(row: &Row) -> Result<Image> {
         architecture: row.text("architecture")?,
         digest: row.parsed("digest")?,
         size: row.number("size_bytes")?,
+        format: row.parsed("format")?,
+        boot: row.parsed("boot")?,
         kernel: row.maybe("kernel")?,
         ramdisk: row.maybe("ramdisk")?,
         public: row.flag("public")?,
@@ -197,6 +208,9 @@ fn image(row: &Row) -> Result<Image> {
 }
 
 async fn register(db: &mut Connection, new: NewImage, now: Timestamp) -> Result<Image> {
+    if let Some(id) = new.kernel.or(new.ramdisk).filter(|_| new.boot.by_itself()) {
+        return Err(Error::BootsByItself { named: id });
+    }
     let owner = crate::users::by_account(db, new.account).await?;
     for (kind, id) in [(ImageKind::Kernel, new.kernel), (ImageKind::Ramdisk, new.ramdisk)] {
         if let Some(id) = id {
@@ -210,8 +224,8 @@ async fn register(db: &mut Connection, new: NewImage, now: Timestamp) -> Result<
         unused(db, "SELECT id FROM images WHERE id = $1", || ImageId::random(new.kind)).await?;
     sqlx::query(
         "INSERT INTO images (id, account, location, architecture, digest, size_bytes, kernel,
-             ramdisk, public, registered, registered_ms, name, description)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12)",
+             ramdisk, public, registered, registered_ms, name, description, format, boot)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12, $13, $14)",
     )
     .bind(id.to_string())
     .bind(new.account.to_string())
@@ -225,6 +239,8 @@ async fn register(db: &mut Connection, new: NewImage, now: Timestamp) -> Result<
     .bind(now.millis())
     .bind(&new.name)
     .bind(&new.description)
+    .bind(new.format.as_str())
+    .bind(new.boot.as_str())
     .execute(&mut *db)
     .await?;
     add_product_codes(db, id, &new.products).await?;
@@ -292,7 +308,8 @@ pub(crate) async fn purge_unreferenced(db: &mut Connection) -> Result<()> {
     Ok(())
 }
 
-/// The columns of one image, in a join under a prefix, as a node is told of it.
+/// The columns of one image, in a join under a prefix, as a node is told of it: of a kernel or
+/// ramdisk, which is raw and does not boot.
 pub(crate) fn reference(
     row: &Row,
     [id, location, digest, size]: [&'static str; 4],
@@ -303,5 +320,7 @@ pub(crate) fn reference(
         location: row.text(location)?,
         digest: row.maybe(digest)?.ok_or_else(|| corrupt(digest, "missing"))?,
         size: row.number(size)?,
+        format: ImageFormat::Raw,
+        boot: Boot::Kernel,
     }))
 }

@@ -70,7 +70,7 @@ pub struct RunOutcome {
 struct Plan {
     owner: User,
     image: Image,
-    kernel: Image,
+    kernel: Option<Image>,
     ramdisk: Option<Image>,
     vm_type: VmType,
     key: Option<(KeyName, String)>,
@@ -150,13 +150,20 @@ async fn plan(db: &mut Connection, request: &RunRequest, now: Timestamp) -> Resu
     })
 }
 
-/// Kernel and ramdisk: those of the request, else the image's own, else the defaults (FACTS 6.4).
+/// Kernel and ramdisk: those of the request, else the image's own, else the defaults (FACTS 6.4);
+/// none for a disk that boots by itself.
 async fn boot_images(
     db: &mut Connection,
     request: &RunRequest,
     image: &Image,
     owner: &User,
-) -> Result<(Image, Option<Image>)> {
+) -> Result<(Option<Image>, Option<Image>)> {
+    if image.boot.by_itself() {
+        return match request.kernel.or(request.ramdisk) {
+            Some(named) => Err(Error::BootsByItself { named }),
+            None => Ok((None, None)),
+        };
+    }
     let defaults = settings::read(db).await?;
     let kernel = request.kernel.or(image.kernel).or(defaults.default_kernel);
     let ramdisk = request.ramdisk.or(image.ramdisk).or(defaults.default_ramdisk);
@@ -166,7 +173,7 @@ async fn boot_images(
         Some(id) => Some(launchable_as(db, ImageKind::Ramdisk, id, owner).await?),
         None => None,
     };
-    Ok((kernel, ramdisk))
+    Ok((Some(kernel), ramdisk))
 }
 
 async fn vm_type(db: &mut Connection, name: &str) -> Result<VmType> {
@@ -299,7 +306,7 @@ async fn insert_instance(
     .bind(plan.owner.account.to_string())
     .bind(plan.cluster.name.as_str())
     .bind(plan.image.id.to_string())
-    .bind(plan.kernel.id.to_string())
+    .bind(plan.kernel.as_ref().map(|kernel| kernel.id.to_string()))
     .bind(plan.ramdisk.as_ref().map(|ramdisk| ramdisk.id.to_string()))
     .bind(&plan.vm_type.name)
     .bind(i64::from(plan.vm_type.figures.cores))

@@ -218,6 +218,8 @@ async fn images_are_streamed_from_any_offset() {
         location: "bucket/image.manifest.xml".into(),
         digest: Digest([1; 32]),
         size: 10,
+        format: types::ImageFormat::Raw,
+        boot: types::Boot::Kernel,
     };
     let mut text = String::new();
     let mut bytes = source.open(&address.to_string(), &image, 4).await.unwrap();

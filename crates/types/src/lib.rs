@@ -4,6 +4,7 @@
 //! not checked again. This crate does no I/O and knows no other crate of the workspace.
 
 mod account;
+mod boot;
 mod crash;
 mod figures;
 mod id;
@@ -14,6 +15,7 @@ mod secret;
 mod stamp;
 
 pub use account::AccountId;
+pub use boot::{Boot, DiskBus, ImageFormat, UnknownWord};
 pub use crash::crash_point;
 pub use figures::{Figures, VmType};
 pub use id::{

@@ -4,7 +4,7 @@ use super::Verb;
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::session::Session;
-use bundle::{Architecture, BlockDeviceMapping, Certificate, Recipe, SigningKey};
+use bundle::{Architecture, BlockDeviceMapping, Certificate, Made, Recipe, SigningKey};
 use clap::Parser;
 use std::path::{Path, PathBuf};
 
@@ -15,51 +15,64 @@ use std::path::{Path, PathBuf};
 pub(super) struct BundleImage {
     /// The image file
     #[arg(short, long, value_name = "FILE")]
-    image: PathBuf,
+    pub(super) image: PathBuf,
     /// The directory that the bundle is written to
     #[arg(short, long, value_name = "DIRECTORY", default_value = "/tmp")]
-    destination: PathBuf,
+    pub(super) destination: PathBuf,
     /// What the names of the bundle's files begin with [default: the image's file name]
     #[arg(short, long)]
-    prefix: Option<String>,
+    pub(super) prefix: Option<String>,
     /// i386 or x86_64
     #[arg(short = 'r', long, default_value = "x86_64", value_parser = architecture)]
-    arch: Architecture,
+    pub(super) arch: Architecture,
     /// The image's default kernel (eki-...), or "true" if the image is a kernel
     #[arg(long, value_name = "KERNEL")]
-    kernel: Option<String>,
+    pub(super) kernel: Option<String>,
     /// The image's default ramdisk (eri-...), or "true" if the image is a ramdisk
     #[arg(long, value_name = "RAMDISK")]
-    ramdisk: Option<String>,
+    pub(super) ramdisk: Option<String>,
     /// Disks as NAME=DEVICE pairs: ami=sda1,root=/dev/sda1
     #[arg(short = 'B', long, value_name = "MAPPING", value_delimiter = ',')]
-    block_device_mapping: Vec<String>,
+    pub(super) block_device_mapping: Vec<String>,
     /// Product codes
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
-    productcodes: Vec<String>,
+    pub(super) productcodes: Vec<String>,
     /// Your account number [env: EC2_USER_ID]
     #[arg(short, long)]
-    user: Option<String>,
+    pub(super) user: Option<String>,
     /// Your certificate [env: EC2_CERT]
     #[arg(short, long, value_name = "FILE")]
-    cert: Option<String>,
+    pub(super) cert: Option<String>,
     /// Your private key [env: EC2_PRIVATE_KEY]
     #[arg(short = 'k', long, value_name = "FILE")]
-    privatekey: Option<String>,
+    pub(super) privatekey: Option<String>,
     /// The cloud's certificate [env: EUCALYPTUS_CERT]
     #[arg(long, value_name = "FILE")]
-    ec2cert: Option<String>,
+    pub(super) ec2cert: Option<String>,
     /// Ask nothing (nothing is ever asked)
     #[arg(long)]
-    batch: bool,
+    pub(super) batch: bool,
 }
 
-fn architecture(word: &str) -> Result<Architecture, String> {
+pub(super) fn architecture(word: &str) -> Result<Architecture, String> {
     Architecture::from_word(word).ok_or_else(|| "expected i386 or x86_64".to_owned())
 }
 
 impl Verb for BundleImage {
     fn run(self, session: &mut Session<'_, '_>) -> Result<(), Error> {
+        session.say("Bundling image file...")?;
+        let made = self.bundle(session)?;
+        for part in &made.parts {
+            session.say(&format!("Created {}", part.display()))?;
+        }
+        session.say(&format!("Created {}", made.manifest.display()))?;
+        session.say("Bundling completed.")
+    }
+}
+
+impl BundleImage {
+    /// Makes the bundle and shows how far it is.
+    pub(super) fn bundle(&self, session: &mut Session<'_, '_>) -> Result<Made, Error> {
         let user = session.setting(self.user.as_deref(), &["EC2_USER_ID"], "--user")?;
         let user = user.replace('-', "");
         let cert = session.setting(self.cert.as_deref(), &["EC2_CERT"], "--cert")?;
@@ -81,21 +94,13 @@ impl Verb for BundleImage {
             user_certificate: &certificate(cert.as_ref())?,
             user_key: &signing_key(key.as_ref())?,
         };
-        session.say("Bundling image file...")?;
         let mut progress = Progress::new("Bundling");
         let outcome =
             bundle::make(&recipe, &mut |done, all| progress.at(session.streams, done, all));
         progress.clear(session.streams);
-        let made = outcome?;
-        for part in &made.parts {
-            session.say(&format!("Created {}", part.display()))?;
-        }
-        session.say(&format!("Created {}", made.manifest.display()))?;
-        session.say("Bundling completed.")
+        Ok(outcome?)
     }
-}
 
-impl BundleImage {
     fn mappings(&self) -> Result<Vec<BlockDeviceMapping>, Error> {
         self.block_device_mapping
             .iter()

@@ -21,40 +21,40 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 pub(super) struct UploadBundle {
     /// The bucket
     #[arg(short, long)]
-    bucket: String,
+    pub(super) bucket: String,
     /// The bundle's manifest
     #[arg(short, long, value_name = "FILE")]
-    manifest: PathBuf,
+    pub(super) manifest: PathBuf,
     /// The directory of the parts [default: the manifest's]
     #[arg(short, long)]
-    directory: Option<PathBuf>,
+    pub(super) directory: Option<PathBuf>,
     /// Who may read the bundle: a canned ACL
     #[arg(long, default_value = "aws-exec-read")]
-    acl: String,
+    pub(super) acl: String,
     /// Begin with this part (the first is 0), after an upload that was interrupted
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
-    part: usize,
+    pub(super) part: usize,
     /// Do not upload the manifest
     #[arg(long)]
-    skipmanifest: bool,
+    pub(super) skipmanifest: bool,
     /// Try again after a failure
     #[arg(long)]
-    retry: bool,
+    pub(super) retry: bool,
     /// The access key [env: EC2_ACCESS_KEY]
     #[arg(short, long, value_name = "KEY")]
-    access_key: Option<String>,
+    pub(super) access_key: Option<String>,
     /// The secret key [env: EC2_SECRET_KEY]
     #[arg(short, long, value_name = "KEY")]
-    secret_key: Option<String>,
+    pub(super) secret_key: Option<String>,
     /// The address of Walrus [env: S3_URL]
     #[arg(short = 'U', long)]
-    url: Option<String>,
+    pub(super) url: Option<String>,
     /// The cloud's certificate: accepted because eucarc's alias gives it, and not needed
     #[arg(long, value_name = "FILE")]
-    ec2cert: Option<PathBuf>,
+    pub(super) ec2cert: Option<PathBuf>,
     /// Ask nothing (nothing is ever asked)
     #[arg(long)]
-    batch: bool,
+    pub(super) batch: bool,
 }
 
 impl Verb for UploadBundle {
@@ -83,7 +83,8 @@ struct Upload {
 }
 
 impl UploadBundle {
-    fn upload(&self, session: &mut Session<'_, '_>) -> Result<(), Error> {
+    /// Uploads the parts, then the manifest.
+    pub(super) fn upload(&self, session: &mut Session<'_, '_>) -> Result<(), Error> {
         let url = self.url.as_deref();
         let url = session.setting(url, &["S3_URL", "AWS_ENDPOINT_URL_S3"], "--url")?;
         let keys = session.keys(

@@ -174,3 +174,80 @@ fn a_missing_part_is_noticed_before_anything_is_sent() -> io::Result<()> {
     assert!(err.contains("@/disk.img.part.0"), "{err}");
     Ok(())
 }
+
+/// The answers of a cloud to the steps of an installation, in order.
+const INSTALLING: [(u16, &str); 7] = [
+    (200, "<R><imagesSet/></R>"),
+    (404, ""),
+    (200, ""),
+    (200, ""),
+    (200, ""),
+    (200, "<R><imageId>emi-0000000A</imageId></R>"),
+    (200, "<R><return>true</return></R>"),
+];
+
+#[test]
+fn a_disk_is_installed_in_one_step() {
+    let home = Home::new();
+    let mut disk = vec![0; 1 << 20];
+    (disk[0], disk[446 + 4], disk[446 + 8], disk[446 + 12]) = (0xEB, 0x83, 63, 100);
+    disk[510..512].copy_from_slice(&[0x55, 0xAA]);
+    fs::write(home.path("debian-12.raw"), disk).unwrap();
+    let server = Server::start(&INSTALLING);
+    let address = server.address;
+    let line = "euca-install-image @/debian-12.raw --public --directory @ --boot-mode legacy-bios";
+    let (code, out, err) = home.run(line, address);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.starts_with("Installing debian-12: a disk in raw format\nBundling ...\n"), "{out}");
+    assert!(out.ends_with("Registering ...\nIMAGE\temi-0000000A\n"), "{out}");
+    let asked = server.asked();
+    let bucket = "/services/Walrus/images-000100729354";
+    let puts: Vec<_> =
+        asked.iter().filter(|asked| asked.method == "PUT").map(Asked::line).collect();
+    assert_eq!(puts[0], format!("PUT {bucket}"));
+    assert_eq!(puts[1], format!("PUT {bucket}/debian-12.part.0"));
+    assert_eq!(puts[2], format!("PUT {bucket}/debian-12.manifest.xml"));
+    let registered = asked[5].form();
+    for (name, value) in [
+        ("Action", "RegisterImage"),
+        ("ImageLocation", "images-000100729354/debian-12.manifest.xml"),
+        ("Name", "debian-12"),
+        ("BootMode", "legacy-bios"),
+    ] {
+        assert!(registered.contains(&(name.to_owned(), value.to_owned())), "{registered:?}");
+    }
+    let shared = asked[6].form();
+    let all = ("LaunchPermission.Add.1.Group".to_owned(), "all".to_owned());
+    assert!(shared.contains(&all), "{shared:?}");
+    nothing_temporary_is_left(&home);
+}
+
+fn nothing_temporary_is_left(home: &Home) {
+    let left = fs::read_dir(home.directory.path()).unwrap();
+    let left = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(!left.into_iter().any(|name| name.starts_with("euca-install-")));
+}
+
+#[test]
+fn an_installation_that_fails_leaves_nothing_and_says_why() {
+    let taken = "<R><imagesSet><item><imageId>emi-0000000B</imageId></item></imagesSet></R>";
+    let refused = "<Response><Errors><Error><Code>InvalidManifest</Code>\
+                   <Message>not good</Message></Error></Errors></Response>";
+    let mut registration = INSTALLING.to_vec();
+    registration[5] = (400, refused);
+    for (answers, line, told) in [
+        (vec![(200, taken)], "euca-install-image @/disk.img", "installed already, as emi-0000000B"),
+        (registration, "euca-install-image @/disk.img", "InvalidManifest: not good"),
+        (vec![], "euca-install-image @/none", "@/none"),
+        (vec![], "euca-install-image @/disk.img --boot-mode uefi", "leave --boot-mode out"),
+        (vec![], "euca-install-image @/disk.img --public --private", "cannot be used with"),
+    ] {
+        let home = Home::new();
+        let server = Server::start(&answers);
+        let address = if answers.is_empty() { nowhere() } else { server.address };
+        let (code, _, err) = home.run(&format!("{line} --directory @"), address);
+        assert_ne!(code, 0, "{line}");
+        assert!(err.contains(told), "{line}: {err}");
+        nothing_temporary_is_left(&home);
+    }
+}

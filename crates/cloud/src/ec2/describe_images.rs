@@ -10,7 +10,7 @@ use ec2_wire::{
     parameters, passes,
 };
 use state::{Image, TagMap};
-use types::{AccountId, ImageId, ImageKind, Tags};
+use types::{AccountId, Boot, ImageId, ImageKind, Tags};
 
 pub(super) struct DescribeImages;
 
@@ -195,5 +195,15 @@ fn encode_image(xml: &mut Xml, image: &Image, tags: &Tags) {
     }
     if xml.since(2016, 11, 15) {
         xml.text("enaSupport", false);
+        xml.maybe("bootMode", boot_mode(image.boot));
+    }
+}
+
+/// How an image boots in EC2's words; a kernel that is loaded for a filesystem has none.
+const fn boot_mode(boot: Boot) -> Option<&'static str> {
+    match boot {
+        Boot::Kernel => None,
+        Boot::Bios => Some("legacy-bios"),
+        Boot::Uefi => Some("uefi"),
     }
 }

@@ -18,8 +18,12 @@ const fn code(error: &crate::Error) -> Option<Code> {
         E::State(error) => return state_code(error),
         E::ImageLocation(_) => Code::InvalidParameterValue,
         E::NotBucketOwner | E::KernelByUser => Code::UnauthorizedOperation,
-        E::ManifestMissing(_) | E::Bundle(_) | E::ReferencedImage { .. } => Code::InvalidManifest,
-        E::ArchitectureDiffers { .. } | E::NotMachine => Code::InvalidParameterCombination,
+        E::ManifestMissing(_) | E::Bundle(_) | E::Disk(_) | E::ReferencedImage { .. } => {
+            Code::InvalidManifest
+        }
+        E::ArchitectureDiffers { .. } | E::NotMachine | E::NoBootMode => {
+            Code::InvalidParameterCombination
+        }
         E::RegistrationsBusy => Code::Unavailable,
         _ => return None,
     })
@@ -31,6 +35,7 @@ const fn state_code(error: &Refused) -> Option<Code> {
         Refused::ImageNotFound(_) => Code::InvalidAmiIdNotFound,
         Refused::ImageKindWrong { .. } | Refused::VmTypeNotFound(_) => Code::InvalidParameterValue,
         Refused::KernelMissing => Code::MissingParameter,
+        Refused::BootsByItself { .. } => Code::InvalidParameterCombination,
         Refused::ImageNotOwned(_) => Code::UnauthorizedOperation,
         Refused::ImageNameTaken { .. } => Code::InvalidAmiNameDuplicate,
         Refused::LauncherUnknown(_) | Refused::LauncherAbsent(_) => {

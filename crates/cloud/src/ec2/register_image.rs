@@ -4,7 +4,7 @@ use super::call::{Call, Run};
 use super::refusal::refuse;
 use super::reservation::ROOT_DEVICE;
 use super::tag_specification::{self, TagSpecification};
-use crate::images::Registration;
+use crate::images::{BootMode, Registration};
 use ec2_wire::{
     Action, Code, Error, Kind, Place, Response, Text, Value, Xml, parameters, shown, words,
 };
@@ -26,6 +26,8 @@ parameters! {
         kernel: Option<ImageId> = "KernelId", "kernelId", since (2009, 10, 31);
         /// The ramdisk, in place of the bundle's.
         ramdisk: Option<ImageId> = "RamdiskId", "ramdiskId", since (2009, 10, 31);
+        /// How a disk that boots by itself does so, in place of what is found out from it.
+        boot_mode: Option<Mode> = "BootMode", "bootMode", since (2016, 11, 15);
         /// How instances see the machine.
         _virtualization: Option<Virtualization> =
             "VirtualizationType", "virtualizationType", since (2012, 6, 1);
@@ -74,6 +76,28 @@ words! {
     }
 }
 
+words! {
+    /// How a disk that boots by itself does so.
+    pub(super) enum Mode {
+        /// By the BIOS.
+        LegacyBios = "legacy-bios",
+        /// By UEFI.
+        Uefi = "uefi",
+        /// By UEFI where it has an EFI system partition.
+        UefiPreferred = "uefi-preferred",
+    }
+}
+
+impl From<Mode> for BootMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::LegacyBios => Self::LegacyBios,
+            Mode::Uefi => Self::Uefi,
+            Mode::UefiPreferred => Self::UefiPreferred,
+        }
+    }
+}
+
 /// The name of an image, in Amazon's form.
 pub(super) struct ImageName(String);
 
@@ -118,6 +142,7 @@ impl Run for RegisterImage {
             architecture: input.architecture.map(Into::into),
             kernel: input.kernel,
             ramdisk: input.ramdisk,
+            boot_mode: input.boot_mode.map(Into::into),
             tags: tag_specification::of("image", &[], input.tags)?,
         };
         let image = call.cloud.register_image(call.user, registration).await;

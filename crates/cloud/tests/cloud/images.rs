@@ -1,13 +1,13 @@
 use crate::world::{Files, World};
 use bundle::{Architecture, Certificate, Recipe, SigningKey};
-use cloud::Registration;
+use cloud::{BootMode, Registration};
 use http::StatusCode;
 use sha2::{Digest as _, Sha256};
 use state::{RunRequest, User};
 use std::path::PathBuf;
 use tokio::io::AsyncReadExt;
 use transport::ImageStore;
-use types::ImageKind;
+use types::{Boot, ImageFormat, ImageKind};
 
 /// A bundle in a directory.
 struct Bundled {
@@ -293,4 +293,81 @@ async fn a_registration_names_the_image_and_replaces_what_the_bundle_says() {
     let location = "vmlinuz-1/vmlinuz-1.manifest.xml";
     let kernel = Registration { ramdisk: Some(other), ..Registration::from(location) };
     assert!(refusal(kernel).await.contains("only machine images have a kernel"));
+}
+
+/// A disk with a partition table and boot code.
+fn disk() -> Vec<u8> {
+    let mut disk = noise(1 << 20);
+    disk[446..512].fill(0);
+    (disk[446 + 4], disk[446 + 8], disk[446 + 12]) = (0x83, 63, 100);
+    disk[510..512].copy_from_slice(&[0x55, 0xAA]);
+    disk
+}
+
+fn qcow2(raw: &[u8], options: &[&str]) -> Vec<u8> {
+    let directory = tempfile::tempdir().unwrap();
+    let (from, to) = (directory.path().join("raw"), directory.path().join("qcow2"));
+    std::fs::write(&from, raw).unwrap();
+    let mut tool = std::process::Command::new("qemu-img");
+    tool.args(["convert", "-f", "raw", "-O", "qcow2"]).args(options).args([&from, &to]);
+    assert!(tool.status().unwrap().success());
+    std::fs::read(to).unwrap()
+}
+
+#[tokio::test]
+async fn a_disk_that_boots_by_itself_is_known_from_its_bytes_and_takes_no_kernel() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    world.bundled(&admin, "kernels", &Make { name: "vmlinuz", ..root(noise(1000)) }).await;
+    let kernel = world.cloud.register_image(&admin, "kernels/vmlinuz.manifest.xml").await.unwrap();
+    world.cloud.state().set_default_image(ImageKind::Kernel, Some(kernel.id)).await.unwrap();
+    for _ in 0..2 {
+        world.cloud.pass().await.unwrap();
+    }
+    for (format, bytes) in
+        [(ImageFormat::Raw, disk()), (ImageFormat::Qcow2, qcow2(&disk(), &["-c"]))]
+    {
+        let bucket = format!("disks-{}", format.as_str());
+        world.bundled(&admin, &bucket, &root(bytes)).await;
+        let what = || Registration::from(&format!("{bucket}/root.img.manifest.xml"));
+        let image = world.cloud.register_image(&admin, what()).await.unwrap();
+        assert_eq!((image.format, image.boot, image.kernel), (format, Boot::Bios, None));
+        let uefi = Registration { boot_mode: Some(BootMode::Uefi), ..what() };
+        assert_eq!(world.cloud.register_image(&admin, uefi).await.unwrap().boot, Boot::Uefi);
+        let with_kernel = Registration { kernel: Some(kernel.id), ..what() };
+        let refused = world.cloud.register_image(&admin, with_kernel).await.unwrap_err();
+        assert!(refused.to_string().contains("boots by itself"), "{refused}");
+
+        let ask = world.request(&admin, image.id);
+        let with_kernel = RunRequest { kernel: Some(kernel.id), ..ask.clone() };
+        let run = async |ask| world.cloud.state().run_instances(ask, world.cloud.now()).await;
+        let refused = run(with_kernel).await.unwrap_err().to_string();
+        assert!(refused.contains("takes no kernel and no ramdisk"), "{refused}");
+        let launched = run(RunRequest { kernel: None, ramdisk: None, ..ask }).await.unwrap();
+        let instance = &launched.reservation.instances[0];
+        assert_eq!((instance.kernel, instance.ramdisk), (None, None), "not even the default one");
+        let zone = "zone1".parse().unwrap();
+        let desired = world.cloud.state().cluster_desired(&zone, "head:8773").await.unwrap();
+        let told = desired.instances.iter().find(|told| told.id == instance.id).unwrap();
+        assert_eq!((told.root.format, told.root.boot), (format, Boot::Bios));
+    }
+}
+
+#[tokio::test]
+async fn a_qcow2_image_that_points_elsewhere_is_refused_and_leaves_nothing() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let mut backed = qcow2(&disk(), &[]);
+    backed[8..20].copy_from_slice(&[0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 11]);
+    backed[256..267].copy_from_slice(b"/etc/shadow");
+    world.bundled(&alice, "alice", &root(backed)).await;
+    let refused = world.refusal(&alice, "alice/root.img.manifest.xml").await;
+    assert!(refused.contains("the qcow2 image has a backing file"), "{refused}");
+    world.bundled(&alice, "alice", &root(noise(2000))).await;
+    let what = Registration {
+        boot_mode: Some(BootMode::LegacyBios),
+        ..Registration::from("alice/root.img.manifest.xml")
+    };
+    let refused = world.cloud.register_image(&alice, what).await.unwrap_err().to_string();
+    assert!(refused.contains("no boot mode to choose"), "{refused}");
 }

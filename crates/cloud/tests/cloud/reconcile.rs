@@ -17,6 +17,8 @@ impl World {
                 architecture: "x86_64".into(),
                 digest: protocol::Digest([kind as u8; 32]),
                 size: 1,
+                format: types::ImageFormat::Raw,
+                boot: types::Boot::Kernel,
                 kernel: None,
                 ramdisk: None,
                 public: false,

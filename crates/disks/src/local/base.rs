@@ -1,71 +1,276 @@
-//! The immutable raw disk under the overlays of one (image, size).
+//! The immutable raw disks under the overlays of instances.
 
 use super::fault::{Doing, Fault};
 use super::files;
 use super::tool::Tool;
+use diskimage::{Partition, PartitionKind, Qcow2, partition_table, swap_header};
 use protocol::ImageRef;
-use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 use tracing::warn;
+use types::{Boot, ImageFormat};
 
 /// Copying and growing the largest images takes minutes on a slow disk.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
-/// Copies `image` to `target` without its holes, makes it `bytes` long and grows the filesystem
-/// on it. A disk with partitions, or a filesystem that cannot be grown, just becomes longer.
-pub(super) async fn grow(
-    image: &ImageRef,
-    source: &Path,
-    target: &Path,
-    bytes: u64,
-) -> Result<(), Fault> {
-    copy(source, target, bytes).await?;
-    if !has_ext_filesystem(target)? {
-        return Ok(());
-    }
-    match grow_filesystem(target).await {
-        Err(Fault::Refused(cause)) => {
-            warn!(image = %image.id, cause, "the image's filesystem keeps its size");
-            copy(source, target, bytes).await
+/// Where the first partition begins, and what later ones are rounded to.
+pub(super) const ALIGNMENT: u64 = 1 << 20;
+
+/// What a base is made into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// A disk with partitions: the image grown, an ephemeral filesystem, swap space.
+    Partitions { root_gb: u64, ephemeral_mb: u64, swap_mb: u64 },
+    /// The image, which has partitions of its own, on a longer disk. Its guest grows them; the
+    /// second header of a GPT stays where the image has it until then.
+    Disk { gb: u64 },
+    /// An empty disk with an ephemeral filesystem.
+    Ephemeral { mb: u64 },
+    /// An empty disk of swap space.
+    Swap { mb: u64 },
+}
+
+/// Where the partitions of a disk are.
+struct Places {
+    root: Partition,
+    ephemeral: Option<Partition>,
+    swap: Option<Partition>,
+    end: u64,
+}
+
+impl Shape {
+    /// The name of such a base among those of one image.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Partitions { root_gb, ephemeral_mb, swap_mb } => {
+                format!("part-{root_gb}-{ephemeral_mb}-{swap_mb}")
+            }
+            Self::Disk { gb } => format!("disk-{gb}"),
+            Self::Ephemeral { mb } => format!("ephemeral-{mb}"),
+            Self::Swap { mb } => format!("swap-{mb}"),
         }
-        grown => grown,
+    }
+
+    /// The bytes that the image may have at most.
+    const fn room(self) -> u64 {
+        match self {
+            Self::Partitions { root_gb: gb, .. } | Self::Disk { gb } => gb.saturating_mul(1 << 30),
+            Self::Ephemeral { .. } | Self::Swap { .. } => 0,
+        }
+    }
+
+    /// Refuses an image that is too large, before it is fetched where that can be seen.
+    pub(super) fn check_room(self, image: &ImageRef, bytes: u64) -> Result<(), Fault> {
+        if bytes <= self.room() {
+            return Ok(());
+        }
+        let detail = format!(
+            "its {bytes} bytes do not fit into the {} GB disk of the VM type; choose a larger type",
+            self.room() >> 30
+        );
+        Err(Fault::Image(image.id, detail))
     }
 }
 
-async fn copy(source: &Path, target: &Path, bytes: u64) -> Result<(), Fault> {
-    // A tool that an earlier process started may still write to a file of this name.
-    files::remove(target)?;
-    // "-f raw": an image that looks like another format is not interpreted, it is copied.
-    let options = ["convert", "-q", "-f", "raw", "-O", "raw", "-S", "4096"].map(OsStr::new);
-    let tool = Tool::new("qemu-img", LIMIT).args(options);
-    tool.args([source.as_os_str(), target.as_os_str()]).run().await?;
-    let target = target.to_owned();
+/// Makes an image's base as `made` in `directory`, where the image is as `image`.
+pub(super) async fn make(
+    image: &ImageRef,
+    directory: &Path,
+    made: &str,
+    shape: Shape,
+) -> Result<(), Fault> {
+    let disk_bytes = disk_bytes(image, directory).await?;
+    shape.check_room(image, disk_bytes)?;
+    match shape {
+        Shape::Partitions { root_gb, ephemeral_mb, swap_mb } => {
+            let places = places(root_gb, ephemeral_mb, swap_mb);
+            make_partitions(image, directory, made, &places, disk_bytes).await
+        }
+        Shape::Disk { .. } => {
+            remove_old(directory, made).await?;
+            let options = ["convert", "-q", "-f", image.format.as_str(), "-O", "raw", "-S", "4096"];
+            let tool = Tool::new("qemu-img", LIMIT).directory(directory).args(options);
+            tool.args(["image", made]).run().await?;
+            set_length(&directory.join(made), shape.room()).await
+        }
+        Shape::Ephemeral { .. } | Shape::Swap { .. } => make_blank(directory, made, shape).await,
+    }
+}
+
+/// Makes a base without an image.
+pub(super) async fn make_blank(directory: &Path, made: &str, shape: Shape) -> Result<(), Fault> {
+    remove_old(directory, made).await?;
+    match shape {
+        Shape::Ephemeral { mb } => {
+            set_length(&directory.join(made), mb << 20).await?;
+            make_filesystem(directory, made, 0, mb << 20).await
+        }
+        Shape::Swap { mb } => {
+            set_length(&directory.join(made), mb << 20).await?;
+            write_swap(&directory.join(made), 0, mb << 20).await
+        }
+        Shape::Partitions { .. } | Shape::Disk { .. } => {
+            Err(Fault::Failed("a disk of an image needs the image".to_owned()))
+        }
+    }
+}
+
+/// The bytes of the disk that an image describes. A qcow2 image is looked at before any tool opens
+/// it; the cloud did so too when it was registered, but the node need not rely on that.
+async fn disk_bytes(image: &ImageRef, directory: &Path) -> Result<u64, Fault> {
+    if image.format == ImageFormat::Raw {
+        return Ok(image.size);
+    }
+    let (path, id, length) = (directory.join("image"), image.id, image.size);
+    let checked = files::blocking(move || {
+        let mut file = File::open(&path).doing(|| format!("opening {}", path.display()))?;
+        Qcow2::check(&mut file, length).map_err(|error| Fault::Image(id, error.to_string()))
+    });
+    Ok(checked.await?.disk_bytes())
+}
+
+fn places(root_gb: u64, ephemeral_mb: u64, swap_mb: u64) -> Places {
+    let root = Partition {
+        start: ALIGNMENT,
+        bytes: root_gb.saturating_mul(1 << 30),
+        kind: PartitionKind::Linux,
+    };
+    let mut end = root.start.saturating_add(root.bytes);
+    let mut next = |mb: u64, kind| {
+        let partition = Partition { start: end, bytes: mb.saturating_mul(1 << 20), kind };
+        end = end.saturating_add(partition.bytes);
+        (mb > 0).then_some(partition)
+    };
+    let ephemeral = next(ephemeral_mb, PartitionKind::Linux);
+    let swap = next(swap_mb, PartitionKind::Swap);
+    Places { root, ephemeral, swap, end }
+}
+
+async fn make_partitions(
+    image: &ImageRef,
+    directory: &Path,
+    made: &str,
+    places: &Places,
+    disk_bytes: u64,
+) -> Result<(), Fault> {
+    copy_into_partition(image, directory, made, places).await?;
+    let fills_its_partition = disk_bytes.saturating_add(places.root.start) > places.root.bytes;
+    if !fills_its_partition && has_ext_filesystem(&directory.join(made), places.root.start)? {
+        match grow_filesystem(directory, made, places).await {
+            Err(Fault::Refused(cause)) => {
+                warn!(image = %image.id, cause, "the image's filesystem keeps its size");
+                copy_into_partition(image, directory, made, places).await?;
+            }
+            grown => grown?,
+        }
+    }
+    if let Some(Partition { start, bytes, .. }) = places.ephemeral {
+        make_filesystem(directory, made, start, bytes).await?;
+    }
+    if let Some(Partition { start, bytes, .. }) = places.swap {
+        write_swap(&directory.join(made), start, bytes).await?;
+    }
+    Ok(())
+}
+
+/// Makes the disk with its table, and the image without its holes in the first partition.
+async fn copy_into_partition(
+    image: &ImageRef,
+    directory: &Path,
+    made: &str,
+    places: &Places,
+) -> Result<(), Fault> {
+    let id = [0, 1, 2, 3].map(|n| image.digest.0[n]);
+    let table = partition_table([Some(places.root), places.ephemeral, places.swap, None], id);
+    let table = table.map_err(|error| Fault::Image(image.id, error.to_string()))?;
+    remove_old(directory, made).await?;
+    set_length(&directory.join(made), places.end).await?;
+    write_at(&directory.join(made), 0, table.to_vec()).await?;
+    // "-f": an image that looks like another format is not interpreted, it is copied.
+    let options = ["convert", "-q", "-n", "--target-is-zero", "-S", "4096"];
+    let Partition { start, bytes, .. } = places.root;
+    let target =
+        format!("driver=raw,offset={start},size={bytes},file.driver=file,file.filename={made}");
+    let tool = Tool::new("qemu-img", LIMIT).directory(directory).args(options);
+    let tool = tool.args(["-f", image.format.as_str(), "image", "--target-image-opts", &target]);
+    tool.run().await.map(drop)
+}
+
+async fn grow_filesystem(directory: &Path, made: &str, places: &Places) -> Result<(), Fault> {
+    let (root, disk) = (&places.root, directory.join(made));
+    let filesystem = format!("{made}?offset={}", root.start);
+    // 1: errors were corrected, which replaying the journal counts as.
+    let check = Tool::new("e2fsck", LIMIT).directory(directory).good_codes(&[0, 1]);
+    check.args(["-f", "-p", &filesystem]).run().await?;
+    // resize2fs cuts a file that was longer than the filesystem becomes, and counts from the
+    // file's beginning. One that is as long it leaves, and writes behind its end where it must.
+    set_length(&disk, root.bytes).await?;
+    let size = format!("{}K", root.bytes >> 10);
+    let grow = Tool::new("resize2fs", LIMIT).directory(directory);
+    grow.args([&filesystem, &size]).run().await?;
+    set_length(&disk, places.end).await
+}
+
+/// An empty filesystem that guests of any age can mount.
+async fn make_filesystem(directory: &Path, made: &str, at: u64, bytes: u64) -> Result<(), Fault> {
+    let (offset, blocks) = (format!("offset={at}"), format!("{}k", bytes >> 10));
+    let tool = Tool::new("mke2fs", LIMIT).directory(directory);
+    let options = ["-q", "-F", "-t", "ext3", "-m", "0", "-L", "ephemeral0", "-E", &offset];
+    tool.args(options).args([made, blocks.as_str()]).run().await.map(drop)
+}
+
+async fn write_swap(disk: &Path, at: u64, bytes: u64) -> Result<(), Fault> {
+    // Whoever mounts swap by its UUID sees the same one on each of its instances.
+    match swap_header(bytes, *b"eucalyptus swap\0") {
+        Some(page) => write_at(disk, at, page.to_vec()).await,
+        None => Err(Fault::Failed(format!("{bytes} bytes are too few for swap space"))),
+    }
+}
+
+/// A tool that an earlier process started may still write to a file of this name.
+async fn remove_old(directory: &Path, made: &str) -> Result<(), Fault> {
+    let old = directory.join(made);
+    files::blocking(move || files::remove(&old)).await
+}
+
+async fn write_at(disk: &Path, at: u64, bytes: Vec<u8>) -> Result<(), Fault> {
+    let disk = disk.to_owned();
     files::blocking(move || {
-        let file = OpenOptions::new().write(true).open(&target);
-        file.and_then(|file| file.set_len(bytes))
-            .doing(|| format!("making {} {bytes} bytes long", target.display()))
+        let file = OpenOptions::new().write(true).open(&disk);
+        file.and_then(|file| file.write_all_at(&bytes, at))
+            .doing(|| format!("writing to {}", disk.display()))
     })
     .await
 }
 
-async fn grow_filesystem(disk: &Path) -> Result<(), Fault> {
-    // 1: errors were corrected, which replaying the journal counts as.
-    let check = Tool::new("e2fsck", LIMIT).args(["-f", "-p"]).args([disk]).good_codes(&[0, 1]);
-    check.run().await?;
-    Tool::new("resize2fs", LIMIT).args([disk]).run().await.map(drop)
+async fn set_length(disk: &Path, bytes: u64) -> Result<(), Fault> {
+    let disk = disk.to_owned();
+    files::blocking(move || {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&disk);
+        file.and_then(|file| file.set_len(bytes))
+            .doing(|| format!("making {} {bytes} bytes long", disk.display()))
+    })
+    .await
 }
 
-/// Whether the disk itself, not a partition on it, is an ext2, ext3 or ext4 filesystem: its
-/// superblock is 1024 bytes in and has 0xEF53 at its offset 56.
-pub(super) fn has_ext_filesystem(disk: &Path) -> Result<bool, Fault> {
+/// Whether an ext2, ext3 or ext4 filesystem begins at `start` of a disk: its superblock is 1024
+/// bytes in and has 0xEF53 at its offset 56.
+pub(super) fn has_ext_filesystem(disk: &Path, start: u64) -> Result<bool, Fault> {
     let mut magic = [0; 2];
-    match File::open(disk).and_then(|file| file.read_exact_at(&mut magic, 1024 + 56)) {
+    match File::open(disk).and_then(|file| file.read_exact_at(&mut magic, start + 1024 + 56)) {
         Ok(()) => Ok(magic == [0x53, 0xEF]),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
         Err(error) => Err(Fault::io(format!("reading {}", disk.display()), &error)),
+    }
+}
+
+/// The shape of an image's base.
+pub(super) fn shape_of(image: &ImageRef, gb: u64, ephemeral_mb: u64, swap_mb: u64) -> Shape {
+    match image.boot {
+        Boot::Kernel => Shape::Partitions { root_gb: gb, ephemeral_mb, swap_mb },
+        Boot::Bios | Boot::Uefi => Shape::Disk { gb },
     }
 }

@@ -1,19 +1,29 @@
 //! Images and bases, kept by digest.
+//!
+//! An instance gets hard links to what it uses. So nothing that an instance needs can be lost with
+//! the cache, running or stopped, and what is in use is seen from the files themselves: they have
+//! more than one name.
 
-use super::base;
+use super::base::{self, Shape};
 use super::download::Download;
+use super::evict;
 use super::fault::{Doing, Fault};
 use super::files;
+use super::seal::{self, Stamp};
 use crate::Progress;
 use protocol::{Digest, ImageRef, ImageSource};
 use sha2::{Digest as _, Sha256};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tracing::{info, warn};
+
+/// The directory of bases without an image.
+pub(super) const BLANK: &str = "blank";
 
 /// Where missing images come from, and who is told about it.
 #[derive(Clone, Copy)]
@@ -29,56 +39,85 @@ pub(super) struct Origin<'a> {
 /// The cache directory.
 #[derive(Debug)]
 pub(super) struct Cache {
-    path: PathBuf,
-    /// One lock per digest that is in use: concurrent launches wait for one download.
-    locks: Mutex<HashMap<Digest, Weak<AsyncMutex<()>>>>,
-    /// The digests that this process has seen to be right.
-    verified: Mutex<HashSet<Digest>>,
+    pub(super) path: PathBuf,
+    /// The bytes that it may have.
+    pub(super) limit: u64,
+    /// One lock per directory that is in use: concurrent launches wait for one download.
+    locks: Mutex<HashMap<String, Weak<AsyncMutex<()>>>>,
+    /// The images that this process has seen to be right, and what they looked like then.
+    verified: Mutex<HashMap<Digest, Stamp>>,
 }
 
 impl Cache {
-    /// Opens the directory and removes half-made files. Parts of downloads stay, to be continued.
-    pub(super) fn open(path: PathBuf) -> Result<Self, Fault> {
-        for directory in files::directories(&path)? {
-            remove_half_made(&directory)?;
+    /// Opens the directory and removes what is half made, or no longer what it was. Parts of
+    /// downloads stay, to be continued.
+    pub(super) fn open(path: PathBuf, limit: u64) -> Result<Self, Fault> {
+        let cache = Self { path, limit, locks: Mutex::default(), verified: Mutex::default() };
+        for directory in cache.directories()? {
+            tidy(&directory)?;
         }
-        Ok(Self { path, locks: Mutex::default(), verified: Mutex::default() })
+        Ok(cache)
     }
 
-    /// The image's file, fetched if it is missing.
+    /// The directories of the cache. What others have put there stays.
+    pub(super) fn directories(&self) -> Result<Vec<PathBuf>, Fault> {
+        let ours = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| name == BLANK || name.parse::<Digest>().is_ok())
+        };
+        Ok(files::directories(&self.path)?.into_iter().filter(ours).collect())
+    }
+
+    /// Gives an instance the image as `link`; it is fetched if it is missing.
     pub(super) async fn image(
         &self,
         image: &ImageRef,
         origin: Origin<'_>,
-    ) -> Result<PathBuf, Fault> {
+        link: &Path,
+    ) -> Result<(), Fault> {
         let _alone = self.alone(image, origin.progress).await;
-        self.image_alone(image, origin).await
+        let file = self.image_alone(image, origin).await?;
+        link_to(&file, link).await
     }
 
-    /// The image grown to `gb` gigabytes, made if it is missing.
+    /// Gives an instance the image's base of this shape as `link`; it is made if it is missing.
     pub(super) async fn base(
         &self,
         image: &ImageRef,
-        gb: u64,
+        shape: Shape,
         origin: Origin<'_>,
-    ) -> Result<PathBuf, Fault> {
-        let bytes = gb.saturating_mul(1 << 30);
-        if image.size > bytes {
-            let detail = format!(
-                "its {} bytes do not fit into the {gb} GB disk of the VM type; choose a larger type",
-                image.size
-            );
-            return Err(Fault::Image(image.id, detail));
-        }
+        link: &Path,
+    ) -> Result<(), Fault> {
+        shape.check_room(image, image.size)?;
         let _alone = self.alone(image, origin.progress).await;
-        let base = self.directory(image).join(format!("base-{gb}"));
-        if !usable(&base, bytes).await? {
-            let source = self.image_alone(image, origin).await?;
-            (origin.progress)(format!("growing image {} to {gb} GB", image.id));
-            make_base(image, &source, &base, bytes).await?;
-            info!(image = %image.id, gb, "made the base of its overlays");
+        let directory = self.directory(image);
+        let base = directory.join(shape.name());
+        if !usable(&base).await? {
+            self.image_alone(image, origin).await?;
+            self.make_room(image.size).await?;
+            (origin.progress)(format!("making the disk of image {}", image.id));
+            let made = base.with_extension("tmp");
+            let outcome = base::make(image, &directory, &name(&made), shape).await;
+            publish(outcome, made, &base).await?;
+            info!(image = %image.id, ?shape, "made the base of its overlays");
         }
-        Ok(base)
+        link_to(&base, link).await
+    }
+
+    /// Gives an instance an empty disk of this shape as `link`.
+    pub(super) async fn blank(&self, shape: Shape, link: &Path) -> Result<(), Fault> {
+        let _alone = self.lock(BLANK).lock_owned().await;
+        let directory = self.path.join(BLANK);
+        let base = directory.join(shape.name());
+        if !usable(&base).await? {
+            let made = directory.clone();
+            files::blocking(move || files::ensure_dir(&made)).await?;
+            let made = base.with_extension("tmp");
+            let outcome = base::make_blank(&directory, &name(&made), shape).await;
+            publish(outcome, made, &base).await?;
+            info!(?shape, "made an empty disk");
+        }
+        link_to(&base, link).await
     }
 
     fn directory(&self, image: &ImageRef) -> PathBuf {
@@ -86,7 +125,7 @@ impl Cache {
     }
 
     async fn alone(&self, image: &ImageRef, progress: Progress<'_>) -> OwnedMutexGuard<()> {
-        let lock = self.lock(image.digest);
+        let lock = self.lock(&image.digest.to_string());
         if let Ok(guard) = Arc::clone(&lock).try_lock_owned() {
             return guard;
         }
@@ -94,117 +133,185 @@ impl Cache {
         lock.lock_owned().await
     }
 
-    fn lock(&self, digest: Digest) -> Arc<AsyncMutex<()>> {
+    /// The lock of a directory, unless somebody has it.
+    pub(super) fn try_alone(&self, directory: &Path) -> Option<OwnedMutexGuard<()>> {
+        self.lock(&name(directory)).try_lock_owned().ok()
+    }
+
+    fn lock(&self, directory: &str) -> Arc<AsyncMutex<()>> {
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         locks.retain(|_, lock| lock.strong_count() > 0);
-        if let Some(lock) = locks.get(&digest).and_then(Weak::upgrade) {
+        if let Some(lock) = locks.get(directory).and_then(Weak::upgrade) {
             return lock;
         }
         let lock = Arc::new(AsyncMutex::new(()));
-        locks.insert(digest, Arc::downgrade(&lock));
+        locks.insert(directory.to_owned(), Arc::downgrade(&lock));
         lock
     }
 
     async fn image_alone(&self, image: &ImageRef, origin: Origin<'_>) -> Result<PathBuf, Fault> {
-        let directory = self.directory(image);
-        let file = directory.join("image");
-        if usable(&file, image.size).await? && self.verify(image, &file, origin.progress).await? {
+        let file = self.directory(image).join("image");
+        if self.has_whole(image, &file, origin.progress).await? {
+            self.note_use(image.digest, &file).await?;
             return Ok(file);
         }
-        let made = directory.clone();
-        files::blocking(move || files::ensure_dir(&made)).await?;
-        let part = directory.join("image.part");
+        let directory = self.directory(image);
+        files::blocking(move || files::ensure_dir(&directory)).await?;
+        self.make_room(image.size).await?;
+        let part = file.with_extension("part");
         Download { image, origin, part: &part }.run().await?;
         let target = file.clone();
         files::blocking(move || files::publish(&part, &target, 0o444)).await?;
-        self.verified.lock().unwrap_or_else(PoisonError::into_inner).insert(image.digest);
+        self.note_use(image.digest, &file).await?;
         info!(image = %image.id, bytes = image.size, "fetched an image");
         Ok(file)
     }
 
-    /// Whether the file has the image's digest, read once in the life of the process. One that
-    /// has not is removed.
-    async fn verify(
+    /// Whether the file has the image's length and digest. It is read whole unless this process
+    /// has done so and it looks the same. One that is not right is removed.
+    async fn has_whole(
         &self,
         image: &ImageRef,
         file: &Path,
         progress: Progress<'_>,
     ) -> Result<bool, Fault> {
-        if self.is_verified(image.digest) {
-            return Ok(true);
-        }
-        progress(format!("verifying image {}", image.id));
         let path = file.to_owned();
-        let found = files::blocking(move || digest_of(&path)).await?;
-        if found == image.digest {
-            self.verified.lock().unwrap_or_else(PoisonError::into_inner).insert(found);
-            return Ok(true);
+        let Some(found) = files::blocking(move || files::look(&path)).await? else {
+            return Ok(false);
+        };
+        if found.len() == image.size {
+            if self.knows(image.digest, Stamp::from(&found)) {
+                return Ok(true);
+            }
+            progress(format!("verifying image {}", image.id));
+            let path = file.to_owned();
+            let never = AtomicBool::new(false);
+            let digest = files::blocking(move || {
+                digest_of(&path, &never).doing(|| format!("reading {}", path.display()))
+            });
+            if digest.await? == image.digest {
+                return Ok(true);
+            }
         }
-        warn!(image = %image.id, %found, "a cached image was corrupt; fetching it again");
-        files::remove(file)?;
+        warn!(image = %image.id, bytes = found.len(), "a cached image was damaged; it is fetched again");
+        let path = file.to_owned();
+        files::blocking(move || files::remove(&path)).await?;
         Ok(false)
     }
 
-    fn is_verified(&self, digest: Digest) -> bool {
-        self.verified.lock().unwrap_or_else(PoisonError::into_inner).contains(&digest)
+    /// Notes that an image that is right was used now.
+    async fn note_use(&self, digest: Digest, file: &Path) -> Result<(), Fault> {
+        let path = file.to_owned();
+        let looks = files::blocking(move || {
+            files::touch(&path)?;
+            files::look(&path)
+        });
+        if let Some(looks) = looks.await? {
+            self.verify(digest, Stamp::from(&looks));
+        }
+        Ok(())
+    }
+
+    pub(super) fn verify(&self, digest: Digest, stamp: Stamp) {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, stamp);
+    }
+
+    pub(super) fn knows(&self, digest: Digest, stamp: Stamp) -> bool {
+        let verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        verified.get(&digest) == Some(&stamp)
+    }
+
+    async fn make_room(&self, bytes: u64) -> Result<(), Fault> {
+        evict::make_room(self, bytes, &[]).await.map(drop)
     }
 }
 
-fn remove_half_made(directory: &Path) -> Result<(), Fault> {
+fn name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Removes what a process that died has left half made, and bases that are not what was sealed.
+fn tidy(directory: &Path) -> Result<(), Fault> {
     let entries = fs::read_dir(directory).doing(|| format!("listing {}", directory.display()))?;
-    for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().ends_with(".tmp") {
-            warn!(file = %entry.path().display(), "removing a half-made file");
-            files::remove(&entry.path())?;
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = name(&path);
+        let half_made = name.ends_with(".tmp") || name.ends_with(".new");
+        let damaged = evict::is_base(&name) && !seal::holds(&path);
+        let seal_alone = name.ends_with(".seal") && !path.with_extension("").exists();
+        if half_made || damaged || seal_alone {
+            warn!(file = %path.display(), "removing a file that is half made or damaged");
+            files::remove(&path)?;
         }
     }
     Ok(())
 }
 
-/// Whether the file is there in full length, and notes its use. One of another length is removed.
-async fn usable(file: &Path, bytes: u64) -> Result<bool, Fault> {
-    let file = file.to_owned();
-    files::blocking(move || match files::length(&file)? {
-        Some(length) if length == bytes => files::touch(&file).map(|()| true),
-        Some(length) => {
-            warn!(file = %file.display(), length, wanted = bytes, "a cached file was not whole");
-            files::remove(&file).map(|()| false)
+/// Whether the base is there as it was made, and notes its use. One that is not is removed:
+/// instances that use it have it under a name of their own.
+async fn usable(base: &Path) -> Result<bool, Fault> {
+    let base = base.to_owned();
+    files::blocking(move || {
+        if seal::holds(&base) {
+            return seal::touch(&base).map(|()| true);
         }
-        None => Ok(false),
+        if files::look(&base)?.is_some() {
+            warn!(base = %base.display(), "a base is not as it was made; it is made again");
+            files::remove(&base)?;
+        }
+        Ok(false)
     })
     .await
 }
 
-async fn make_base(image: &ImageRef, source: &Path, base: &Path, bytes: u64) -> Result<(), Fault> {
-    let made = base.with_extension("tmp");
-    let grown = base::grow(image, source, &made, bytes).await;
+/// Gives a base that was made its name and its seal, or removes what there is of it.
+async fn publish(outcome: Result<(), Fault>, made: PathBuf, base: &Path) -> Result<(), Fault> {
     let base = base.to_owned();
     files::blocking(move || {
-        let published = grown.and_then(|()| files::publish(&made, &base, 0o444));
+        let published = outcome
+            .and_then(|()| files::publish(&made, &base, 0o444))
+            .and_then(|()| seal::seal(&base));
         if published.is_err() {
             files::remove(&made)?;
+            files::remove(&base)?;
         }
         published
     })
     .await
 }
 
-fn digest_of(file: &Path) -> Result<Digest, Fault> {
+/// Gives a cached file a further name, in an instance's directory.
+async fn link_to(file: &Path, link: &Path) -> Result<(), Fault> {
+    let (file, link) = (file.to_owned(), link.to_owned());
+    files::blocking(move || {
+        files::remove(&link)?;
+        fs::hard_link(&file, &link)
+            .doing(|| format!("linking {} to {}", link.display(), file.display()))
+    })
+    .await
+}
+
+/// The digest of a file, unless `stop` is set meanwhile.
+pub(super) fn digest_of(file: &Path, stop: &AtomicBool) -> io::Result<Digest> {
     let mut hasher = Sha256::new();
-    File::open(file)
-        .and_then(|mut file| feed(&mut hasher, &mut file))
-        .doing(|| format!("reading {}", file.display()))?;
+    feed(&mut hasher, &mut File::open(file)?, stop)?;
     Ok(Digest(hasher.finalize().into()))
 }
 
 /// Hashes a reader to its end and tells how many bytes it had.
-pub(super) fn feed(hasher: &mut Sha256, from: &mut impl Read) -> io::Result<u64> {
+pub(super) fn feed(
+    hasher: &mut Sha256,
+    from: &mut impl Read,
+    stop: &AtomicBool,
+) -> io::Result<u64> {
     let mut buffer = vec![0; 1 << 18];
     let mut sum = 0;
     loop {
         let count = from.read(&mut buffer)?;
         if count == 0 {
             return Ok(sum);
+        }
+        if stop.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::Interrupted.into());
         }
         hasher.update(&buffer[..count]);
         sum += count as u64;

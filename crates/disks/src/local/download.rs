@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::timeout;
@@ -214,7 +215,7 @@ impl Partial {
             file.set_len(0).doing(doing)?;
         }
         let mut hasher = Sha256::new();
-        let written = feed(&mut hasher, &mut file).doing(doing)?;
+        let written = feed(&mut hasher, &mut file, &AtomicBool::new(false)).doing(doing)?;
         Ok(Self { file, hasher, written })
     }
 

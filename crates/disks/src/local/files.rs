@@ -1,7 +1,7 @@
 //! Directories, durable renames and the room on a filesystem.
 
 use super::fault::{Doing, Fault};
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, File, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -61,8 +61,13 @@ pub(super) fn touch(path: &Path) -> Result<(), Fault> {
 
 /// The length of a file in bytes; none when it is missing.
 pub(super) fn length(path: &Path) -> Result<Option<u64>, Fault> {
+    Ok(look(path)?.map(|file| file.len()))
+}
+
+/// What is known of a file; none when it is missing.
+pub(super) fn look(path: &Path) -> Result<Option<Metadata>, Fault> {
     match fs::metadata(path) {
-        Ok(metadata) => Ok(Some(metadata.len())),
+        Ok(metadata) => Ok(Some(metadata)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Fault::io(format!("looking at {}", path.display()), &error)),
     }
@@ -75,13 +80,32 @@ pub(super) fn free_bytes(path: &Path) -> Result<u64, Fault> {
     Ok(room.f_bavail.saturating_mul(room.f_frsize))
 }
 
-/// The bytes that files called `name` occupy in `INSTANCE_PATH/<user>/<id>/`.
-pub(super) fn held_bytes(instance_path: &Path, name: &str) -> Result<u64, Fault> {
+/// The bytes of the filesystem of `path`.
+pub(super) fn size_bytes(path: &Path) -> Result<u64, Fault> {
+    let room = rustix::fs::statvfs(path).map_err(io::Error::from);
+    let room =
+        room.doing(|| format!("asking for the size of the filesystem of {}", path.display()))?;
+    Ok(room.f_blocks.saturating_mul(room.f_frsize))
+}
+
+/// The names of what is in a directory; those that are no text are left out.
+pub(super) fn names(directory: &Path) -> Result<Vec<String>, Fault> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.doing(|| format!("listing {}", directory.display()))?,
+    };
+    Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+}
+
+/// The bytes that files with these names occupy in `INSTANCE_PATH/<user>/<id>/`.
+pub(super) fn held_bytes(instance_path: &Path, names: &[&str]) -> Result<u64, Fault> {
     let mut sum = 0;
     for user in directories(instance_path)? {
         for instance in directories(&user)? {
             // Missing is normal: before the launch, after the end.
-            sum += fs::metadata(instance.join(name)).map_or(0, |file| file.blocks() * 512);
+            let held =
+                |name| fs::metadata(instance.join(name)).map_or(0, |file| file.blocks() * 512);
+            sum += names.iter().map(held).sum::<u64>();
         }
     }
     Ok(sum)

@@ -1,6 +1,6 @@
-//! Shows the inside of a qcow2 overlay as a plain file, for tools that know raw files only.
+//! Shows a partition inside a qcow2 overlay as a plain file, for tools that know raw files only.
 //!
-//! `qemu-storage-daemon` exports the overlay through FUSE over an empty file in the instance's
+//! `qemu-storage-daemon` exports a part of the overlay through FUSE over an empty file in the instance's
 //! directory; writes land in the overlay and the shared base is only read.
 
 use super::fault::{Doing, Fault};
@@ -25,8 +25,13 @@ pub(super) struct Export {
 }
 
 impl Export {
-    /// Shows the overlay `name` of this directory, a disk of `size` bytes.
-    pub(super) async fn open(directory: &Path, name: &str, size: u64) -> Result<Self, Fault> {
+    /// Shows the `size` bytes from `start` of the overlay `name` of this directory.
+    pub(super) async fn open(
+        directory: &Path,
+        name: &str,
+        start: u64,
+        size: u64,
+    ) -> Result<Self, Fault> {
         let mount_point = directory.join(MOUNT_POINT);
         fs::write(&mount_point, b"").doing(|| format!("making {}", mount_point.display()))?;
         // Should this process be killed, the daemon is as well.
@@ -38,8 +43,10 @@ impl Export {
             &format!("driver=file,node-name=file,filename={name},discard=unmap"),
             "--blockdev",
             "driver=qcow2,node-name=disk,file=file,discard=unmap",
+            "--blockdev",
+            &format!("driver=raw,node-name=part,file=disk,offset={start},size={size}"),
             "--export",
-            &format!("type=fuse,id=root,node-name=disk,mountpoint={MOUNT_POINT},writable=on,allow-other=off"),
+            &format!("type=fuse,id=root,node-name=part,mountpoint={MOUNT_POINT},writable=on,allow-other=off"),
         ]);
         let mut export = Self { daemon: tool.spawn()?, directory: directory.to_owned() };
         match tokio::time::timeout(START_LIMIT, export.shown(size)).await {

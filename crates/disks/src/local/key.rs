@@ -21,19 +21,19 @@ const FILE: &str = "/root/.ssh/authorized_keys";
 const MOST_KEYS: u64 = 128 * 1024;
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Adds `line` to root's `authorized_keys` in the overlay `name` over `base`. What the image has
-/// there stays.
+/// Adds `line` to root's `authorized_keys` in the overlay `name` over `base`, on the partition
+/// that begins at `start` and has `size` bytes. What the image has there stays.
 pub(super) async fn insert(
     directory: &Path,
     name: &str,
     base: &Path,
+    (start, size): (u64, u64),
     line: &str,
 ) -> Result<(), Fault> {
-    let size = files::length(base)?.unwrap_or(0);
-    if !base::has_ext_filesystem(base)? {
+    if !base::has_ext_filesystem(base, start)? {
         return Err(Fault::Failed("the image has no ext2, ext3 or ext4 filesystem".to_owned()));
     }
-    let export = Export::open(directory, name, size).await?;
+    let export = Export::open(directory, name, start, size).await?;
     let written = write(directory, line).await;
     let closed = export.close().await;
     files::remove(&directory.join(NEW_KEYS))?;

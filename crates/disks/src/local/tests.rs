@@ -1,14 +1,22 @@
 //! With real images, tools and FUSE; they need root, as the node controller does.
 
+mod adoption;
+mod cache;
 mod damage;
+mod disks;
 mod fetching;
 mod keys;
 
+use super::instance::{ROOT, ROOT_BEING_MADE};
 use super::*;
+use crate::Layout;
 use crate::test_images::{Images, request};
+use protocol::ImageRef;
+use std::collections::HashSet;
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -16,16 +24,18 @@ use tempfile::TempDir;
 struct Node {
     path: TempDir,
     images: Images,
+    options: Options,
 }
 
 impl Node {
     fn new() -> Self {
-        Self { path: TempDir::new().unwrap(), images: Images::default() }
+        let options = Options { cache_mb: 99_999, swap_mb: 0, ephemeral_mb: 0 };
+        Self { path: TempDir::new().unwrap(), images: Images::default(), options }
     }
 
     /// The disks as a newly started node controller sees them.
     async fn disks(&self) -> LocalDisks {
-        LocalDisks::open(self.path.path()).await.unwrap()
+        LocalDisks::open(self.path.path(), self.options).await.unwrap()
     }
 
     async fn prepare(&self, request: &DiskRequest) -> Result<PreparedDisks, DiskError> {
@@ -34,6 +44,11 @@ impl Node {
 
     fn cached(&self, image: &ImageRef, name: &str) -> PathBuf {
         self.path.path().join("eucalyptus/cache").join(image.digest.to_string()).join(name)
+    }
+
+    /// The image's base with nothing but its root partition.
+    fn base(&self, image: &ImageRef) -> PathBuf {
+        self.cached(image, "part-1-0-0")
     }
 
     fn instance(&self) -> PathBuf {
@@ -65,6 +80,19 @@ fn run(program: &str, options: &[&str], paths: &[&Path]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+const MB: u64 = 1 << 20;
+
+/// The root filesystem on a disk, as e2fsprogs name it.
+fn root_partition(disk: &Path) -> PathBuf {
+    let mut name = disk.as_os_str().to_owned();
+    name.push("?offset=1048576");
+    name.into()
+}
+
+fn set(names: &[&str]) -> HashSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
 /// The first bytes of a file that may be much longer.
 fn beginning(path: &Path, bytes: u64) -> Vec<u8> {
     let mut content = Vec::new();
@@ -87,15 +115,22 @@ async fn a_launch_gets_an_overlay_over_a_shared_grown_base() {
         ..request(&root)
     };
     let made = node.prepare(&request).await.unwrap();
-    let base = node.cached(&root, "base-1");
+    let base = node.base(&root);
     assert_eq!(made.root, node.instance().join("root"));
-    assert_eq!(made.kernel, Some(node.cached(&kernel, "image")));
+    assert_eq!(made.kernel, Some(node.instance().join("kernel")));
+    assert_eq!(made.layout, Layout::Partitions { ephemeral: false, swap: false });
+    for (link, file) in [("kernel", node.cached(&kernel, "image")), ("base", base.clone())] {
+        let (link, file) = (node.instance().join(link), fs::metadata(file).unwrap());
+        assert_eq!(fs::metadata(link).unwrap().ino(), file.ino());
+    }
     assert_eq!(fs::read(made.ramdisk.unwrap()).unwrap(), b"a ramdisk");
 
     let info = run("qemu-img", &["info", "--output=json"], &[&made.root]);
-    assert!(info.contains("\"virtual-size\": 1073741824"), "{info}");
-    assert!(info.contains(&format!("\"full-backing-filename\": \"{}\"", base.display())), "{info}");
-    let filesystem = run("dumpe2fs", &["-h"], &[&base]);
+    assert!(info.contains("\"virtual-size\": 1074790400"), "{info}");
+    let backing = node.instance().join("base");
+    let backing = format!("\"full-backing-filename\": \"{}\"", backing.display());
+    assert!(info.contains(&backing), "{info}");
+    let filesystem = run("dumpe2fs", &["-h"], &[&root_partition(&base)]);
     assert!(filesystem.contains("1048576\n"), "not grown to 2^20 blocks of 1 KB: {filesystem}");
     assert!(fs::metadata(&base).unwrap().blocks() * 512 < 64 << 20, "the base is not sparse");
 
@@ -105,20 +140,21 @@ async fn a_launch_gets_an_overlay_over_a_shared_grown_base() {
     for directory in [node.instance().as_path(), base.parent().unwrap()] {
         assert_eq!(mode(directory), 0o711, "{}", directory.display());
     }
-    assert_eq!(fs::read_dir(node.instance()).unwrap().count(), 1, "something was left behind");
+    let names = files::names(&node.instance()).unwrap();
+    assert_eq!(HashSet::from_iter(names), set(&["base", "kernel", "ramdisk", "root"]));
 }
 
 #[tokio::test]
-async fn a_disk_without_a_filesystem_of_its_own_just_becomes_longer() {
+async fn an_image_that_is_no_filesystem_is_put_into_its_partition_as_it_is() {
     let node = Node::new();
     let mut disk = vec![0; 1 << 20];
     disk[510..512].copy_from_slice(&[0x55, 0xAA]);
     let image = node.images.add(&disk);
     let key = Some("ssh-rsa AAAA".to_owned());
     node.prepare(&DiskRequest { public_key: key, ..request(&image) }).await.unwrap();
-    let base = node.cached(&image, "base-1");
-    assert_eq!(fs::metadata(&base).unwrap().len(), 1 << 30);
-    assert!(beginning(&base, 1 << 20) == disk);
+    let base = node.base(&image);
+    assert_eq!(fs::metadata(&base).unwrap().len(), (1 << 30) + MB);
+    assert!(beginning(&base, 2 * MB)[MB as usize..] == disk);
 }
 
 #[tokio::test]
@@ -129,9 +165,9 @@ async fn a_damaged_filesystem_is_left_as_it_is() {
     broken[4096..1 << 20].fill(0xFF);
     let image = node.images.add(&broken);
     node.prepare(&request(&image)).await.unwrap();
-    let base = node.cached(&image, "base-1");
-    assert_eq!(fs::metadata(&base).unwrap().len(), 1 << 30);
-    assert!(beginning(&base, broken.len() as u64) == broken);
+    let base = node.base(&image);
+    assert_eq!(fs::metadata(&base).unwrap().len(), (1 << 30) + MB);
+    assert!(beginning(&base, broken.len() as u64 + MB)[MB as usize..] == broken);
 }
 
 #[tokio::test]
@@ -140,7 +176,7 @@ async fn an_image_larger_than_the_disk_is_refused_before_it_is_fetched() {
     let image = ImageRef { size: (1 << 30) + 1, ..node.images.add(b"x") };
     let error = node.prepare(&request(&image)).await.unwrap_err().to_string();
     assert!(error.ends_with("do not fit into the 1 GB disk of the VM type; choose a larger type"));
-    assert_eq!(node.images.opens(), []);
+    assert!(node.images.opens().is_empty());
 }
 
 #[tokio::test]
@@ -170,5 +206,5 @@ async fn capacity_is_what_is_free_and_what_instances_hold() {
     assert!(capacity.abs_diff(free >> 30) <= 1, "{capacity} GB of {free} free bytes");
     fs::create_dir_all(node.instance()).unwrap();
     fs::write(node.instance().join("root"), vec![1; 1 << 20]).unwrap();
-    assert_eq!(files::held_bytes(node.path.path(), "root").unwrap(), 1 << 20);
+    assert_eq!(files::held_bytes(node.path.path(), &["root", "swap"]).unwrap(), 1 << 20);
 }

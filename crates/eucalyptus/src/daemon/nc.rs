@@ -2,9 +2,9 @@
 
 use super::{Failure, Ready, Stop, identity};
 use conf::{Conf, Hypervisor};
-use disks::LocalDisks;
+use disks::{LocalDisks, Options};
 use hostnet::LinuxNet;
-use hypervisor::{Accelerator, Chosen, Libvirt};
+use hypervisor::{Accelerator, Chosen, Libvirt, NicModel};
 use nc::metadata::{DetachedMetadata, build_id};
 use nc::{Adapters, Limits, Nc, Settings, host_boot_id};
 use std::ffi::OsString;
@@ -12,7 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use transport::{ImageClient, Listener, Role, node_routes, pki};
-use types::{NodeName, SystemClock};
+use types::{DiskBus, NodeName, SystemClock};
 
 /// As many as a small machine can start at once without one slowing the other.
 const CONCURRENT_LAUNCHES: usize = 4;
@@ -21,6 +21,7 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
     let keys = conf.layout.keys();
     let (role, identity) = identity(&conf, || pki::node_role(&keys)).await?;
     let Role::Node(name) = role else { return Err("node-cert.pem is not a node's".into()) };
+    let disks = Arc::new(LocalDisks::open(&conf.instance_path, disk_options(&conf)).await?);
     let adapters = Adapters {
         hypervisor: Libvirt::choose(
             &conf.libvirt_uri,
@@ -28,7 +29,7 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
             conf.layout.libvirt_template(),
             conf.instance_path.join("eucalyptus/kvm"),
         ),
-        disks: Arc::new(LocalDisks::open(&conf.instance_path).await?),
+        disks: Arc::<LocalDisks>::clone(&disks),
         net: Arc::new(LinuxNet::default()),
         images: Arc::new(ImageClient::new(&identity)?),
         clock: Arc::new(SystemClock),
@@ -39,7 +40,11 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
     let listener = Listener::bind(address, &identity, transport::Limits::default()).await?;
     let _held = ready()?;
     let routes = node_routes(nc.clone());
-    tokio::join!(listener.serve(None, routes, stop.clone().wanted()), nc.run(stop.wanted()));
+    tokio::join!(
+        listener.serve(None, routes, stop.clone().wanted()),
+        disks.tend(stop.clone().wanted()),
+        nc.run(stop.wanted()),
+    );
     Ok(())
 }
 
@@ -48,6 +53,8 @@ fn settings(conf: &Conf, name: NodeName) -> std::io::Result<Settings> {
         name,
         instance_path: conf.instance_path.clone(),
         boot_id: host_boot_id()?,
+        bus: if conf.virtio_root { DiskBus::Virtio } else { DiskBus::Scsi },
+        nic: if conf.virtio_net { NicModel::Virtio } else { NicModel::E1000 },
         metadata_port: conf.ports.metadata,
         limits: Limits {
             max_cores: conf.limits.max_cores,
@@ -56,6 +63,11 @@ fn settings(conf: &Conf, name: NodeName) -> std::io::Result<Settings> {
         },
         concurrent_launches: CONCURRENT_LAUNCHES,
     })
+}
+
+const fn disk_options(conf: &Conf) -> Options {
+    let &Conf { cache_mb, swap_mb, ephemeral_mb, .. } = conf;
+    Options { cache_mb, swap_mb, ephemeral_mb }
 }
 
 const fn chosen(hypervisor: Hypervisor) -> Chosen {

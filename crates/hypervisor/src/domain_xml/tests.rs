@@ -1,4 +1,5 @@
 use super::*;
+use crate::Uefi;
 use std::path::PathBuf;
 use types::{Figures, MacAddr};
 
@@ -8,8 +9,13 @@ fn trio() -> DomainSpec {
         id,
         figures: Figures { cores: 2, memory_mb: 512, disk_gb: 10 },
         root: "/opt/eucalyptus/instances/alice/i-4EA305C1/root".into(),
+        further_disks: vec![],
+        bus: DiskBus::Virtio,
         kernel: Some("/opt/eucalyptus/instances/eucalyptus/cache/aa/image".into()),
         ramdisk: Some("/opt/eucalyptus/instances/eucalyptus/cache/bb/image".into()),
+        root_device: "/dev/vda1".into(),
+        uefi: None,
+        nic: NicModel::Virtio,
         mac: MacAddr::of_instance(id),
         bridge: "eucabr10".into(),
         tap: "tap4EA305C1".into(),
@@ -19,6 +25,17 @@ fn trio() -> DomainSpec {
 
 fn disk() -> DomainSpec {
     DomainSpec { kernel: None, ramdisk: None, ..trio() }
+}
+
+fn uefi() -> DomainSpec {
+    let uefi = Uefi { code: "/usr/share/OVMF/CODE.fd".into(), nvram: "/srv/i/nvram".into() };
+    let further_disks = vec!["/srv/i/ephemeral".into(), "/srv/i/swap".into()];
+    DomainSpec { uefi: Some(uefi), further_disks, ..disk() }
+}
+
+fn old() -> DomainSpec {
+    let root_device = "/dev/sda1".into();
+    DomainSpec { bus: DiskBus::Scsi, nic: NicModel::E1000, root_device, ..trio() }
 }
 
 fn awkward() -> DomainSpec {
@@ -50,6 +67,8 @@ fn every_kind_of_domain_looks_like_its_fixture() {
     check("qemu-disk", &disk(), Accelerator::Qemu, None);
     check("xen-kernel-ramdisk", &trio(), Accelerator::Xen, None);
     check("xen-disk", &disk(), Accelerator::Xen, None);
+    check("qemu-uefi", &uefi(), Accelerator::Qemu, Some(user));
+    check("qemu-scsi", &old(), Accelerator::Qemu, Some(user));
     check("qemu-escaped", &awkward(), Accelerator::Qemu, Some(user));
 }
 
@@ -61,6 +80,8 @@ fn what_xml_cannot_carry_is_refused() {
         DomainSpec { root: broken_path, ..trio() },
         DomainSpec { root: "relative/root".into(), ..trio() },
         DomainSpec { console: "/srv/a\u{1}".into(), ..trio() },
+        DomainSpec { root_device: "/dev/\u{2}".into(), ..trio() },
+        DomainSpec { further_disks: vec!["swap".into()], ..trio() },
         DomainSpec { kernel: Some("/srv/a\nb".into()), ..trio() },
         DomainSpec { bridge: String::new(), ..trio() },
         DomainSpec { tap: "tap\0".into(), ..trio() },

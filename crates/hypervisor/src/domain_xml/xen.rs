@@ -7,7 +7,7 @@ use crate::DomainSpec;
 use std::io;
 
 /// What a kernel under Xen is told.
-const KERNEL_COMMAND_LINE: &str = "root=/dev/xvda rw console=hvc0 net.ifnames=0";
+const KERNEL_COMMAND_LINE: &str = "rw console=hvc0 net.ifnames=0";
 
 pub(super) fn write_domain(xml: &mut Xml, spec: &DomainSpec, names: &Names<'_>) -> io::Result<()> {
     nest(xml, "domain", &[("type", "xen")], |xml| {
@@ -15,7 +15,7 @@ pub(super) fn write_domain(xml: &mut Xml, spec: &DomainSpec, names: &Names<'_>) 
         text(xml, "memory", &[("unit", "MiB")], &spec.figures.memory_mb.to_string())?;
         text(xml, "vcpu", &[("placement", "static")], &spec.figures.cores.to_string())?;
         match names.kernel {
-            Some(kernel) => write_paravirtual(xml, kernel, names.ramdisk)?,
+            Some(kernel) => write_paravirtual(xml, kernel, names)?,
             None => write_machine(xml)?,
         }
         empty(xml, "clock", &[("offset", "utc")])?;
@@ -26,14 +26,17 @@ pub(super) fn write_domain(xml: &mut Xml, spec: &DomainSpec, names: &Names<'_>) 
     })
 }
 
-fn write_paravirtual(xml: &mut Xml, kernel: &str, ramdisk: Option<&str>) -> io::Result<()> {
+fn write_paravirtual(xml: &mut Xml, kernel: &str, names: &Names<'_>) -> io::Result<()> {
     nest(xml, "os", &[], |xml| {
         text(xml, "type", &[("arch", "x86_64"), ("machine", "xenpv")], "linux")?;
         text(xml, "kernel", &[], kernel)?;
-        if let Some(ramdisk) = ramdisk {
+        if let Some(ramdisk) = names.ramdisk {
             text(xml, "initrd", &[], ramdisk)?;
         }
-        text(xml, "cmdline", &[], KERNEL_COMMAND_LINE)
+        // Xen's own name for the disk, whatever bus others would have it on.
+        let partition = names.root_device.trim_start_matches(|c: char| !c.is_ascii_digit());
+        let line = format!("root=/dev/xvda{partition} {KERNEL_COMMAND_LINE}");
+        text(xml, "cmdline", &[], &line)
     })
 }
 
@@ -50,11 +53,13 @@ fn write_machine(xml: &mut Xml) -> io::Result<()> {
 
 fn write_devices(xml: &mut Xml, spec: &DomainSpec, names: &Names<'_>) -> io::Result<()> {
     nest(xml, "devices", &[], |xml| {
-        nest(xml, "disk", &[("type", "file"), ("device", "disk")], |xml| {
-            empty(xml, "driver", &[("name", "qemu"), ("type", "qcow2")])?;
-            empty(xml, "source", &[("file", names.root)])?;
-            empty(xml, "target", &[("dev", "xvda"), ("bus", "xen")])
-        })?;
+        for (letter, disk) in ('a'..='z').zip(&names.disks) {
+            nest(xml, "disk", &[("type", "file"), ("device", "disk")], |xml| {
+                empty(xml, "driver", &[("name", "qemu"), ("type", "qcow2")])?;
+                empty(xml, "source", &[("file", disk)])?;
+                empty(xml, "target", &[("dev", &format!("xvd{letter}")), ("bus", "xen")])
+            })?;
+        }
         nest(xml, "interface", &[("type", "bridge")], |xml| {
             empty(xml, "mac", &[("address", &spec.mac.to_string())])?;
             empty(xml, "source", &[("bridge", names.bridge)])?;

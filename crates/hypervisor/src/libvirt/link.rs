@@ -143,7 +143,10 @@ impl Link {
         }
         let xml = xml(self.qemu_user).map_err(|error| Trouble::Own(error.to_string()))?;
         if let Some(user) = self.qemu_user {
-            give(&spec.root, user)?;
+            let nvram = spec.uefi.iter().map(|uefi| &uefi.nvram);
+            for own in [&spec.root].into_iter().chain(&spec.further_disks).chain(nvram) {
+                give(own, user)?;
+            }
         }
         match VirtDomain::create_xml(&self.connect, &xml, 0) {
             Ok(_) => {}
@@ -301,12 +304,12 @@ fn unless_gone_trouble<T>(result: Result<T, Trouble>) -> Result<Option<T>, Troub
     }
 }
 
-/// Makes the root disk QEMU's own, because libvirt is told to change no owner.
-fn give(root: &Path, user: QemuUser) -> Result<(), Trouble> {
+/// Makes a file of the instance QEMU's own, because libvirt is told to change no owner.
+fn give(file: &Path, user: QemuUser) -> Result<(), Trouble> {
     let private = std::fs::Permissions::from_mode(0o600);
-    chown(root, Some(user.uid), Some(user.gid))
-        .and_then(|()| std::fs::set_permissions(root, private))
-        .map_err(|error| Trouble::Own(format!("giving {} to QEMU: {error}", root.display())))
+    chown(file, Some(user.uid), Some(user.gid))
+        .and_then(|()| std::fs::set_permissions(file, private))
+        .map_err(|error| Trouble::Own(format!("giving {} to QEMU: {error}", file.display())))
 }
 
 /// The user that QEMU runs as, from libvirt's capabilities

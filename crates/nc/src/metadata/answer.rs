@@ -1,6 +1,7 @@
 //! What the metadata service answers. Pure.
 
-use crate::entry::Entry;
+use crate::devices::block_devices;
+use crate::entry::{DiskPaths, Entry};
 use netplan::Lease;
 use protocol::InstanceDesired;
 use std::fmt::Display;
@@ -103,7 +104,7 @@ fn meta_data(entry: &Entry) -> Vec<Named> {
         Some(line("ami-id", instance.root.id)),
         Some(line("ami-launch-index", instance.launch_index)),
         Some(line("ami-manifest-path", &instance.root.location)),
-        Some(directory("block-device-mapping", block_devices())),
+        entry.disks.as_ref().map(|disks| directory("block-device-mapping", mapping(disks))),
         Some(line("hostname", &hostname)),
         Some(line("instance-action", "none")),
         Some(line("instance-id", instance.id)),
@@ -123,9 +124,9 @@ fn meta_data(entry: &Entry) -> Vec<Named> {
     all.into_iter().flatten().collect()
 }
 
-/// The root disk, as the guest names it.
-fn block_devices() -> Vec<Named> {
-    vec![line("ami", "vda"), line("root", "/dev/vda")]
+/// The disks, as the guest names them.
+fn mapping(disks: &DiskPaths) -> Vec<Named> {
+    block_devices(disks).into_iter().map(|(name, device)| line(name, device)).collect()
 }
 
 fn security_groups(instance: &InstanceDesired) -> String {
@@ -152,7 +153,16 @@ mod tests {
         let mut instance = instance("i-4EA305C1");
         instance.groups = vec!["default".parse().unwrap(), "web tier".parse().unwrap()];
         instance.user_data = vec![0, 159, 146, 150];
-        Entry::accepted(instance, "zone1".parse().unwrap(), "head:8773".to_owned())
+        let mut entry = Entry::accepted(instance, "zone1".parse().unwrap(), "head:8773".to_owned());
+        entry.disks = Some(DiskPaths {
+            root: "/root".into(),
+            kernel: None,
+            ramdisk: None,
+            layout: disks::Layout::Partitions { ephemeral: true, swap: true },
+            uefi: None,
+            bus: types::DiskBus::Virtio,
+        });
+        entry
     }
 
     fn body(path: &str) -> Option<String> {
@@ -166,8 +176,10 @@ mod tests {
             ("/1.0/meta-data/ami-id", "emi-00000001"),
             ("/2009-04-04/meta-data/ami-launch-index", "3"),
             ("/latest/meta-data/ami-manifest-path", "images/emi-00000001.manifest.xml"),
-            ("/latest/meta-data/block-device-mapping/", "ami\nroot"),
-            ("/latest/meta-data/block-device-mapping/root", "/dev/vda"),
+            ("/latest/meta-data/block-device-mapping/", "ami\nephemeral0\nroot\nswap"),
+            ("/latest/meta-data/block-device-mapping/root", "/dev/vda1"),
+            ("/latest/meta-data/block-device-mapping/ephemeral0", "vda2"),
+            ("/latest/meta-data/block-device-mapping/swap", "vda3"),
             ("/latest/meta-data/hostname", "ip-192-168-2-2"),
             ("/latest/meta-data/instance-id", "i-4EA305C1"),
             ("/latest/meta-data/instance-type", "m1.small"),

@@ -1,10 +1,11 @@
 //! From an accepted instance to a domain that runs.
 
 use super::Setback;
+use crate::devices::root_device;
 use crate::entry::{DiskPaths, Entry};
 use crate::node::Node;
 use disks::{DiskRequest, PreparedDisks};
-use hypervisor::DomainSpec;
+use hypervisor::{DomainSpec, Uefi};
 use netplan::tap_name;
 use std::time::Instant;
 use tokio::sync::SemaphorePermit;
@@ -97,9 +98,14 @@ impl Node {
         DomainSpec {
             id: desired.id,
             figures: desired.figures,
+            root_device: root_device(&disks),
+            further_disks: disks.layout.further_disks(),
             root: disks.root,
+            bus: disks.bus,
             kernel: disks.kernel,
             ramdisk: disks.ramdisk,
+            uefi: disks.uefi.map(|uefi| Uefi { code: uefi.code, nvram: uefi.nvram }),
+            nic: self.settings.nic,
             mac: desired.nic.mac,
             bridge: desired.nic.tag.bridge(),
             tap: tap_name(desired.id),
@@ -119,11 +125,5 @@ fn disk_request(entry: &Entry) -> DiskRequest {
         ramdisk: desired.ramdisk.clone(),
         disk_gb: desired.figures.disk_gb,
         public_key: desired.key.as_ref().map(|key| key.public_key.clone()),
-    }
-}
-
-impl From<PreparedDisks> for DiskPaths {
-    fn from(made: PreparedDisks) -> Self {
-        Self { root: made.root, kernel: made.kernel, ramdisk: made.ramdisk }
     }
 }

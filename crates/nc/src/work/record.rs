@@ -1,7 +1,7 @@
 //! Changes of the journal: first on disk, then in memory and in what is reported.
 
 use super::Setback;
-use crate::entry::{Entry, Phase};
+use crate::entry::{DiskPaths, Entry, Phase};
 use crate::journal::Journal;
 use crate::node::Node;
 use crate::state::Concern;
@@ -53,8 +53,9 @@ impl Node {
     }
 
     pub(super) async fn record_prepared(&self, id: InstanceId, made: PreparedDisks) {
+        let disks = DiskPaths::new(made, self.settings.bus);
         self.record(id, |entry| {
-            entry.disks = Some(made.into());
+            entry.disks = Some(disks);
             entry.phase = Phase::Prepared;
         })
         .await;

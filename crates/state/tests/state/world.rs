@@ -8,7 +8,7 @@ use protocol::{
 use state::{
     ClusterConfig, Image, Instance, InstanceFilter, NewImage, NewUser, RunRequest, State, User,
 };
-use types::{Figures, ImageKind, InstanceId, Secret, Tags, Timestamp};
+use types::{Boot, Figures, ImageFormat, ImageKind, InstanceId, Secret, Tags, Timestamp};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
@@ -37,6 +37,8 @@ pub(crate) fn new_image(kind: ImageKind, owner: &User) -> NewImage {
         architecture: "x86_64".into(),
         digest: Digest([kind as u8; 32]),
         size: 1 << 20,
+        format: ImageFormat::Raw,
+        boot: Boot::Kernel,
         kernel: None,
         ramdisk: None,
         public: true,

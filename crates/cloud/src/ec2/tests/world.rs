@@ -196,6 +196,8 @@ impl World {
             architecture: "x86_64".to_owned(),
             digest: Digest([kind as u8; 32]),
             size: 64,
+            format: types::ImageFormat::Raw,
+            boot: types::Boot::Kernel,
             kernel,
             ramdisk: None,
             public,

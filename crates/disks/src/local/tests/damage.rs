@@ -27,10 +27,10 @@ async fn a_base_that_is_not_whole_is_made_again() {
     let node = Node::new();
     let image = node.images.add(&ext4(&[]));
     node.prepare(&request(&image)).await.unwrap();
-    let base = node.cached(&image, "base-1");
+    let base = node.base(&image);
     fs::File::options().write(true).open(&base).unwrap().set_len(1000).unwrap();
     node.prepare(&request(&image)).await.unwrap();
-    assert_eq!(fs::metadata(&base).unwrap().len(), 1 << 30);
+    assert_eq!(fs::metadata(&base).unwrap().len(), (1 << 30) + MB);
     assert_eq!(node.images.opens(), [0], "the image itself was still there");
 }
 
@@ -44,14 +44,14 @@ async fn a_preparation_that_died_at_any_step_is_repeated() {
 
     // As after kill -9 in the middle of writing the key: a daemon, its mount and half an overlay.
     fs::copy(node.instance().join(ROOT), node.instance().join(ROOT_BEING_MADE)).unwrap();
-    drop(Export::open(&node.instance(), ROOT_BEING_MADE, 1 << 30).await.unwrap());
+    drop(Export::open(&node.instance(), ROOT_BEING_MADE, MB, 1 << 30).await.unwrap());
     fs::write(node.instance().join("authorized_keys.tmp"), "half").unwrap();
-    fs::write(node.cached(&image, "base-1.tmp"), "half").unwrap();
-    fs::write(node.cached(&image, "base-2.tmp"), "half").unwrap();
+    fs::write(node.cached(&image, "part-1-0-0.tmp"), "half").unwrap();
+    fs::write(node.cached(&image, "part-2-0-0.tmp"), "half").unwrap();
 
     node.prepare(&request).await.unwrap();
-    assert_eq!(fs::read_dir(node.instance()).unwrap().count(), 1, "leftovers stayed");
-    assert!(!node.cached(&image, "base-2.tmp").exists());
+    assert_eq!(HashSet::from_iter(files::names(&node.instance()).unwrap()), set(&["base", "root"]));
+    assert!(!node.cached(&image, "part-2-0-0.tmp").exists());
     run("qemu-img", &["check", "-q"], &[&node.instance().join(ROOT)]);
 }
 
@@ -124,21 +124,21 @@ fn step(detail: &str) -> &'static str {
 }
 
 fn check_what_is_left(node: &Node, image: &ImageRef, step: &str) {
-    let names = |path: &Path| -> HashSet<String> {
-        let entries = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name());
-        entries.map(|name| name.into_string().unwrap()).collect()
-    };
+    let names = |path: &Path| HashSet::from_iter(files::names(path).unwrap());
     let cached = match step {
-        "download" => vec![],
-        "copy" | "growth" => vec!["image"],
-        _ => vec!["image", "base-1"],
+        "download" => set(&[]),
+        "copy" | "growth" => set(&["image"]),
+        _ => set(&["image", "part-1-0-0", "part-1-0-0.seal"]),
     };
-    let own = if step == "none" { vec!["root"] } else { vec![] };
-    let set = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<HashSet<_>>();
-    assert_eq!(names(&node.cached(image, "")), set(cached), "in the cache, full at {step}");
-    assert_eq!(names(&node.instance()), set(own), "of the instance, full at {step}");
+    let own = match step {
+        "download" | "copy" | "growth" => set(&[]),
+        "none" => set(&["base", "root"]),
+        _ => set(&["base"]),
+    };
+    assert_eq!(names(&node.cached(image, "")), cached, "in the cache, full at {step}");
+    assert_eq!(names(&node.instance()), own, "of the instance, full at {step}");
     if step != "download" && step != "copy" && step != "growth" {
-        let base = run("dumpe2fs", &["-h"], &[&node.cached(image, "base-1")]);
+        let base = run("dumpe2fs", &["-h"], &[&root_partition(&node.base(image))]);
         assert!(base.contains("1048576\n"), "full at {step}: the base is not grown");
     }
 }

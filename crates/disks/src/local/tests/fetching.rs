@@ -33,7 +33,7 @@ async fn an_image_is_fetched_once_for_launches_at_the_same_time() {
     for wanted in [
         format!("downloading image {id} 0 %"),
         format!("downloading image {id} 100 %"),
-        format!("growing image {id} to 1 GB"),
+        format!("making the disk of image {id}"),
         format!("waiting for another launch that gets image {id} ready"),
     ] {
         assert!(told.contains(&wanted), "{wanted:?} is not in {told:?}");

@@ -8,7 +8,7 @@ const LINE: &str = "ssh-ed25519 AAAAC3Nz alice@example.org";
 
 /// Runs commands of debugfs on the instance's root disk and gives what they print.
 async fn look(node: &Node, commands: &[&str]) -> Vec<String> {
-    let export = Export::open(&node.instance(), ROOT, 1 << 30).await.unwrap();
+    let export = Export::open(&node.instance(), ROOT, MB, 1 << 30).await.unwrap();
     let disk = node.instance().join(MOUNT_POINT);
     let said = commands.iter().map(|command| run("debugfs", &["-R", command], &[&disk])).collect();
     export.close().await.unwrap();
@@ -66,7 +66,7 @@ async fn the_shared_base_does_not_get_the_key() {
     let node = Node::new();
     let image = node.images.add(&ext4(&[("root/", "")]));
     node.prepare(&request(&image)).await.unwrap();
-    let base = node.cached(&image, "base-1");
+    let base = node.base(&image);
     let before = beginning(&base, 64 << 20);
     let key = Some(LINE.to_owned());
     node.prepare(&DiskRequest { public_key: key, ..request(&image) }).await.unwrap();
@@ -77,7 +77,7 @@ async fn the_shared_base_does_not_get_the_key() {
 #[tokio::test]
 async fn a_filesystem_stays_clean_after_the_key_was_written() {
     let node = launched_with_key(&ext4(&[("root/", "")]), LINE).await;
-    let export = Export::open(&node.instance(), ROOT, 1 << 30).await.unwrap();
+    let export = Export::open(&node.instance(), ROOT, MB, 1 << 30).await.unwrap();
     run("e2fsck", &["-f", "-n"], &[&node.instance().join(MOUNT_POINT)]);
     export.close().await.unwrap();
 }
