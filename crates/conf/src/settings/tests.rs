@@ -125,6 +125,12 @@ fn software_emulation_by_default_is_said_with_its_remedy() {
 }
 
 #[test]
+fn of_nodes_that_cannot_be_read_nothing_else_is_said() {
+    let text = conf("NODES=\"b;\"\nDRAINED_NODES=\"b\"").unwrap_err().to_string();
+    assert!(text.contains("NODES is \"b;\"") && !text.contains("not in NODES"), "{text}");
+}
+
+#[test]
 fn a_node_is_listed_once() {
     let (conf, _) = conf("NODES=\"b a b\"\nDRAINED_NODES=\"a a\"").unwrap();
     assert_eq!(conf.nodes, ["b".parse().unwrap(), "a".parse().unwrap()]);
