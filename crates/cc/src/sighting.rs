@@ -55,9 +55,10 @@ impl Sighting {
     /// Takes in that it does not answer, and why; true when that is news. All else that is known
     /// of it stays.
     pub(crate) fn miss(&mut self, name: &NodeName, error: &CallError) -> bool {
+        let mut news = self.silence.is_none();
         let text = match error {
             CallError::NotTrusted(cause) => {
-                self.certificate = Some(false);
+                news |= self.certificate.replace(false) != Some(false);
                 format!(
                     "node {name} has not the keys that this cloud gave it: {cause}; copy them \
                      there: euca_sync_key {name}"
@@ -66,7 +67,8 @@ impl Sighting {
             other => format!("node {name} does not answer: {other}"),
         };
         self.reachable = false;
-        self.silence.replace(text).is_none()
+        self.silence = Some(text);
+        news
     }
 
     /// Whether the node has not yet taken in what it should.

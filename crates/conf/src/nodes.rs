@@ -95,7 +95,8 @@ pub(crate) fn nodes(reader: &mut Reader<'_>, start: Components) -> Vec<NodeName>
 /// DRAINED_NODES, of which each must be in NODES: a name that is misspelt would not be drained.
 pub(crate) fn drained(reader: &mut Reader<'_>, nodes: &[NodeName]) -> Vec<NodeName> {
     let drained = reader.or(DRAINED, Vec::new(), RIGHT, names_in);
-    if let Some(name) = drained.iter().find(|name| !nodes.contains(name)) {
+    let nodes_are_known = reader.text(NODES).is_none_or(|text| names_in(text).is_some());
+    if let Some(name) = drained.iter().find(|name| nodes_are_known && !nodes.contains(name)) {
         let text = format!("names {name}, which is not in NODES; correct it or take it out");
         reader.problem(DRAINED, &text);
     }

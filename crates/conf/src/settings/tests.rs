@@ -133,6 +133,12 @@ fn each_hypervisor_has_its_libvirt_and_the_best_is_found_where_none_is_named() {
 }
 
 #[test]
+fn of_nodes_that_cannot_be_read_nothing_else_is_said() {
+    let text = conf("NODES=\"b;\"\nDRAINED_NODES=\"b\"").unwrap_err().to_string();
+    assert!(text.contains("NODES is \"b;\"") && !text.contains("not in NODES"), "{text}");
+}
+
+#[test]
 fn a_node_is_listed_once() {
     let (conf, _) = conf("NODES=\"b a b\"\nDRAINED_NODES=\"a a\"").unwrap();
     assert_eq!(conf.nodes, ["b".parse().unwrap(), "a".parse().unwrap()]);
