@@ -13,6 +13,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two looks for machines that were not found yet.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
+/// How many are looked for at once: each waits on a thread of its own.
+const CONCURRENT_LOOKS: usize = 16;
+
 /// After so many of them every machine is looked for again: it may have another address now.
 const LOOKS_TO_ALL: u32 = 12;
 
@@ -25,12 +28,8 @@ impl Cc {
             (state.placements.machines.clone(), names, state.cloud_host())
         };
         let cloud = cloud.filter(|_| all || known.cloud.is_none());
-        let nodes = names.iter().map(|name| async {
-            let is_sought = all || !known.nodes.contains_key(name);
-            if is_sought { self.find(name.as_str()).await } else { Ok(None) }
-        });
         let cloud = async { self.find(&cloud?).await.ok()? };
-        let (nodes, cloud) = tokio::join!(join_all(nodes), cloud);
+        let (nodes, cloud) = tokio::join!(self.find_each(&names, &known, all), cloud);
         let mut problems = Vec::new();
         let mut found = Vec::new();
         for (name, node) in names.into_iter().zip(nodes) {
@@ -50,6 +49,24 @@ impl Cc {
         if machines != known {
             self.remember(machines).await;
         }
+    }
+
+    /// What was found of each of these; none for one that was not looked for.
+    async fn find_each(
+        &self,
+        names: &[NodeName],
+        known: &Machines,
+        all: bool,
+    ) -> Vec<Result<Option<Path>, String>> {
+        let look = async |name: &NodeName| {
+            let is_sought = all || !known.nodes.contains_key(name);
+            if is_sought { self.find(name.as_str()).await } else { Ok(None) }
+        };
+        let mut found = Vec::new();
+        for some in names.chunks(CONCURRENT_LOOKS) {
+            found.extend(join_all(some.iter().map(&look)).await);
+        }
+        found
     }
 
     async fn find(&self, host: &str) -> Result<Option<Path>, String> {

@@ -74,14 +74,15 @@ fn an_instance_reaches_nothing_of_its_machine_but_metadata() {
         node.space.serve(ANY, 8775);
         node.space.serve(Ipv4Addr::LOCALHOST, METADATA_PORT);
         let (mac, everybody) = (bridge_mac(&node.space), MacAddr([0xff; 6]));
-        let guests =
-            [(&cluster.web1, "its own"), (&cluster.web2, "another"), (&cluster.web0, "the head's")];
-        for (guest, whose) in guests {
-            let answer =
-                |mac, ip, port| guest.namespace.python(&knock(guest, mac, ip, port)).line();
-            for mac in [mac, everybody] {
-                assert_eq!(answer(mac, node.ip, 8775), "silent", "{whose} at {mac}");
-                assert_eq!(answer(mac, Ipv4Addr::LOCALHOST, METADATA_PORT), "silent", "{whose}");
+        for (mac, ip, port) in [
+            (mac, node.ip, 8775),
+            (everybody, node.ip, 8775),
+            (mac, Ipv4Addr::LOCALHOST, METADATA_PORT),
+        ] {
+            let guests = [&cluster.web0, &cluster.web1, &cluster.web2];
+            let knocks = guests.map(|it| it.namespace.python(&knock(it, mac, ip, port)));
+            for (guest, knock) in guests.iter().zip(knocks) {
+                assert_eq!(knock.line(), "silent", "{} at {mac}, {ip}:{port}", guest.nic.ip);
             }
         }
         let metadata = Ipv4Addr::new(169, 254, 169, 254);
