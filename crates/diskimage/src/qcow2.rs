@@ -210,7 +210,7 @@ impl Header<'_> {
             return flaw("has absurd reference counts");
         }
         let header = self.word(100)? as usize;
-        if header < HEADER || header % 8 != 0 {
+        if header < HEADER || !header.is_multiple_of(8) {
             return flaw(format!("has a header of {header} bytes"));
         }
         if header > HEADER && self.0.get(HEADER) != Some(&0) {
@@ -237,7 +237,7 @@ impl Header<'_> {
             return flaw(format!("has clusters of 2^{cluster_bits} bytes"));
         }
         let disk_bytes = self.long(24)?;
-        if disk_bytes == 0 || disk_bytes > MOST_DISK_BYTES || disk_bytes % 512 != 0 {
+        if disk_bytes == 0 || disk_bytes > MOST_DISK_BYTES || !disk_bytes.is_multiple_of(512) {
             return flaw(format!("describes a disk of {disk_bytes} bytes"));
         }
         let cluster = 1_u64 << cluster_bits;
@@ -253,7 +253,7 @@ impl Header<'_> {
         }
         for (offset, bytes) in [(l1_offset, l1_bytes), (self.long(48)?, refcounts)] {
             let inside = offset.checked_add(bytes).is_some_and(|end| end <= length);
-            if offset == 0 || offset % cluster != 0 || !inside {
+            if offset == 0 || !offset.is_multiple_of(cluster) || !inside {
                 return flaw("has tables outside of it");
             }
         }

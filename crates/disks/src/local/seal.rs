@@ -137,13 +137,15 @@ mod tests {
         (directory, base)
     }
 
+    type Change = fn(&Path);
+
     fn content_holds_now(base: &Path) -> bool {
         content_holds(base, &AtomicBool::new(false)).unwrap()
     }
 
     #[test]
     fn a_seal_holds_until_the_base_is_touched() {
-        let changes: [(&str, fn(&Path)); 5] = [
+        let changes: [(&str, Change); 5] = [
             ("cut", |base| File::options().write(true).open(base).unwrap().set_len(9).unwrap()),
             ("written", |base| {
                 File::options().write(true).open(base).unwrap().write_all(b"x").unwrap();
