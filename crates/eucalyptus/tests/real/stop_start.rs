@@ -43,7 +43,12 @@ impl Guest<'_> {
         let mut doomed = self.site.start_to_crash_at("nc", "nc.shutdown-asked");
         self.site.tool("admin", "euca-stop-instances", [&self.id]);
         wait_for("the crash", Duration::from_secs(60), || doomed.try_wait().unwrap());
-        wait_no_domain(self.site);
+        // It has stopped and is still known: the node controller takes it away.
+        wait_for("the guest's end", Duration::from_secs(60), || {
+            let list = ["-c", "qemu:///system", "list", "--name"];
+            self.site.machine().must("virsh", list).trim().is_empty().then_some(())
+        });
+        assert_eq!(domains(self.site), [self.id.as_str()]);
         self.site.start();
         self.wait_stopped();
     }

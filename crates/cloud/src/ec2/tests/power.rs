@@ -3,7 +3,7 @@
 use super::world::{Answer, World};
 use protocol::{ClusterObserved, InstanceObserved, InstancePhase, reason};
 use state::User;
-use types::Timestamp;
+use types::Clock;
 
 async fn launch(world: &World, user: &User, more: &[(&str, &str)]) -> Answer {
     let image = world.image().await.to_string();
@@ -188,9 +188,8 @@ async fn the_reason_of_a_node_is_shown_with_its_code() {
             settings: None,
             problems: Vec::new(),
         };
-        let now = Timestamp::from_millis(1_231_082_010_000);
         let zone = "one".parse().unwrap();
-        world.cloud.state().record_observed(zone, observed, now).await.unwrap();
+        world.cloud.state().record_observed(zone, observed, world.clock.now()).await.unwrap();
         let shown = world.call(&user, "DescribeInstances", &[]).await.good();
         let expect = format!("<code>{code}</code><message>{said}</message>");
         assert!(shown.body.contains(&expect), "{expect} in {}", shown.body);
