@@ -217,13 +217,13 @@ impl State {
 
     /// The nodes that answer, in the order of NODES.
     pub(crate) fn rooms(&self) -> Vec<Room> {
-        let used = self.placements.used();
         let room = |(name, sighting): &(NodeName, Sighting)| {
-            let capacity = sighting.seen.filter(|_| sighting.reachable)?.capacity;
-            let used = used.get(name).copied().unwrap_or_default();
-            Some(Room { node: name.clone(), capacity, used })
+            let Seen { capacity, overhead, .. } = sighting.seen.filter(|_| sighting.reachable)?;
+            Some(Room::empty(name.clone(), capacity, overhead))
         };
-        self.sightings.iter().filter_map(room).collect()
+        let mut rooms: Vec<_> = self.sightings.iter().filter_map(room).collect();
+        self.placements.fill(&mut rooms);
+        rooms
     }
 
     pub(crate) fn seen(&self) -> BTreeMap<NodeName, Seen> {

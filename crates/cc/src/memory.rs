@@ -2,6 +2,7 @@
 //! `placements.json`, its own decisions.
 
 use durable::DurableError;
+use placement::Room;
 use protocol::{ClusterDesired, Generation};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -55,19 +56,23 @@ pub struct Seen {
     pub at: Timestamp,
     /// What the node said that it can give.
     pub capacity: Figures,
+    /// What it said that each instance costs it beside its figures.
+    #[serde(default)]
+    pub overhead: Figures,
 }
 
 impl Placements {
-    /// What the instances on each node hold of it.
-    pub(crate) fn used(&self) -> BTreeMap<&NodeName, Figures> {
-        let mut used = BTreeMap::new();
+    /// Counts in each of these nodes what the instances on it hold.
+    pub(crate) fn fill(&self, rooms: &mut [Room]) {
+        let mut at: BTreeMap<NodeName, &mut Room> =
+            rooms.iter_mut().map(|room| (room.node.clone(), room)).collect();
         for placement in self.of.values() {
-            if let Placement::On { node, figures, .. } = placement {
-                let sum: &mut Figures = used.entry(node).or_default();
-                *sum = sum.plus(figures);
+            if let Placement::On { node, figures, .. } = placement
+                && let Some(room) = at.get_mut(node)
+            {
+                room.take(figures);
             }
         }
-        used
     }
 
     /// Raises the sequence when decisions differ from `before`.

@@ -67,7 +67,7 @@ impl Ground<'_> {
         if let Some(Placement::On { node, figures, .. }) = placement
             && let Some(room) = self.rooms.iter_mut().find(|room| room.node == node)
         {
-            room.used = room.used.less(&figures);
+            room.give_back(&figures);
         }
     }
 

@@ -31,10 +31,10 @@ impl Sighting {
 
     /// Takes in a report. Capacity that the node does not know yet stays as it was.
     pub(crate) fn hear(&mut self, observed: NodeObserved, now: Timestamp) {
-        let known = self.seen.map(|seen| seen.capacity).unwrap_or_default();
+        let before = self.seen.unwrap_or_default();
         let is_known = observed.capacity != Figures::default();
-        let capacity = if is_known { observed.capacity } else { known };
-        self.seen = Some(Seen { at: now, capacity });
+        let capacity = if is_known { observed.capacity } else { before.capacity };
+        self.seen = Some(Seen { at: now, capacity, overhead: observed.overhead });
         self.observed = Some(observed);
         self.reachable = true;
         self.silence = None;

@@ -196,6 +196,7 @@ fn instance(id: &str) -> InstanceDesired {
             tag: 10.try_into().unwrap(),
             public_ip: None,
         },
+        request: None,
     }
 }
 

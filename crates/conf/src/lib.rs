@@ -24,5 +24,7 @@ pub use file::{Loaded, default_path, load, read, save};
 pub use host::{HostFacts, Route};
 pub use layout::Layout;
 pub use network::{AddressSpace, VnetMode};
-pub use settings::{Components, Conf, Hypervisor, LogLevel, NodeLimits, Ports, SchedPolicy};
+pub use settings::{
+    Components, Conf, Hypervisor, LogFiles, LogLevel, MetricsPorts, NodeLimits, Ports, SchedPolicy,
+};
 pub use setup::{Change, TEMPLATE, choose_subnet, doubts, setup};

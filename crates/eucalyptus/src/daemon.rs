@@ -151,6 +151,7 @@ const fn policy(policy: SchedPolicy) -> Policy {
     match policy {
         SchedPolicy::Greedy => Policy::Greedy,
         SchedPolicy::RoundRobin => Policy::RoundRobin,
+        SchedPolicy::BestFit => Policy::BestFit,
     }
 }
 

@@ -25,4 +25,4 @@ mod tests;
 
 pub use entry::{DiskPaths, Entry, Phase};
 pub use node::{Adapters, Nc, NcError};
-pub use settings::{Limits, Settings, host_boot_id};
+pub use settings::{HOST_MEMORY_MB, Limits, Settings, host_boot_id};

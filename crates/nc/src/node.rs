@@ -98,6 +98,7 @@ impl Nc {
             desired: recalled.desired,
             slots: recalled.entries.into_iter().map(slot).collect(),
             unreadable: recalled.unreadable.into_iter().collect(),
+            overhead: settings.overhead,
             ..State::default()
         };
         let node = Node {

@@ -44,6 +44,7 @@ struct World {
     fuse: Arc<Fuse>,
     boot_id: String,
     limits: Limits,
+    overhead: Figures,
     generation: u64,
     nc: Option<Nc>,
 }
@@ -59,6 +60,7 @@ impl World {
             fuse: Arc::default(),
             boot_id: "boot-1".to_owned(),
             limits: Limits::default(),
+            overhead: Figures::default(),
             generation: 0,
             nc: None,
         };
@@ -74,6 +76,7 @@ impl World {
             instance_path: self.home.path().to_owned(),
             boot_id: self.boot_id.clone(),
             limits: self.limits,
+            overhead: self.overhead,
             metadata_port: 8776,
             concurrent_launches: 4,
         };

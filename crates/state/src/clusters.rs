@@ -173,6 +173,7 @@ fn node(row: &Row) -> Result<NodeStatus> {
         certificate_ok: row.flag("certificate_ok")?,
         last_seen: row.maybe_time("last_seen_ms")?,
         capacity: row.figures()?,
+        overhead: admission::overhead(row)?,
         orphans: row.texts("orphans")?,
         problems: row.texts("problems")?,
     })

@@ -249,8 +249,9 @@ async fn insert_node(
 ) -> Result<()> {
     sqlx::query(
         "INSERT INTO nodes (cluster, name, position, reachable, certificate_ok, last_seen_ms,
-             cores, memory_mb, disk_gb, orphans, problems)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             cores, memory_mb, disk_gb, overhead_cores, overhead_memory_mb, overhead_disk_gb,
+             orphans, problems)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
          ON CONFLICT (cluster, name) DO NOTHING",
     )
     .bind(cluster.as_str())
@@ -262,6 +263,9 @@ async fn insert_node(
     .bind(i64::from(node.capacity.cores))
     .bind(column(node.capacity.memory_mb))
     .bind(column(node.capacity.disk_gb))
+    .bind(i64::from(node.overhead.cores))
+    .bind(column(node.overhead.memory_mb))
+    .bind(column(node.overhead.disk_gb))
     .bind(json(&node.orphans))
     .bind(json(&node.problems))
     .execute(db)

@@ -6,13 +6,13 @@ use disks::LocalDisks;
 use hostnet::LinuxNet;
 use hypervisor::{Accelerator, Libvirt};
 use nc::metadata::{DetachedMetadata, build_id};
-use nc::{Adapters, Limits, Nc, Settings, host_boot_id};
+use nc::{Adapters, HOST_MEMORY_MB, Limits, Nc, Settings, host_boot_id};
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use transport::{ImageClient, Listener, Role, node_routes, pki};
-use types::{NodeName, SystemClock};
+use types::{Figures, NodeName, SystemClock};
 
 /// As many as a small machine can start at once without one slowing the other.
 const CONCURRENT_LAUNCHES: usize = 4;
@@ -45,12 +45,24 @@ fn settings(conf: &Conf, name: NodeName) -> std::io::Result<Settings> {
         boot_id: host_boot_id()?,
         metadata_port: conf.ports.metadata,
         limits: Limits {
+            kept_memory_mb: HOST_MEMORY_MB,
+            cores: conf.limits.overcommit_cores,
+            memory: conf.limits.overcommit_mem,
+            disk: conf.limits.overcommit_disk,
             max_cores: conf.limits.max_cores,
             max_memory_mb: conf.limits.max_mem_mb,
             max_disk_mb: conf.limits.max_disk_mb,
         },
+        overhead: overhead(conf),
         concurrent_launches: CONCURRENT_LAUNCHES,
     })
+}
+
+/// What each instance costs this machine beside its VM type: the disk of its swap and ephemeral
+/// partitions, in whole GB.
+fn overhead(conf: &Conf) -> Figures {
+    let disk_gb = (conf.swap_mb + conf.ephemeral_mb).div_ceil(1024);
+    Figures { disk_gb, ..Figures::default() }
 }
 
 const fn accelerator(hypervisor: Hypervisor) -> Accelerator {

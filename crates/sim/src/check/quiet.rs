@@ -1,8 +1,8 @@
 //! What holds once nothing is in the way and nothing changes any more.
 
-use super::always::sum;
 use super::{Findings, Rule};
 use crate::ledger::{Asked, Ledger};
+use crate::machine::OVERHEAD;
 use crate::scene::{Host, Quiet, Scene};
 use placement::{Room, availability};
 use protocol::Goal;
@@ -103,10 +103,10 @@ fn on<'a>(scene: &'a Scene, name: &NodeName) -> impl Iterator<Item = &'a Instanc
 }
 
 fn capacity(scene: &Scene, quiet: &Quiet, findings: &mut Findings) {
-    let room = |host: &Host| Room {
-        node: host.name.clone(),
-        capacity: host.capacity,
-        used: sum(on(scene, &host.name).map(|instance| instance.figures)),
+    let room = |host: &Host| {
+        let mut room = Room::empty(host.name.clone(), host.capacity, OVERHEAD);
+        on(scene, &host.name).for_each(|instance| room.take(&instance.figures));
+        room
     };
     let rooms: Vec<_> = scene.hosts.iter().map(room).collect();
     for (vm_type, shown) in &quiet.shown {
