@@ -78,6 +78,7 @@ fn metadata_keeper(conf: &Conf) -> std::io::Result<DetachedMetadata> {
     let build = build_id(&program);
     let control = conf.layout.run().join("metadata.sock");
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, conf.ports.metadata));
+    let log = conf.layout.log().join("metadata.log");
     let arguments = [
         OsString::from("metadata"),
         "--listen".into(),
@@ -88,8 +89,13 @@ fn metadata_keeper(conf: &Conf) -> std::io::Result<DetachedMetadata> {
         conf.instance_path.clone().into(),
         "--build".into(),
         build.clone().into(),
+        "--log".into(),
+        log.clone().into(),
+        "--log-max-size".into(),
+        conf.log_files.max_bytes.to_string().into(),
+        "--log-roll-number".into(),
+        conf.log_files.kept.to_string().into(),
     ];
-    let log = conf.layout.log().join("metadata.log");
     Ok(DetachedMetadata::new(program, arguments.to_vec(), control, log, build))
 }
 
