@@ -1,5 +1,6 @@
 //! The cluster controller's parts and how they are put together.
 
+use crate::measure::Measures;
 use crate::memory::{Files, Placements, Seen};
 use crate::settings::Settings;
 use crate::sighting::Sighting;
@@ -41,6 +42,7 @@ pub struct Cc {
     /// The router's plan may have changed.
     pub(crate) router_poke: Notify,
     pub(crate) passing: tokio::sync::Mutex<()>,
+    pub(crate) measures: Measures,
     state: Mutex<State>,
 }
 
@@ -111,6 +113,7 @@ impl Cc {
             router: tokio::sync::Mutex::default(),
             router_poke: Notify::new(),
             passing: tokio::sync::Mutex::new(()),
+            measures: Measures::begin(),
             state: Mutex::new(state),
         })
     }

@@ -8,6 +8,7 @@
 
 mod api;
 mod cluster;
+mod measure;
 mod memory;
 mod nodes;
 mod place;

@@ -81,7 +81,8 @@ impl Ground<'_> {
         let at = choose(self.policy, &self.rooms, last, &figures)?;
         let room = &mut self.rooms[at];
         room.take(&figures);
-        tracing::info!(id = %instance.id, node = %room.node, "placed");
+        let request = instance.request.map(tracing::field::display);
+        tracing::info!(id = %instance.id, node = %room.node, request, "placed");
         placements.last_chosen = Some(room.node.clone());
         Some(Placement::On { node: room.node.clone(), figures, told: false })
     }

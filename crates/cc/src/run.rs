@@ -42,6 +42,7 @@ impl Cc {
 
     /// Places what has no node; an instance that cannot be placed waits, and is then given up.
     async fn place(&self) {
+        let begun = std::time::Instant::now();
         // When it cannot be kept, nothing is decided and the next look tries again.
         let _ = self
             .decide(|state, placements| {
@@ -57,6 +58,7 @@ impl Cc {
                 ground.place(desired, placements);
             })
             .await;
+        self.measures.placed(begun);
     }
 
     async fn keep_placing(&self) {

@@ -4,7 +4,7 @@ use crate::memory::{Placement, Placements, Seen};
 use protocol::{
     ClusterDesired, InstanceDesired, InstanceObserved, InstancePhase, NodeDesired, NodeObserved,
 };
-use types::{Figures, InstanceId, Timestamp};
+use types::{Figures, InstanceId, RequestId, Timestamp};
 
 /// What is known of one node since this process runs.
 #[derive(Debug, Clone, Default)]
@@ -58,7 +58,8 @@ pub(crate) fn absorb(placements: &mut Placements, here: &Report<'_>) {
     let observed = here.observed;
     for (id, placement) in &mut placements.of {
         if let Some(ended) = here.ended(*id, placement) {
-            tracing::info!(%id, node = %observed.node, "the node has released the instance");
+            let request = here.request(*id).map(tracing::field::display);
+            tracing::info!(%id, node = %observed.node, request, "the node has released the instance");
             *placement = ended;
         }
     }
@@ -103,6 +104,11 @@ impl Report<'_> {
             reason: said.and_then(|said| said.reason.clone()),
             reboots: said.map_or(0, |said| said.reboots),
         })
+    }
+
+    /// The call that changed last what should be of an instance.
+    fn request(&self, id: InstanceId) -> Option<RequestId> {
+        self.desired?.instances.iter().find(|it| it.id == id)?.request
     }
 
     /// The placement of a live instance of which the node knows and this controller does not: its

@@ -294,9 +294,8 @@ fn ports(reader: &mut Reader<'_>) -> Ports {
 
 fn metrics_ports(reader: &mut Reader<'_>) -> Option<MetricsPorts> {
     let right = "the first of three TCP ports, from 1 to 65533, or 0 for none";
-    let first: u16 = reader.or("METRICS_PORT", 8780, right, |v| {
-        v.parse().ok().filter(|port| *port <= u16::MAX - 2)
-    });
+    let first: u16 = reader
+        .or("METRICS_PORT", 8780, right, |v| v.parse().ok().filter(|port| *port <= u16::MAX - 2));
     (first > 0).then(|| MetricsPorts { cloud: first, cc: first + 1, nc: first + 2 })
 }
 

@@ -13,6 +13,7 @@
 
 mod base;
 mod cache;
+mod count;
 mod download;
 mod fault;
 mod files;
@@ -24,6 +25,7 @@ use crate::{DiskError, DiskRequest, Disks, PreparedDisks, Progress};
 use async_trait::async_trait;
 use cache::{Cache, Origin};
 use fault::{Doing, Fault};
+use metrics::Book;
 use protocol::{ImageRef, ImageSource};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -110,6 +112,10 @@ impl Disks for LocalDisks {
             Ok(files::free_bytes(&path)?.saturating_add(files::held_bytes(&path, ROOT)?))
         });
         bytes.await.map(|bytes| bytes >> 30).map_err(|fault| fault.under(&self.instance_path))
+    }
+
+    fn book(&self) -> Option<&Book> {
+        Some(&self.cache.counts.book)
     }
 
     async fn prepare(

@@ -3,6 +3,7 @@
 mod cc;
 mod cloud;
 mod nc;
+mod watching;
 
 use crate::cli::Metadata;
 use crate::component::Component;

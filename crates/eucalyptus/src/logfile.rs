@@ -187,7 +187,10 @@ mod tests {
 
         let one = open(&path, LogFiles { kept: 1, ..SMALL });
         say(&one, "line number 8");
-        assert_eq!((read(&path, "").as_str(), read(&path, ".0").as_str()), ("line number 8\n", "line number 7\n"));
+        assert_eq!(
+            (read(&path, "").as_str(), read(&path, ".0").as_str()),
+            ("line number 8\n", "line number 7\n")
+        );
         assert_eq!(read(&path, ".1"), "line number 5\n", "what was there before is left alone");
     }
 

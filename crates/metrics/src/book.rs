@@ -70,8 +70,11 @@ impl Book {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).register(name, help, metric);
     }
 
-    /// Writes all of it down in the text format.
-    pub(crate) fn write(&self, to: &mut String) -> fmt::Result {
+    /// Writes all of it down in the text format, without the end.
+    ///
+    /// # Errors
+    /// None that a text could cause.
+    pub fn write(&self, to: &mut String) -> fmt::Result {
         encode_registry(to, &self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -174,7 +177,8 @@ mod tests {
         let samples = parse(&shown(&book)).unwrap();
         let value = |name: &str, labels: &[(&str, &str)]| {
             let is = |it: &&crate::Sample| {
-                it.name == name && it.labels.iter().map(|(n, v)| (&**n, &**v)).eq(labels.iter().copied())
+                it.name == name
+                    && it.labels.iter().map(|(n, v)| (&**n, &**v)).eq(labels.iter().copied())
             };
             samples.iter().find(is).unwrap_or_else(|| panic!("{name} {labels:?}")).value
         };

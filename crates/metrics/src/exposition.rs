@@ -98,7 +98,8 @@ impl Reader {
 
     fn check(&mut self, sample: &Sample) -> Result<(), &'static str> {
         let (family, kind) = self.family.as_ref().ok_or("a sample without a family")?;
-        let ending = sample.name.strip_prefix(family.as_str()).ok_or("a sample of another family")?;
+        let ending =
+            sample.name.strip_prefix(family.as_str()).ok_or("a sample of another family")?;
         match (kind.as_str(), ending) {
             ("gauge", "") | ("info", "_info") => self.end_of_histogram(),
             ("counter", "_total") if sample.value >= 0.0 => Ok(()),

@@ -27,7 +27,10 @@ impl Rooms {
             let gauge = |name: &str, help: &str| {
                 book.gauge(&format!("node_{name}_{what}"), &format!("{words} {help}"), labels)
             };
-            (gauge("capacity", "that a node offers to instances"), gauge("used", "held by instances"))
+            (
+                gauge("capacity", "that a node offers to instances"),
+                gauge("used", "held by instances"),
+            )
         };
         Self {
             reachable: book.gauge("node_reachable", "1 for a node that answers, else 0", labels),

@@ -11,6 +11,7 @@ mod decide;
 mod entry;
 mod hypervise;
 mod journal;
+mod measure;
 pub mod metadata;
 mod node;
 mod pass;

@@ -57,6 +57,7 @@ impl Nc {
     }
 
     async fn step(&self, id: InstanceId, action: Action) {
+        let request = self.node.request(id);
         let node = &self.node;
         match action {
             Action::Rest => {}
@@ -66,11 +67,11 @@ impl Nc {
             Action::PowerOff => self.begin(id, Work::PowerOff),
             Action::Reboot(count) => self.begin(id, Work::Reboot(count)),
             Action::Adopt => {
-                tracing::info!(%id, "adopting a domain that runs");
+                tracing::info!(%id, request, "adopting a domain that runs");
                 node.record_started(id).await;
             }
             Action::StartAgain => {
-                tracing::info!(%id, "starting again from its disks");
+                tracing::info!(%id, request, "starting again from its disks");
                 node.record(id, |entry| entry.phase = Phase::Prepared).await;
                 self.begin(id, Work::Launch);
             }

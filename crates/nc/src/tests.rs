@@ -7,6 +7,7 @@ mod launch;
 mod restart;
 mod power;
 mod sync;
+mod watched;
 
 use crate::metadata::Unattended;
 use crate::settings::{Limits, Settings};

@@ -119,13 +119,7 @@ impl<'a> Round<'a> {
 ///
 /// Which node [`Policy::RoundRobin`] chose last is known to the cluster controller alone, so with
 /// it the answer is what can be placed whichever it was.
-pub fn admit(
-    policy: Policy,
-    nodes: &[Room],
-    waiting: &[Figures],
-    ask: &Figures,
-    most: u64,
-) -> u64 {
+pub fn admit(policy: Policy, nodes: &[Room], waiting: &[Figures], ask: &Figures, most: u64) -> u64 {
     let after = |last: Option<usize>| {
         let mut round = Round::new(policy, nodes, last);
         round.place_all(waiting);

@@ -86,7 +86,8 @@ fn what_a_node_spends_on_each_instance_counts() {
 fn a_node_that_lost_capacity_under_its_instances_takes_none_and_is_never_negative() {
     let mut node = Room::empty("a".parse().unwrap(), figures(4, 4096, 100), figures(0, 0, 1));
     (0..2).for_each(|_| node.take(&ASK));
-    for capacity in [figures(4, 4096, 3), figures(1, 4096, 100), figures(4, 100, 100), figures(0, 0, 0)]
+    for capacity in
+        [figures(4, 4096, 3), figures(1, 4096, 100), figures(4, 100, 100), figures(0, 0, 0)]
     {
         let full = Room { capacity, ..node.clone() };
         assert!(!full.free().holds(&full.cost(&ASK)));

@@ -1,8 +1,8 @@
 //! How large a simulated cloud is.
 
+use crate::machine::OVERHEAD;
 use crate::rng::Rng;
 use ipnet::Ipv4Net;
-use crate::machine::OVERHEAD;
 use placement::Policy;
 use types::Figures;
 

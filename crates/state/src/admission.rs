@@ -88,7 +88,9 @@ async fn held_by_node(
     .bind(cluster.as_str())
     .fetch_all(db)
     .await?;
-    rows.iter().map(|row| Ok((row.text("node")?, (row.number("number")?, row.figures()?)))).collect()
+    rows.iter()
+        .map(|row| Ok((row.text("node")?, (row.number("number")?, row.figures()?))))
+        .collect()
 }
 
 /// What waits for a node. One that is to be terminated may already be on a node that has not been

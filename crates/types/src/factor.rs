@@ -71,7 +71,8 @@ mod tests {
         }
         assert_eq!("1.5".parse::<Factor>().unwrap().of(3), 4, "rounded down");
         assert_eq!(Factor::MOST.of(u64::MAX), u64::MAX);
-        for text in ["", "0.99", "0", "-1", "+2", "1,5", "1.555", "100.01", "1000", "1e2", ".5", "2."]
+        for text in
+            ["", "0.99", "0", "-1", "+2", "1,5", "1.555", "100.01", "1000", "1e2", ".5", "2."]
         {
             assert_eq!(text.parse::<Factor>(), Err(MalformedFactor), "{text}");
         }

@@ -1,6 +1,7 @@
 //! Images and bases, kept by digest.
 
 use super::base;
+use super::count::Counts;
 use super::download::Download;
 use super::fault::{Doing, Fault};
 use super::files;
@@ -34,6 +35,8 @@ pub(super) struct Cache {
     locks: Mutex<HashMap<Digest, Weak<AsyncMutex<()>>>>,
     /// The digests that this process has seen to be right.
     verified: Mutex<HashSet<Digest>>,
+    /// What is measured.
+    pub(super) counts: Counts,
 }
 
 impl Cache {
@@ -42,7 +45,8 @@ impl Cache {
         for directory in files::directories(&path)? {
             remove_half_made(&directory)?;
         }
-        Ok(Self { path, locks: Mutex::default(), verified: Mutex::default() })
+        let counts = Counts::default();
+        Ok(Self { path, locks: Mutex::default(), verified: Mutex::default(), counts })
     }
 
     /// The image's file, fetched if it is missing.
@@ -77,6 +81,8 @@ impl Cache {
             (origin.progress)(format!("growing image {} to {gb} GB", image.id));
             make_base(image, &source, &base, bytes).await?;
             info!(image = %image.id, gb, "made the base of its overlays");
+        } else {
+            self.counts.hit();
         }
         Ok(base)
     }
@@ -109,6 +115,7 @@ impl Cache {
         let directory = self.directory(image);
         let file = directory.join("image");
         if usable(&file, image.size).await? && self.verify(image, &file, origin.progress).await? {
+            self.counts.hit();
             return Ok(file);
         }
         let made = directory.clone();
@@ -118,6 +125,7 @@ impl Cache {
         let target = file.clone();
         files::blocking(move || files::publish(&part, &target, 0o444)).await?;
         self.verified.lock().unwrap_or_else(PoisonError::into_inner).insert(image.digest);
+        self.counts.miss(image.size);
         info!(image = %image.id, bytes = image.size, "fetched an image");
         Ok(file)
     }

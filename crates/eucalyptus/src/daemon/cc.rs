@@ -1,5 +1,6 @@
 //! Puts a cluster controller together.
 
+use super::watching::watch;
 use super::{Failure, Ready, Stop, identity, policy};
 use cc::{Cc, RouterSettings, Settings};
 use conf::Conf;
@@ -26,7 +27,9 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
     let listener = Listener::bind(address, &identity, Limits::default()).await?;
     let _held = ready()?;
     let routes = cluster_routes(cc.clone());
-    tokio::join!(listener.serve(None, routes, stop.clone().wanted()), cc.run(stop.wanted()));
+    let watched = watch(conf.ports.metrics.map(|it| it.cc), cc.clone(), stop.clone());
+    let served = listener.serve(None, routes, stop.clone().wanted());
+    tokio::join!(served, cc.run(stop.wanted()), watched);
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Puts a node controller together.
 
+use super::watching::watch;
 use super::{Failure, Ready, Stop, identity};
 use conf::{Conf, Hypervisor};
 use disks::LocalDisks;
@@ -34,7 +35,9 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
     let listener = Listener::bind(address, &identity, transport::Limits::default()).await?;
     let _held = ready()?;
     let routes = node_routes(nc.clone());
-    tokio::join!(listener.serve(None, routes, stop.clone().wanted()), nc.run(stop.wanted()));
+    let watched = watch(conf.ports.metrics.map(|it| it.nc), nc.clone(), stop.clone());
+    let served = listener.serve(None, routes, stop.clone().wanted());
+    tokio::join!(served, nc.run(stop.wanted()), watched);
     Ok(())
 }
 

@@ -176,8 +176,7 @@ async fn the_loop_launches_when_told_and_ends_when_asked() {
 #[tokio::test]
 async fn capacity_is_what_was_found_within_what_the_administrator_allows() {
     let mut world = World::new();
-    world.limits =
-        Limits { max_cores: Some(16), max_memory_mb: Some(1024), ..Limits::default() };
+    world.limits = Limits { max_cores: Some(16), max_memory_mb: Some(1024), ..Limits::default() };
     world.overhead = Figures { disk_gb: 1, ..Figures::default() };
     world.restart();
     world.settle().await;
