@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use std::slice::from_ref;
 
 fn figures(cores: u32, memory_mb: u64, disk_gb: u64) -> Figures {
     Figures { cores, memory_mb, disk_gb }
@@ -67,14 +68,14 @@ fn availability_counts_per_node_and_never_across_nodes() {
 fn what_a_node_spends_on_each_instance_counts() {
     let overhead = figures(0, 0, 1);
     let mut node = Room::empty("a".parse().unwrap(), figures(9, 9000, 35), overhead);
-    assert_eq!(availability(&[node.clone()], &ASK), Availability { free: 3, max: 3 });
+    assert_eq!(availability(from_ref(&node), &ASK), Availability { free: 3, max: 3 });
     node.take(&ASK);
     assert_eq!(node.free(), figures(7, 8488, 24));
-    assert_eq!(availability(&[node.clone()], &ASK), Availability { free: 2, max: 3 });
-    assert_eq!(admit(Policy::Greedy, &[node.clone()], &[ASK], &ASK, 9), 1);
+    assert_eq!(availability(from_ref(&node), &ASK), Availability { free: 2, max: 3 });
+    assert_eq!(admit(Policy::Greedy, from_ref(&node), &[ASK], &ASK, 9), 1);
     let exactly_what_is_left = figures(1, 128, 24);
-    assert_eq!(choose(Policy::Greedy, &[node.clone()], None, &exactly_what_is_left), None);
-    assert!(shortage(&[node.clone()], &exactly_what_is_left).contains("24 GB of disk (and 1 GB"));
+    assert_eq!(choose(Policy::Greedy, from_ref(&node), None, &exactly_what_is_left), None);
+    assert!(shortage(from_ref(&node), &exactly_what_is_left).contains("24 GB of disk (and 1 GB"));
     let mut all_at_once = Room { used: Figures::default(), ..node.clone() };
     all_at_once.take_all(1, &ASK);
     assert_eq!(all_at_once, node);
@@ -91,7 +92,7 @@ fn a_node_that_lost_capacity_under_its_instances_takes_none_and_is_never_negativ
     {
         let full = Room { capacity, ..node.clone() };
         assert!(!full.free().holds(&full.cost(&ASK)));
-        assert_eq!(choose(Policy::BestFit, &[full.clone()], None, &ASK), None);
+        assert_eq!(choose(Policy::BestFit, from_ref(&full), None, &ASK), None);
         assert_eq!(availability(&[full], &ASK).free, 0, "{capacity:?}");
     }
 }
