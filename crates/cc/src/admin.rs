@@ -1,11 +1,13 @@
 //! The administrator's interface of a cluster controller (see [`protocol::admin`]).
 
 use crate::cluster::{Cc, State};
-use crate::memory::Placement;
+use crate::memory::{Placement, Seen};
 use crate::report::status;
+use crate::sighting::Sighting;
 use axum::extract::State as Shared;
 use axum::routing::get;
 use axum::{Json, Router};
+use placement::Room;
 use protocol::admin::{NODES, NodeReport};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,14 +28,20 @@ impl Cc {
 
 impl State {
     fn nodes(&self) -> Vec<NodeReport> {
-        let (used, mut instances) = (self.placements.used(), self.placed());
-        let report = |(name, sighting)| NodeReport {
+        let empty = |(name, sighting): &(NodeName, Sighting)| {
+            let Seen { capacity, overhead, .. } = sighting.seen.unwrap_or_default();
+            Room::empty(name.clone(), capacity, overhead)
+        };
+        let mut rooms: Vec<_> = self.sightings.iter().map(empty).collect();
+        self.placements.fill(&mut rooms);
+        let mut instances = self.placed();
+        let report = |((name, sighting), room): (&(NodeName, Sighting), Room)| NodeReport {
             status: status(name, sighting),
             certificate_refused: sighting.certificate == Some(false),
-            used: used.get(name).copied().unwrap_or_default(),
+            used: room.used,
             instances: instances.remove(name).unwrap_or_default(),
         };
-        self.sightings.iter().map(|(name, sighting)| (name, sighting)).map(report).collect()
+        self.sightings.iter().zip(rooms).map(report).collect()
     }
 
     fn placed(&self) -> BTreeMap<&NodeName, Vec<InstanceId>> {

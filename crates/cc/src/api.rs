@@ -30,7 +30,12 @@ impl ClusterApi for Cc {
             let copy = desired.clone();
             let written = self.write(&turn, move |files| files.store_desired(&copy)).await;
             written.map_err(CallError::Failed)?;
-            self.change(|state| state.desired = Some(desired));
+            let now = self.clock.now();
+            self.change(|state| {
+                let is_new = |id| !state.placements.of.contains_key(&id);
+                self.measures.received(&desired, is_new, now);
+                state.desired = Some(desired);
+            });
         }
         self.poke.notify_one();
         Ok(())

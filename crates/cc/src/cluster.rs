@@ -1,5 +1,6 @@
 //! The cluster controller's parts and how they are put together.
 
+use crate::measure::Measures;
 use crate::memory::{Files, Placements, Seen};
 use crate::roster::{Node, NodeEntry, Ways};
 use crate::settings::Settings;
@@ -52,6 +53,7 @@ pub struct Cc {
     /// The router's plan may have changed.
     pub(crate) router_poke: Notify,
     pub(crate) passing: tokio::sync::Mutex<()>,
+    pub(crate) measures: Measures,
     state: Mutex<State>,
 }
 
@@ -129,6 +131,7 @@ impl Cc {
             router: tokio::sync::Mutex::default(),
             router_poke: Notify::new(),
             passing: tokio::sync::Mutex::new(()),
+            measures: Measures::begin(),
             state: Mutex::new(state),
         };
         cc.muster()?;
@@ -243,14 +246,14 @@ impl State {
 
     /// The nodes that answer and are given new instances, in the order of NODES.
     pub(crate) fn rooms(&self) -> Vec<Room> {
-        let used = self.placements.used();
         let room = |(name, sighting): &(NodeName, Sighting)| {
             let usable = sighting.reachable && sighting.standing == Standing::Accepting;
-            let capacity = sighting.seen.filter(|_| usable)?.capacity;
-            let used = used.get(name).copied().unwrap_or_default();
-            Some(Room { node: name.clone(), capacity, used })
+            let Seen { capacity, overhead, .. } = sighting.seen.filter(|_| usable)?;
+            Some(Room::empty(name.clone(), capacity, overhead))
         };
-        self.sightings.iter().filter_map(room).collect()
+        let mut rooms: Vec<_> = self.sightings.iter().filter_map(room).collect();
+        self.placements.fill(&mut rooms);
+        rooms
     }
 
     pub(crate) fn seen(&self) -> BTreeMap<NodeName, Seen> {

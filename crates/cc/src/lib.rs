@@ -11,6 +11,7 @@ mod api;
 mod cluster;
 mod fabric;
 mod find;
+mod measure;
 mod memory;
 mod nodes;
 mod place;

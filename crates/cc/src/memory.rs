@@ -3,6 +3,7 @@
 
 use crate::fabric::Machines;
 use durable::DurableError;
+use placement::Room;
 use protocol::{ClusterDesired, Generation};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -59,19 +60,31 @@ pub struct Seen {
     pub at: Timestamp,
     /// What the node said that it can give.
     pub capacity: Figures,
+    /// What it said that each instance costs it beside its figures.
+    #[serde(default)]
+    pub overhead: Figures,
 }
 
 impl Placements {
-    /// What the instances on each node hold of it.
-    pub(crate) fn used(&self) -> BTreeMap<&NodeName, Figures> {
-        let mut used = BTreeMap::new();
+    /// Counts in each of these nodes what the instances on it hold.
+    pub(crate) fn fill(&self, rooms: &mut [Room]) {
+        let mut at: BTreeMap<NodeName, &mut Room> =
+            rooms.iter_mut().map(|room| (room.node.clone(), room)).collect();
         for placement in self.of.values() {
-            if let Placement::On { node, figures, .. } = placement {
-                let sum: &mut Figures = used.entry(node).or_default();
-                *sum = sum.plus(figures);
+            if let Placement::On { node, figures, .. } = placement
+                && let Some(room) = at.get_mut(node)
+            {
+                room.take(figures);
             }
         }
-        used
+    }
+
+    /// The nodes that have instances, or may have; one for each instance.
+    pub(crate) fn homes(&self) -> impl Iterator<Item = &NodeName> {
+        self.of.values().filter_map(|placement| match placement {
+            Placement::On { node, .. } => Some(node),
+            Placement::Ended { .. } => None,
+        })
     }
 
     /// Raises the sequence when decisions differ from `before`.

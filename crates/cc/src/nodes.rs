@@ -82,9 +82,12 @@ impl Cc {
     ///
     /// A node that does not answer is not told: what is placed there can still go elsewhere.
     pub(crate) async fn push(&self, node: &Node) -> bool {
-        let Some(wanted) = self.wanted(&node.name).await else { return true };
+        let wanted = self.wanted(&node.name).await;
+        self.measures.lacks(&node.name, wanted.is_some(), self.clock.now());
+        let Some(wanted) = wanted else { return true };
         match limited(PATIENCE, node.api.sync(wanted.clone())).await {
             Ok(()) => {
+                self.measures.told(&wanted, self.clock.now());
                 self.change(|state| {
                     let Some(sighting) = state.sighting(&node.name) else { return };
                     sighting.refusal = None;

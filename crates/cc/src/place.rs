@@ -67,7 +67,7 @@ impl Ground<'_> {
         if let Some(Placement::On { node, figures, .. }) = placement
             && let Some(room) = self.rooms.iter_mut().find(|room| room.node == node)
         {
-            room.used = room.used.less(&figures);
+            room.give_back(&figures);
         }
     }
 
@@ -81,7 +81,8 @@ impl Ground<'_> {
         let at = choose(self.policy, &self.rooms, last, &figures)?;
         let room = &mut self.rooms[at];
         room.take(&figures);
-        tracing::info!(id = %instance.id, node = %room.node, "placed");
+        let request = instance.request.map(tracing::field::display);
+        tracing::info!(id = %instance.id, node = %room.node, request, "placed");
         placements.last_chosen = Some(room.node.clone());
         Some(Placement::On { node: room.node.clone(), figures, told: false })
     }

@@ -103,13 +103,15 @@ pub(crate) fn status(name: &NodeName, sighting: &Sighting) -> NodeStatus {
     let observed = sighting.observed.as_ref();
     let own = observed.map_or(&[][..], |observed| &observed.problems[..]);
     let ours = sighting.silence.iter().chain(&sighting.refusal);
+    let seen = sighting.seen.unwrap_or_default();
     NodeStatus {
         name: name.clone(),
         reachable: sighting.reachable,
         standing: sighting.standing,
         certificate_ok: sighting.certificate == Some(true),
         last_seen: sighting.seen.map(|seen| seen.at),
-        capacity: sighting.seen.map(|seen| seen.capacity).unwrap_or_default(),
+        capacity: seen.capacity,
+        overhead: seen.overhead,
         orphans: observed.map(|observed| observed.orphans.clone()).unwrap_or_default(),
         problems: ours.chain(own).cloned().collect(),
     }
@@ -128,10 +130,12 @@ fn revision(observed: &ClusterObserved) -> Revision {
             certificate_ok,
             last_seen: _,
             capacity,
+            overhead,
             orphans,
             problems,
         } = node;
-        (name, reachable, standing, certificate_ok, capacity, orphans, problems).hash(&mut hash);
+        (name, reachable, standing, certificate_ok, capacity, overhead).hash(&mut hash);
+        (orphans, problems).hash(&mut hash);
     }
     hash.finish()
 }

@@ -104,7 +104,7 @@ impl Cc {
 impl State {
     /// Who should be followed: the nodes of NODES, then those with instances that are not in it.
     fn members(&self, roster: &[NodeEntry]) -> Vec<(NodeName, Standing)> {
-        let mut leaving: BTreeSet<&NodeName> = self.placements.used().into_keys().collect();
+        let mut leaving: BTreeSet<&NodeName> = self.placements.homes().collect();
         let mut members = Vec::with_capacity(roster.len());
         for NodeEntry { name, drained } in roster {
             leaving.remove(name);

@@ -52,6 +52,7 @@ impl Cc {
     /// Places what has no node; an instance that cannot be placed waits, and is then given up.
     /// Where placements ended, a node that was leaving may have left.
     pub(crate) async fn place(&self) {
+        let begun = std::time::Instant::now();
         // When it cannot be kept, nothing is decided and the next look tries again.
         let _ = self
             .decide(|state, placements| {
@@ -70,6 +71,7 @@ impl Cc {
         if let Err(error) = self.muster() {
             tracing::error!(%error, "a node cannot be followed");
         }
+        self.measures.placed(begun);
     }
 
     async fn keep_placing(&self) {

@@ -5,7 +5,7 @@ use protocol::{
     CallError, ClusterDesired, InstanceDesired, InstanceObserved, InstancePhase, NodeDesired,
     NodeObserved, Standing,
 };
-use types::{Figures, InstanceId, NodeName, Timestamp};
+use types::{Figures, InstanceId, NodeName, RequestId, Timestamp};
 
 /// What is known of one node since this process runs.
 #[derive(Debug, Clone, Default)]
@@ -42,10 +42,10 @@ impl Sighting {
 
     /// Takes in a report. Capacity that the node does not know yet stays as it was.
     pub(crate) fn hear(&mut self, observed: NodeObserved, now: Timestamp) {
-        let known = self.seen.map(|seen| seen.capacity).unwrap_or_default();
+        let before = self.seen.unwrap_or_default();
         let is_known = observed.capacity != Figures::default();
-        let capacity = if is_known { observed.capacity } else { known };
-        self.seen = Some(Seen { at: now, capacity });
+        let capacity = if is_known { observed.capacity } else { before.capacity };
+        self.seen = Some(Seen { at: now, capacity, overhead: observed.overhead });
         self.observed = Some(observed);
         self.reachable = true;
         self.certificate = Some(true);
@@ -89,7 +89,8 @@ pub(crate) fn absorb(placements: &mut Placements, here: &Report<'_>) {
     let observed = here.observed;
     for (id, placement) in &mut placements.of {
         if let Some(ended) = here.ended(*id, placement) {
-            tracing::info!(%id, node = %observed.node, "the node has released the instance");
+            let request = here.request(*id).map(tracing::field::display);
+            tracing::info!(%id, node = %observed.node, request, "the node has released the instance");
             *placement = ended;
         }
     }
@@ -134,6 +135,11 @@ impl Report<'_> {
             reason: said.and_then(|said| said.reason.clone()),
             reboots: said.map_or(0, |said| said.reboots),
         })
+    }
+
+    /// The call that changed last what should be of an instance.
+    fn request(&self, id: InstanceId) -> Option<RequestId> {
+        self.desired?.instances.iter().find(|it| it.id == id)?.request
     }
 
     /// The placement of a live instance of which the node knows and this controller does not: its

@@ -239,6 +239,7 @@ fn instance(id: &str) -> InstanceDesired {
             tag: 10.try_into().unwrap(),
             public_ip: None,
         },
+        request: None,
     }
 }
 

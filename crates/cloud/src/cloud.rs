@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::ignored::Ignored;
 use crate::images::ImageFiles;
 use crate::keys::ImageKeys;
+use crate::measure::Measures;
 use conf::Layout;
 use protocol::{CallError, ClusterApi, ConsoleOutput};
 use state::{ClusterConfig, Instance, State};
@@ -47,6 +48,7 @@ pub struct Cloud {
     pub(crate) keys: ImageKeys,
     pub(crate) files: ImageFiles,
     pub(crate) ignored: Ignored,
+    pub(crate) measures: Measures,
     /// Counts what was changed, so that the loops see that something was.
     pub(crate) changes: watch::Sender<u64>,
 }
@@ -72,8 +74,18 @@ impl Cloud {
         let files = ImageFiles::open(settings.layout.images()).await?;
         let walrus = open_walrus(settings.layout.bukkits(), Arc::clone(&clock)).await?;
         let (ignored, changes) = (Ignored::default(), watch::Sender::new(0));
-        let cloud =
-            Self { state, walrus, clock, settings, clusters, keys, files, ignored, changes };
+        let cloud = Self {
+            state,
+            walrus,
+            clock,
+            settings,
+            clusters,
+            keys,
+            files,
+            ignored,
+            measures: Measures::begin(),
+            changes,
+        };
         cloud.ensure_administrator().await?;
         Ok(Arc::new(cloud))
     }

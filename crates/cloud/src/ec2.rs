@@ -4,6 +4,7 @@
 //! Each action is one file below, called after it: what it takes and answers (an
 //! [`ec2_wire::Action`]) and what it does (a [`Run`](call::Run)). [`actions`] lists them.
 
+mod access;
 mod actions;
 mod address;
 mod allocate_address;
@@ -93,6 +94,7 @@ mod vpc;
 mod tests;
 
 use crate::{Cloud, front};
+use access::Access;
 use authenticate::authenticate;
 use axum::body::Body;
 use bytes::Bytes;
@@ -101,8 +103,8 @@ use ec2_wire::{Code, Definition, Error, Service, Tree, Version, error_document, 
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
-use tracing::field::Empty;
-use tracing::{Instrument, Span};
+use tracing::Instrument;
+use types::RequestId;
 
 /// The longest body of a request, in bytes.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -114,47 +116,25 @@ pub fn definitions() -> impl Iterator<Item = &'static Definition> {
 
 /// Answers one request: a GET, or a POST with a form.
 pub async fn handle(cloud: &Cloud, request: Request<Body>) -> Response<Body> {
-    let request_id = request_id();
-    let span = tracing::info_span!("ec2", request_id, user = Empty, action = Empty);
+    let id = RequestId::random();
+    let span = tracing::info_span!("ec2", request = %id);
     let (status, document) = async {
-        match answer(cloud, request, &request_id).await {
-            Ok(document) => {
-                tracing::info!("answered");
+        let mut access = Access::begin();
+        match answer(cloud, request, id, &mut access).await {
+            Ok((service, document)) => {
+                access.end(cloud, service, None);
                 (StatusCode::OK, document)
             }
             Err((service, error)) => {
-                log_refusal(&error);
-                let (status, document) = error_document(service, &error, &request_id);
+                access.end(cloud, service, Some(&error));
+                let (status, document) = error_document(service, &error, &id.to_string());
                 (StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), document.into())
             }
         }
     }
     .instrument(span)
     .await;
-    respond(status, document, &request_id)
-}
-
-/// A random id in the form of a UUID. Should the system have no randomness, zeros still are an id.
-fn request_id() -> String {
-    let mut bytes = [0; 16];
-    let _ = aws_lc_rs::rand::fill(&mut bytes);
-    let text = hex::encode(bytes);
-    format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
-}
-
-fn log_refusal(error: &Error) {
-    let mut cause = String::new();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        cause.push_str(&format!(": {error}"));
-        source = error.source();
-    }
-    let (code, message) = (error.code().as_str(), error.message());
-    if error.code() == Code::InternalError {
-        tracing::error!(code, "failed{cause}");
-    } else {
-        tracing::info!(code, "refused: {message}{cause}");
-    }
+    respond(status, document, &id.to_string())
 }
 
 fn respond(status: StatusCode, document: Body, request_id: &str) -> Response<Body> {
@@ -206,34 +186,40 @@ impl Asked {
 async fn answer(
     cloud: &Cloud,
     request: Request<Body>,
-    request_id: &str,
-) -> Result<Body, (Service, Error)> {
+    id: RequestId,
+    access: &mut Access,
+) -> Result<(Service, Body), (Service, Error)> {
     let (head, body) = request.into_parts();
     let at = front::query_service(head.uri.path()).unwrap_or(Service::Ec2);
     let asked = Asked::read(head, body).await.map_err(|error| (at, error))?;
     let service = asked.service(at);
-    perform(cloud, service, &asked, request_id).await.map_err(|error| (service, error))
+    match perform(cloud, service, &asked, id, access).await {
+        Ok(document) => Ok((service, document)),
+        Err(error) => Err((service, error)),
+    }
 }
 
 async fn perform(
     cloud: &Cloud,
     service: Service,
     asked: &Asked,
-    request_id: &str,
+    id: RequestId,
+    access: &mut Access,
 ) -> Result<Body, Error> {
     let now = cloud.now();
     let user = authenticate(cloud, &asked.head, &asked.parameters, &asked.body, now).await?;
-    Span::current().record("user", tracing::field::display(&user.name));
+    access.user = Some(user.name.to_string());
     let entry = actions::find(service, action_name(&asked.tree)?)?;
     let action = entry.definition.name;
-    Span::current().record("action", action);
+    access.action = action;
     let ignored = unknown(&asked.tree, entry.definition.parameters);
     if !ignored.is_empty() {
         tracing::info!(count = ignored.len(), "ignored unknown parameters: {}", ignored.join(" "));
         cloud.ignored.count(action, ignored);
     }
     let version = asked.version()?;
-    entry.call(Call { cloud, user: &user, version, now, request_id }, &asked.tree).await
+    let state = cloud.state().on_behalf_of(id);
+    entry.call(Call { cloud, state, user: &user, version, now, request: id }, &asked.tree).await
 }
 
 async fn read_body(head: &Parts, body: Body) -> Result<Bytes, Error> {

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use ec2_wire::Service;
 use http::{Request, StatusCode};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Where EC2 is (FACTS 3.1).
 pub(crate) const EC2: &str = "/services/Eucalyptus";
@@ -33,7 +34,10 @@ async fn dispatch(State(cloud): State<Arc<Cloud>>, request: Request<Body>) -> Re
     if query_service(path).is_some() {
         ec2::handle(&cloud, request).await
     } else if is_below(path, WALRUS) {
-        cloud.walrus.handle(cloud.as_ref(), request).await.map(Body::new)
+        let (begun, method) = (Instant::now(), request.method().clone());
+        let answer = cloud.walrus.handle(cloud.as_ref(), request).await.map(Body::new);
+        cloud.measures.walrus(&method, answer.status().as_u16(), begun);
+        answer
     } else {
         (StatusCode::NOT_FOUND, ELSEWHERE).into_response()
     }

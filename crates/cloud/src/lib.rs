@@ -14,6 +14,7 @@ mod front;
 mod ignored;
 mod images;
 mod keys;
+mod measure;
 mod reconcile;
 mod users;
 

@@ -90,6 +90,7 @@ impl Cloud {
                     _ = changes.changed() => {
                         let begun = Instant::now();
                         self.follow_up(name, cluster.as_ref(), &mut kept).await;
+                        self.measures.passed(begun.into_std());
                         rest(begun).await;
                     }
                 }
@@ -101,11 +102,13 @@ impl Cloud {
                     kept = Some(observed.generation);
                     self.record(name, observed).await;
                     self.follow_up(name, cluster.as_ref(), &mut kept).await;
+                    self.measures.passed(begun.into_std());
                     rest(begun).await;
                 }
                 Err(error) => {
                     (since, kept) = (None, None);
                     self.record_silence(name, &error).await;
+                    self.measures.beat.beat();
                     tokio::time::sleep(RETRY).await;
                 }
             }
@@ -143,7 +146,9 @@ impl Cloud {
     /// Folds in a report; returns the generation that the cluster has kept.
     async fn fold(&self, name: &ClusterName, observed: ClusterObserved) -> Result<Generation> {
         let kept = observed.generation;
-        self.state.record_observed(name.clone(), observed, self.now()).await?;
+        let now = self.now();
+        let running = self.state.record_observed(name.clone(), observed, now).await?;
+        self.measures.running(&running, now);
         Ok(kept)
     }
 
@@ -168,14 +173,20 @@ impl Cloud {
         cluster: &dyn ClusterApi,
         kept: Generation,
     ) -> Result<Generation> {
-        if self.state.cluster_generation(name).await? == kept {
+        let newest = self.state.cluster_generation(name).await?;
+        self.measures.kept(name, kept, newest, self.now());
+        if newest == kept {
             return Ok(kept);
         }
         let desired = self.state.cluster_desired(name, &self.settings.image_source).await?;
         let generation = desired.generation;
+        let launched = self.measures.new_launches(&desired);
         match cluster.sync(desired).await {
             Ok(()) => {
                 tracing::debug!(cluster = name.as_str(), generation, "desired state handed over");
+                let now = self.now();
+                self.measures.kept(name, generation, generation, now);
+                self.measures.handed_over(name, &launched, now);
                 Ok(generation)
             }
             Err(error) => {

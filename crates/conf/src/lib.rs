@@ -26,5 +26,7 @@ pub use host::{HostFacts, Route};
 pub use layout::Layout;
 pub use network::{AddressSpace, VnetMode, VnetTransport};
 pub use nodes::NodeLists;
-pub use settings::{Components, Conf, Hypervisor, LogLevel, NodeLimits, Ports, SchedPolicy};
+pub use settings::{
+    Components, Conf, Hypervisor, LogFiles, LogLevel, MetricsPorts, NodeLimits, Ports, SchedPolicy,
+};
 pub use setup::{Change, TEMPLATE, choose_subnet, doubts, setup};

@@ -6,7 +6,7 @@ use crate::{ConfError, Document, Layout, nodes};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use types::{ClusterName, NodeName};
+use types::{ClusterName, Factor, NodeName};
 
 /// A checked configuration. Every field names its variable where that is not its own name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Conf {
     pub start: Components,
     /// LOGLEVEL.
     pub log_level: LogLevel,
+    /// LOGMAXSIZE and LOGROLLNUMBER.
+    pub log_files: LogFiles,
     /// CLOUD_HOST: the name or address that users and nodes reach the cloud at.
     pub cloud_host: String,
     /// The ports.
@@ -35,16 +37,16 @@ pub struct Conf {
     pub nodes: Vec<NodeName>,
     /// DRAINED_NODES: those of them that are given no new instances.
     pub drained_nodes: Vec<NodeName>,
-    /// MAX_CORES, MAX_MEM, MAX_DISK.
+    /// MAX_CORES, MAX_MEM, MAX_DISK, OVERCOMMIT_CORES, OVERCOMMIT_MEM, OVERCOMMIT_DISK.
     pub limits: NodeLimits,
+    /// SWAP_SIZE: the size of each instance's swap partition in MB.
+    pub swap_mb: u64,
+    /// EPHEMERAL_SIZE: the size of each instance's ephemeral partition in MB.
+    pub ephemeral_mb: u64,
     /// INSTANCE_PATH: where a node keeps instances.
     pub instance_path: PathBuf,
     /// NC_CACHE_SIZE: the MB that a node's cache of images may have.
     pub cache_mb: u64,
-    /// SWAP_SIZE: the MB of swap space that each instance gets.
-    pub swap_mb: u64,
-    /// EPHEMERAL_SIZE: the MB of the ephemeral filesystem that each instance gets.
-    pub ephemeral_mb: u64,
     /// USE_VIRTIO_ROOT: whether disks are virtio's; else they are SCSI's, for old guests.
     pub virtio_root: bool,
     /// USE_VIRTIO_NET: whether network cards are virtio's; else they are an e1000, for old guests.
@@ -91,6 +93,29 @@ pub struct Ports {
     pub nc: u16,
     /// METADATA_PORT: where a node serves its instances' metadata, 8776.
     pub metadata: u16,
+    /// METRICS_PORT and the two after it: where cloud, cluster and node controller tell this
+    /// machine how they are; none when they do not.
+    pub metrics: Option<MetricsPorts>,
+}
+
+/// Where each process serves its metrics, on 127.0.0.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricsPorts {
+    /// METRICS_PORT itself, 8780.
+    pub cloud: u16,
+    /// The next one.
+    pub cc: u16,
+    /// The one after that.
+    pub nc: u16,
+}
+
+/// When a log is set aside, and how many old ones are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogFiles {
+    /// LOGMAXSIZE: the size in bytes at which a log is set aside.
+    pub max_bytes: u64,
+    /// LOGROLLNUMBER: how many that were set aside are kept.
+    pub kept: u32,
 }
 
 /// How much the logs say.
@@ -109,13 +134,15 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
-    /// The level's name for a log filter: `debug`, `info`, `warn` or `error`.
+    /// The level's name for a log filter: `debug`, `info`, `warn` or `error`; `off` for FATAL, of
+    /// which a log filter knows nothing.
     pub const fn filter(self) -> &'static str {
         match self {
             Self::Debug => "debug",
             Self::Info => "info",
             Self::Warn => "warn",
-            Self::Error | Self::Fatal => "error",
+            Self::Error => "error",
+            Self::Fatal => "off",
         }
     }
 }
@@ -127,6 +154,8 @@ pub enum SchedPolicy {
     Greedy,
     /// The next node with room after the one that was chosen last.
     RoundRobin,
+    /// The node that is left with the least.
+    BestFit,
 }
 
 /// Bounds on what a node offers; none means what the machine has.
@@ -138,6 +167,12 @@ pub struct NodeLimits {
     pub max_mem_mb: Option<u64>,
     /// MAX_DISK, in MB: used when lower than what is found.
     pub max_disk_mb: Option<u64>,
+    /// OVERCOMMIT_CORES: how many cores are offered for each one that is found.
+    pub overcommit_cores: Factor,
+    /// OVERCOMMIT_MEM: the same of memory.
+    pub overcommit_mem: Factor,
+    /// OVERCOMMIT_DISK: the same of disk.
+    pub overcommit_disk: Factor,
 }
 
 /// How a node runs instances.
@@ -168,6 +203,7 @@ impl Conf {
             path: path.to_owned(),
             start,
             log_level: log_level(&mut reader),
+            log_files: log_files(&mut reader),
             cloud_host: cloud_host(&mut reader),
             ports: ports(&mut reader),
             database_url: database_url(&mut reader, &layout),
@@ -177,10 +213,10 @@ impl Conf {
             drained_nodes: nodes::drained(&mut reader, &nodes),
             nodes,
             limits: limits(&mut reader),
+            swap_mb: partition(&mut reader, "SWAP_SIZE", 512),
+            ephemeral_mb: partition(&mut reader, "EPHEMERAL_SIZE", 0),
             instance_path: instance_path(&mut reader, &layout),
             cache_mb: megabytes(&mut reader, "NC_CACHE_SIZE", 99_999),
-            swap_mb: megabytes(&mut reader, "SWAP_SIZE", 512),
-            ephemeral_mb: megabytes(&mut reader, "EPHEMERAL_SIZE", 0),
             virtio_root: reader.or("USE_VIRTIO_ROOT", true, "Y or N", yes_or_no),
             virtio_net: reader.or("USE_VIRTIO_NET", true, "Y or N", yes_or_no),
             hypervisor,
@@ -228,6 +264,17 @@ fn log_level(reader: &mut Reader<'_>) -> LogLevel {
     })
 }
 
+fn log_files(reader: &mut Reader<'_>) -> LogFiles {
+    let right = "a number of bytes from 65536 to 1099511627776";
+    let max_bytes = reader.or("LOGMAXSIZE", 104_857_600, right, |v| {
+        v.parse().ok().filter(|bytes| (1 << 16..=1 << 40).contains(bytes))
+    });
+    let kept = reader.or("LOGROLLNUMBER", 10, "a number from 1 to 999", |v| {
+        v.parse().ok().filter(|kept| (1..=999).contains(kept))
+    });
+    LogFiles { max_bytes, kept }
+}
+
 fn cloud_host(reader: &mut Reader<'_>) -> String {
     let right = "a host name or an IPv4 address that users and nodes reach (not 0.0.0.0)";
     reader.or("CLOUD_HOST", "127.0.0.1".to_owned(), right, |v| {
@@ -237,6 +284,7 @@ fn cloud_host(reader: &mut Reader<'_>) -> String {
 }
 
 fn ports(reader: &mut Reader<'_>) -> Ports {
+    let metrics = metrics_ports(reader);
     let mut taken: Vec<(&str, u16)> = Vec::new();
     let mut port = |key, default| {
         let right = "a TCP port from 1 to 65535";
@@ -247,13 +295,30 @@ fn ports(reader: &mut Reader<'_>) -> Ports {
         taken.push((key, port));
         port
     };
-    Ports {
+    let ports = Ports {
         cloud: port("CLOUD_PORT", 8773),
         cloud_ssl: port("CLOUD_SSL_PORT", 8443),
         cc: port("CC_PORT", 8774),
         nc: port("NC_PORT", 8775),
         metadata: port("METADATA_PORT", 8776),
+        metrics,
+    };
+    let own = metrics.map_or([0; 3], |it| [it.cloud, it.cc, it.nc]);
+    if let Some((other, port)) = taken.iter().find(|(_, used)| own.contains(used)) {
+        let text = format!(
+            "takes the three ports from {} on, and {other} is {port}; choose another, or 0 for none",
+            own[0]
+        );
+        reader.problem("METRICS_PORT", &text);
     }
+    ports
+}
+
+fn metrics_ports(reader: &mut Reader<'_>) -> Option<MetricsPorts> {
+    let right = "the first of three TCP ports, from 1 to 65533, or 0 for none";
+    let first: u16 = reader
+        .or("METRICS_PORT", 8780, right, |v| v.parse().ok().filter(|port| *port <= u16::MAX - 2));
+    (first > 0).then(|| MetricsPorts { cloud: first, cc: first + 1, nc: first + 2 })
 }
 
 fn database_url(reader: &mut Reader<'_>, layout: &Layout) -> String {
@@ -278,10 +343,11 @@ fn default_cluster() -> ClusterName {
 }
 
 fn sched_policy(reader: &mut Reader<'_>) -> SchedPolicy {
-    reader.or("SCHEDPOLICY", SchedPolicy::Greedy, "GREEDY or ROUNDROBIN", |v| {
+    reader.or("SCHEDPOLICY", SchedPolicy::Greedy, "GREEDY, ROUNDROBIN or BESTFIT", |v| {
         Some(match v.to_ascii_uppercase().as_str() {
             "GREEDY" => SchedPolicy::Greedy,
             "ROUNDROBIN" => SchedPolicy::RoundRobin,
+            "BESTFIT" => SchedPolicy::BestFit,
             _ => return None,
         })
     })
@@ -294,7 +360,25 @@ fn limits(reader: &mut Reader<'_>) -> NodeLimits {
     let max_cores = reader.optional("MAX_CORES", "a number of cores from 1 to 65536", |v| {
         v.parse().ok().filter(|n| (1..=65536).contains(n))
     });
-    NodeLimits { max_cores, max_mem_mb, max_disk_mb }
+    let mut factor = |key| {
+        reader.or(key, Factor::ONE, "a number from 1 to 100 with up to two decimals", |v| {
+            v.parse().ok()
+        })
+    };
+    NodeLimits {
+        max_cores,
+        max_mem_mb,
+        max_disk_mb,
+        overcommit_cores: factor("OVERCOMMIT_CORES"),
+        overcommit_mem: factor("OVERCOMMIT_MEM"),
+        overcommit_disk: factor("OVERCOMMIT_DISK"),
+    }
+}
+
+fn partition(reader: &mut Reader<'_>, key: &'static str, default: u64) -> u64 {
+    reader.or(key, default, "a number of MB from 0 (none) to 1048576", |v| {
+        v.parse().ok().filter(|mb| *mb <= 1 << 20)
+    })
 }
 
 /// A number of MB, up to a petabyte.

@@ -14,6 +14,7 @@ pub use local::{LocalDisks, Options};
 pub use sim::SimDisks;
 
 use async_trait::async_trait;
+use metrics::Book;
 use protocol::{ImageRef, ImageSource};
 use std::path::PathBuf;
 use types::{InstanceId, UserName};
@@ -98,6 +99,11 @@ pub trait Disks: Send + Sync {
         images: &dyn ImageSource,
         progress: Progress<'_>,
     ) -> Result<PreparedDisks, DiskError>;
+
+    /// What is measured of them, if anything is.
+    fn book(&self) -> Option<&Book> {
+        None
+    }
 
     /// Removes an instance's disks; the console log and the journal entry stay.
     async fn discard(&self, user: &UserName, id: InstanceId) -> Result<(), DiskError>;

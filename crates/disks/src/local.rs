@@ -21,6 +21,7 @@
 mod base;
 mod cache;
 mod check;
+mod count;
 mod download;
 mod evict;
 mod fault;
@@ -36,6 +37,7 @@ use crate::{DiskError, DiskRequest, Disks, PreparedDisks, Progress};
 use async_trait::async_trait;
 use cache::{Cache, Origin};
 use fault::{Doing, Fault};
+use metrics::Book;
 use protocol::ImageSource;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -169,6 +171,10 @@ impl Disks for LocalDisks {
             Ok(files::free_bytes(&path)?.saturating_add(held).saturating_add(evictable))
         });
         bytes.await.map(|bytes| bytes >> 30).map_err(|fault| fault.under(&self.instance_path))
+    }
+
+    fn book(&self) -> Option<&Book> {
+        Some(&self.cache.counts.book)
     }
 
     async fn prepare(

@@ -65,6 +65,15 @@ pub(crate) struct Metadata {
     /// The build that started the service
     #[arg(long)]
     pub(crate) build: String,
+    /// Where to log; standard output when it is missing
+    #[arg(long)]
+    pub(crate) log: Option<PathBuf>,
+    /// LOGMAXSIZE
+    #[arg(long, default_value_t = 104_857_600)]
+    pub(crate) log_max_size: u64,
+    /// LOGROLLNUMBER
+    #[arg(long, default_value_t = 10)]
+    pub(crate) log_roll_number: u32,
 }
 
 #[derive(clap::Args)]

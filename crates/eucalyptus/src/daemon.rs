@@ -3,22 +3,23 @@
 mod cc;
 mod cloud;
 mod nc;
+mod watching;
 
 use crate::cli::Metadata;
 use crate::component::Component;
+use crate::log;
 use crate::logfile::LogFile;
 use crate::pidfile::PidFile;
-use conf::{Conf, Layout, Loaded, LogLevel, SchedPolicy};
+use conf::{Conf, Layout, Loaded, LogFiles, LogLevel, SchedPolicy};
 use placement::Policy;
 use std::error::Error;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
 use transport::{Identity, Role, TransportError};
 
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
@@ -39,8 +40,8 @@ pub(crate) fn run(
     if detached {
         rustix::process::setsid()?;
     }
-    let log = detached.then(|| LogFile::open(&component.log_file(&conf.layout))).transpose()?;
-    start_log(conf.log_level, log);
+    let open = || LogFile::open(&component.log_file(&conf.layout), conf.log_files);
+    log::start(conf.log_level, detached.then(open).transpose()?);
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -51,7 +52,7 @@ pub(crate) fn run(
     match runtime()?.block_on(serve(component, conf, pid_file)) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(reason) => {
-            tracing::error!("{} ends: {reason}", component.name());
+            tracing::error!(target: log::FATAL, "{} ends: {reason}", component.name());
             Ok(ExitCode::FAILURE)
         }
     }
@@ -59,7 +60,11 @@ pub(crate) fn run(
 
 /// Serves metadata to the instances of this machine until it is told to stop.
 pub(crate) fn metadata(of: Metadata) -> Result<ExitCode, Failure> {
-    start_log(LogLevel::Info, None);
+    let open = |path: PathBuf| {
+        let limits = LogFiles { max_bytes: of.log_max_size, kept: of.log_roll_number };
+        LogFile::open(&path, limits)
+    };
+    log::start(LogLevel::Info, of.log.map(open).transpose()?);
     // one thread: it answers small files
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(nc::metadata(of.listen, &of.control, of.instance_path, &of.build))?;
@@ -110,16 +115,6 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
 }
 
-fn start_log(level: LogLevel, file: Option<LogFile>) {
-    // every reuse of a connection is of no use to anybody
-    let filter = EnvFilter::new(format!("{},hyper_util=info", level.filter()));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
-    match file {
-        Some(file) => log.with_writer(file).init(),
-        None => log.init(),
-    }
-}
-
 /// Told when the process should end.
 #[derive(Clone)]
 pub(crate) struct Stop(watch::Receiver<bool>);
@@ -158,6 +153,7 @@ const fn policy(policy: SchedPolicy) -> Policy {
     match policy {
         SchedPolicy::Greedy => Policy::Greedy,
         SchedPolicy::RoundRobin => Policy::RoundRobin,
+        SchedPolicy::BestFit => Policy::BestFit,
     }
 }
 

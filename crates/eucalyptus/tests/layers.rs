@@ -8,7 +8,10 @@ use std::process::Command;
 /// The layers, lowest first. A crate that is not named here fails the test: it must be placed.
 const LAYERS: [(&str, &[&str]); 7] = [
     ("vocabulary", &["types", "durable"]),
-    ("wire and protocol", &["signature", "ec2-wire", "protocol", "bundle", "diskimage", "conf"]),
+    (
+        "wire and protocol",
+        &["signature", "ec2-wire", "protocol", "bundle", "diskimage", "conf", "metrics"],
+    ),
     ("pure domain", &["placement", "netplan"]),
     ("adapters", &["state", "hostnet", "hypervisor", "disks", "transport"]),
     ("roles", &["walrus", "cloud", "cc", "nc", "client", "euca-conf"]),

@@ -5,7 +5,7 @@ use crate::node::Nc;
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use protocol::{CallError, ConsoleOutput, NodeApi, NodeDesired, NodeObserved, Revision};
+use protocol::{CallError, ConsoleOutput, Goal, NodeApi, NodeDesired, NodeObserved, Revision};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::OwnedMutexGuard;
@@ -78,6 +78,11 @@ impl Nc {
             .await;
         node.change(|state| match &stored {
             Ok(()) => {
+                let now = node.adapters.clock.now();
+                let runs = desired.instances.iter().filter(|it| it.goal == Goal::Run);
+                for new in runs.filter(|it| !state.slots.contains_key(&it.id)) {
+                    node.measures.told(new.id, now);
+                }
                 state.desired = Some(desired);
                 state.take_in_desired();
             }

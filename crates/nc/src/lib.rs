@@ -13,6 +13,7 @@ mod devices;
 mod entry;
 mod hypervise;
 mod journal;
+mod measure;
 pub mod metadata;
 mod node;
 mod pass;
@@ -27,4 +28,4 @@ mod tests;
 
 pub use entry::{DiskPaths, Entry, Phase, Rebooting};
 pub use node::{Adapters, Nc, NcError};
-pub use settings::{Limits, Settings, host_boot_id};
+pub use settings::{HOST_MEMORY_MB, Limits, Settings, host_boot_id};

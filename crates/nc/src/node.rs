@@ -2,6 +2,7 @@
 
 use crate::entry::Entry;
 use crate::journal::Journal;
+use crate::measure::Measures;
 use crate::metadata::MetadataKeeper;
 use crate::settings::Settings;
 use crate::state::{Concern, Slot, State};
@@ -12,10 +13,11 @@ use hypervisor::Hypervisor;
 use netplan::NodePlan;
 use protocol::{ImageSource, NodeObserved};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
-use types::{Clock, InstanceId};
+use tracing::field::DisplayValue;
+use types::{Clock, InstanceId, RequestId};
 
 /// Between two looks when nothing calls for one.
 const PASS_EVERY: Duration = Duration::from_secs(2);
@@ -81,6 +83,7 @@ pub(crate) struct Node {
     pub(crate) survey: Arc<Semaphore>,
     pub(crate) launches: Semaphore,
     pub(crate) ends: Semaphore,
+    pub(crate) measures: Measures,
     state: Mutex<State>,
 }
 
@@ -98,6 +101,7 @@ impl Nc {
             desired: recalled.desired,
             slots: recalled.entries.into_iter().map(slot).collect(),
             unreadable: recalled.unreadable.into_iter().collect(),
+            overhead: settings.overhead,
             ..State::default()
         };
         let node = Node {
@@ -110,6 +114,7 @@ impl Nc {
             survey: Arc::new(Semaphore::new(1)),
             launches: Semaphore::new(settings.concurrent_launches.max(1)),
             ends: Semaphore::new(CONCURRENT_ENDS),
+            measures: Measures::begin(),
             state: Mutex::new(state),
             settings,
             adapters,
@@ -123,7 +128,9 @@ impl Nc {
     /// of their own after this returns; [`settle`](Self::settle) waits for them.
     pub async fn pass(&self) {
         let _one_at_a_time = self.passing.lock().await;
+        let begun = Instant::now();
         self.pass_alone().await;
+        self.node.measures.passed(begun);
     }
 
     /// Waits until no instance is being worked on.
@@ -189,6 +196,12 @@ impl Node {
                 }
             }
         });
+    }
+
+    /// The call that changed last what should be of an instance, for a line of the log.
+    pub(crate) fn request(&self, id: InstanceId) -> Option<DisplayValue<RequestId>> {
+        let request = self.state().slots.get(&id).and_then(|slot| slot.entry.desired.request);
+        request.map(tracing::field::display)
     }
 
     /// The entry of an instance; none after it was forgotten.

@@ -67,6 +67,7 @@ impl Nc {
     }
 
     async fn step(&self, id: InstanceId, action: Action) {
+        let request = self.node.request(id);
         let node = &self.node;
         match action {
             Action::Rest => {}
@@ -78,11 +79,11 @@ impl Nc {
             Action::Reset(count) => self.begin(id, Work::Reset(count)),
             Action::NoteRebooted(count) => node.record_rebooted(id, count).await,
             Action::Adopt => {
-                tracing::info!(%id, "adopting a domain that runs");
+                tracing::info!(%id, request, "adopting a domain that runs");
                 node.record_started(id).await;
             }
             Action::StartAgain(reason) => {
-                tracing::info!(%id, reason, "starting again from its disks");
+                tracing::info!(%id, reason, request, "starting again from its disks");
                 let now = node.adapters.clock.now();
                 let revived = matches!(reason, Some(DIED | DESTROYED));
                 node.record(id, |entry| {

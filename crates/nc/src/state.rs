@@ -52,6 +52,8 @@ pub(crate) struct State {
     /// Instances whose entry cannot be read, with the reason. They are left exactly as they are.
     pub(crate) unreadable: BTreeMap<InstanceId, String>,
     pub(crate) capacity: Figures,
+    /// What each instance costs beside the figures of its VM type.
+    pub(crate) overhead: Figures,
     pub(crate) orphans: Vec<String>,
     pub(crate) problems: BTreeMap<Concern, String>,
 }
@@ -133,6 +135,7 @@ impl State {
             generation: self.desired.as_ref().map_or(0, |desired| desired.generation),
             sequence: self.desired.as_ref().map_or(0, |desired| desired.sequence),
             capacity: self.capacity,
+            overhead: self.overhead,
             instances: self.slots.iter().filter_map(shown).collect(),
             orphans: self.orphans.clone(),
             problems: self.problems.values().chain(self.unreadable.values()).cloned().collect(),
@@ -200,10 +203,12 @@ fn revision(observed: &NodeObserved) -> Revision {
         generation,
         sequence,
         capacity,
+        overhead,
         instances,
         orphans,
         problems,
     } = observed;
-    (node, generation, sequence, capacity, instances, orphans, problems).hash(&mut hash);
+    (node, generation, sequence, capacity, overhead).hash(&mut hash);
+    (instances, orphans, problems).hash(&mut hash);
     hash.finish()
 }

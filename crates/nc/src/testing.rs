@@ -51,5 +51,6 @@ pub(crate) fn instance(id: &str) -> InstanceDesired {
             tag: 10.try_into().unwrap(),
             public_ip: None,
         },
+        request: None,
     }
 }

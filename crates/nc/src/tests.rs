@@ -9,6 +9,7 @@ mod restart;
 mod power;
 mod reboot;
 mod sync;
+mod watched;
 
 use crate::metadata::Unattended;
 use crate::settings::{Limits, Settings};
@@ -46,6 +47,7 @@ struct World {
     fuse: Arc<Fuse>,
     boot_id: String,
     limits: Limits,
+    overhead: Figures,
     generation: u64,
     nc: Option<Nc>,
 }
@@ -61,6 +63,7 @@ impl World {
             fuse: Arc::default(),
             boot_id: "boot-1".to_owned(),
             limits: Limits::default(),
+            overhead: Figures::default(),
             generation: 0,
             nc: None,
         };
@@ -78,6 +81,7 @@ impl World {
             limits: self.limits,
             bus: types::DiskBus::Virtio,
             nic: hypervisor::NicModel::Virtio,
+            overhead: self.overhead,
             metadata_port: 8776,
             concurrent_launches: 4,
         };

@@ -12,6 +12,7 @@ use disks::DiskError;
 use hypervisor::HypervisorError;
 use netplan::{NodeInput, NodePlan, node_plan};
 use std::sync::{Arc, PoisonError};
+use tracing::Instrument;
 use types::InstanceId;
 
 /// What a task is for.
@@ -66,9 +67,10 @@ impl Nc {
     /// Begins to work on an instance, and leaves a note when that does not come to its end.
     pub(crate) fn begin(&self, id: InstanceId, work: Work) {
         let at_work = AtWork::begin(&self.node, id);
+        let span = tracing::info_span!("for", request = self.node.request(id));
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(async move {
+        let task = async move {
             let result = at_work.node.work(id, work).await;
             at_work.node.note(id, result.as_ref().err().cloned());
             if let Err(text) = &result {
@@ -79,7 +81,8 @@ impl Nc {
             if result.is_ok() {
                 node.poke.notify_one();
             }
-        });
+        };
+        tasks.spawn(task.instrument(span));
     }
 }
 

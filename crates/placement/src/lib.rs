@@ -6,32 +6,11 @@
 use std::str::FromStr;
 use types::{Figures, NodeName};
 
+mod room;
 mod shortage;
 
+pub use room::Room;
 pub use shortage::shortage;
-
-/// A node that may take instances, with what it has and what it has given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Room {
-    /// The node.
-    pub node: NodeName,
-    /// What it can give to instances altogether.
-    pub capacity: Figures,
-    /// What the instances that were placed on it hold.
-    pub used: Figures,
-}
-
-impl Room {
-    /// What is left; zero in every dimension that is used up or over-used.
-    pub const fn free(&self) -> Figures {
-        self.capacity.less(&self.used)
-    }
-
-    /// Counts an instance with these figures as placed here.
-    pub const fn take(&mut self, ask: &Figures) {
-        self.used = self.used.plus(ask);
-    }
-}
 
 /// How a node is chosen among those that have room: SCHEDPOLICY in `eucalyptus.conf`
 /// (Administrator's Guide, "Configuring").
@@ -83,48 +62,99 @@ pub fn choose(
     last: Option<&NodeName>,
     ask: &Figures,
 ) -> Option<usize> {
-    let fits = |&at: &usize| nodes[at].free().holds(ask);
-    match policy {
-        Policy::Greedy => (0..nodes.len()).find(fits),
-        Policy::RoundRobin => {
-            let at_last = last.and_then(|last| nodes.iter().position(|room| room.node == *last));
-            let first = at_last.map_or(0, |at| at + 1);
-            (0..nodes.len()).map(|step| (first + step) % nodes.len()).find(fits)
+    let last = last.and_then(|last| nodes.iter().position(|room| room.node == *last));
+    let used: Vec<_> = nodes.iter().map(|room| room.used).collect();
+    Round { policy, nodes, used, last }.choose(ask)
+}
+
+/// Nodes that are being filled, in thought.
+struct Round<'a> {
+    policy: Policy,
+    nodes: &'a [Room],
+    /// What is used of each by now.
+    used: Vec<Figures>,
+    /// The node that was chosen last.
+    last: Option<usize>,
+}
+
+impl<'a> Round<'a> {
+    fn new(policy: Policy, nodes: &'a [Room], last: Option<usize>) -> Self {
+        Self { policy, nodes, used: nodes.iter().map(|room| room.used).collect(), last }
+    }
+
+    fn free(&self, at: usize) -> Figures {
+        self.nodes[at].capacity.less(&self.used[at])
+    }
+
+    fn choose(&self, ask: &Figures) -> Option<usize> {
+        let count = self.nodes.len();
+        let fits = |&at: &usize| self.free(at).holds(&self.nodes[at].cost(ask));
+        match self.policy {
+            Policy::Greedy => (0..count).find(fits),
+            Policy::RoundRobin => {
+                let first = self.last.map_or(0, |at| at + 1);
+                (0..count).map(|step| (first + step) % count).find(fits)
+            }
+            Policy::BestFit => (0..count).filter(fits).min_by_key(|&at| self.left_over(at, ask)),
         }
-        Policy::BestFit => {
-            (0..nodes.len()).filter(fits).min_by_key(|&at| left_over(&nodes[at], ask))
+    }
+
+    /// What a node is left with after `ask`, as the sum of the shares of its capacity in per mille.
+    fn left_over(&self, at: usize, ask: &Figures) -> u64 {
+        let room = &self.nodes[at];
+        let left = self.free(at).less(&room.cost(ask));
+        let share = |left: u64, of: u64| left.saturating_mul(1000).checked_div(of).unwrap_or(0);
+        share(left.cores.into(), room.capacity.cores.into())
+            .saturating_add(share(left.memory_mb, room.capacity.memory_mb))
+            .saturating_add(share(left.disk_gb, room.capacity.disk_gb))
+    }
+
+    /// Places one; false when no node has room.
+    fn place(&mut self, ask: &Figures) -> bool {
+        let Some(at) = self.choose(ask) else { return false };
+        self.used[at] = self.used[at].plus(&self.nodes[at].cost(ask));
+        self.last = Some(at);
+        true
+    }
+
+    /// Places what waits, in its order. What fits nowhere goes on waiting and holds up nobody.
+    fn place_all(&mut self, waiting: &[Figures]) {
+        for ask in waiting {
+            self.place(ask);
         }
     }
 }
 
-/// What a node is left with after `ask`, as the sum of the shares of its capacity in per mille.
-fn left_over(room: &Room, ask: &Figures) -> u64 {
-    let left = room.free().less(ask);
-    let share = |left: u64, of: u64| left.saturating_mul(1000).checked_div(of).unwrap_or(0);
-    share(left.cores.into(), room.capacity.cores.into())
-        + share(left.memory_mb, room.capacity.memory_mb)
-        + share(left.disk_gb, room.capacity.disk_gb)
+/// How many instances of `ask` can be placed once those that wait for a node have been placed
+/// before them, `most` at most. RunInstances admits with it.
+///
+/// Which node [`Policy::RoundRobin`] chose last is known to the cluster controller alone, so with
+/// it the answer is what can be placed whichever it was.
+pub fn admit(policy: Policy, nodes: &[Room], waiting: &[Figures], ask: &Figures, most: u64) -> u64 {
+    let after = |last: Option<usize>| {
+        let mut round = Round::new(policy, nodes, last);
+        round.place_all(waiting);
+        (0..most).take_while(|_| round.place(ask)).count() as u64
+    };
+    // Instances of one kind find as many places in any order.
+    let any_order = waiting.iter().all(|other| other == ask);
+    match policy {
+        Policy::RoundRobin if !any_order => {
+            (0..nodes.len()).map(|last| after(Some(last))).min().unwrap_or(0)
+        }
+        _ => after(None),
+    }
 }
 
-/// How many of `asks`, taken in order, can be placed one after the other before one finds no room.
-///
-/// RunInstances admits its MaxCount with it: the asks of instances that wait for a node come
-/// first, those of the new request after them.
-pub fn admit(
-    policy: Policy,
-    nodes: &[Room],
-    last: Option<&NodeName>,
-    asks: impl IntoIterator<Item = Figures>,
-) -> usize {
-    let mut nodes = nodes.to_vec();
-    let mut last = last.cloned();
-    let mut place = |ask: &Figures| {
-        let at = choose(policy, &nodes, last.as_ref(), ask)?;
-        nodes[at].take(ask);
-        last = Some(nodes[at].node.clone());
-        Some(())
-    };
-    asks.into_iter().map_while(|ask| place(&ask)).count()
+/// The nodes with what waits for one counted where it would go.
+pub fn with_waiting(policy: Policy, mut nodes: Vec<Room>, waiting: &[Figures]) -> Vec<Room> {
+    let mut round = Round::new(policy, &nodes, None);
+    round.place_all(waiting);
+    let used = round.used;
+    for (room, used) in nodes.iter_mut().zip(used) {
+        room.used = used;
+    }
+    nodes
 }
 
 /// How many instances of one VM type the nodes can take.
@@ -140,8 +170,8 @@ pub struct Availability {
 /// nodes of how many instances of it each can take.
 pub fn availability(nodes: &[Room], vm_type: &Figures) -> Availability {
     nodes.iter().fold(Availability::default(), |sum, room| Availability {
-        free: sum.free.saturating_add(room.free().count_of(vm_type)),
-        max: sum.max.saturating_add(room.capacity.count_of(vm_type)),
+        free: sum.free.saturating_add(room.free().count_of(&room.cost(vm_type))),
+        max: sum.max.saturating_add(room.capacity.count_of(&room.cost(vm_type))),
     })
 }
 

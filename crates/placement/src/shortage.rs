@@ -6,12 +6,17 @@ use types::Figures;
 /// Why `ask` fits on none of `nodes`, as a sentence that says how much there is.
 pub fn shortage(nodes: &[Room], ask: &Figures) -> String {
     let wanted = format!("no node has room for {}", in_words(ask));
-    match nodes.iter().map(Room::free).max_by_key(|free| nearness(free, ask)) {
+    match nodes.iter().max_by_key(|room| nearness(&room.free(), &room.cost(ask))) {
         None => format!("{wanted}: no node is available"),
         Some(most) => {
+            let beside = match most.overhead.disk_gb {
+                0 => String::new(),
+                gb => format!(" (and {gb} GB for its swap and ephemeral partitions)"),
+            };
+            let most = most.free();
             let total = nodes.iter().fold(Figures::default(), |sum, room| sum.plus(&room.free()));
             format!(
-                "{wanted}: the roomiest of {} has {} free, all together {}",
+                "{wanted}{beside}: the roomiest of {} has {} free, all together {}",
                 nodes.len(),
                 in_words(&most),
                 in_words(&total)

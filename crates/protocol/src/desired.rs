@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use types::{
     AccountId, ClusterName, Figures, GroupId, GroupName, InstanceId, KeyName, MacAddr, NetworkTag,
-    NodeName, PortRange, Protocol, ReservationId, Timestamp, UserName,
+    NodeName, PortRange, Protocol, RequestId, ReservationId, Timestamp, UserName,
 };
 
 /// All that a cluster should run.
@@ -117,6 +117,10 @@ pub struct InstanceDesired {
     pub metadata: MetadataOptions,
     /// Its network interface.
     pub nic: Nic,
+    /// The call that changed last what should be of it: its id stands in the log lines about the
+    /// instance. None when the cloud is of before there were such ids.
+    #[serde(default)]
+    pub request: Option<RequestId>,
 }
 
 impl InstanceDesired {

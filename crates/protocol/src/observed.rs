@@ -67,6 +67,9 @@ pub struct NodeObserved {
     pub sequence: u64,
     /// What the node can give to instances altogether; all zero while it does not know yet.
     pub capacity: Figures,
+    /// What each instance costs the node beside the figures of its VM type.
+    #[serde(default)]
+    pub overhead: Figures,
     /// Every instance that the node knows, until desired state no longer names a terminated one.
     pub instances: Vec<InstanceObserved>,
     /// Domains that look like instances and that nobody wants. Reported, never destroyed.
@@ -130,6 +133,9 @@ pub struct NodeStatus {
     pub last_seen: Option<Timestamp>,
     /// What it can give altogether, as it said last.
     pub capacity: Figures,
+    /// What each instance costs it beside the figures of its VM type, as it said last.
+    #[serde(default)]
+    pub overhead: Figures,
     /// As the node reports them.
     pub orphans: Vec<String>,
     /// As the node reports them, or why it cannot be reached.

@@ -19,6 +19,9 @@ use types::{Figures, NodeName};
 /// The port of the metadata service, which nobody serves here.
 pub(crate) const METADATA_PORT: u16 = 8776;
 
+/// What each instance costs a machine beside its figures: the disk of its swap partition.
+pub(crate) const OVERHEAD: Figures = Figures { cores: 0, memory_mb: 0, disk_gb: 1 };
+
 pub(crate) struct Machine {
     pub(crate) name: NodeName,
     pub(crate) capacity: Figures,
@@ -71,6 +74,7 @@ impl Machine {
             limits: Limits::default(),
             bus: types::DiskBus::Virtio,
             nic: hypervisor::NicModel::Virtio,
+            overhead: OVERHEAD,
             metadata_port: METADATA_PORT,
             concurrent_launches: self.concurrent_launches,
         };

@@ -1,5 +1,6 @@
 //! How large a simulated cloud is.
 
+use crate::machine::OVERHEAD;
 use crate::rng::Rng;
 use ipnet::Ipv4Net;
 use placement::Policy;
@@ -28,7 +29,7 @@ impl Shape {
         let each = Figures {
             cores: smalls,
             memory_mb: 128 * u64::from(smalls),
-            disk_gb: 10 * u64::from(smalls),
+            disk_gb: (10 + OVERHEAD.disk_gb) * u64::from(smalls),
         };
         Self {
             nodes: vec![each; nodes],
@@ -46,7 +47,7 @@ impl Shape {
         let node = |rng: &mut Rng| Figures {
             cores: rng.between(2, 8) as u32,
             memory_mb: 128 * rng.between(4, 24) as u64,
-            disk_gb: 10 * rng.between(3, 12) as u64,
+            disk_gb: 11 * rng.between(3, 12) as u64,
         };
         Self {
             nodes: (0..rng.between(1, 5)).map(|_| node(rng)).collect(),

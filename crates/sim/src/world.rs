@@ -18,6 +18,7 @@ use cloud::{Cloud, Clusters};
 use conf::Layout;
 use hostnet::SimNet;
 pub use live::Live;
+use metrics::Watched;
 use protocol::{ClusterApi, ClusterDesired, Digest};
 use state::{ClusterConfig, NewImage, State, User};
 use std::collections::{BTreeMap, BTreeSet};
@@ -136,6 +137,16 @@ impl SimCloud {
     /// The image that everybody may launch.
     pub fn image(&self) -> String {
         self.image.to_string()
+    }
+
+    /// Every component that lives, by name, to ask how it is.
+    pub fn watched(&self) -> Vec<(String, Arc<dyn Watched>)> {
+        let cloud = self.cloud_wire.target().map(|it| ("cloud".to_owned(), it as Arc<dyn Watched>));
+        let cc = self.cc_wire.target().map(|it| ("cc".to_owned(), it as Arc<dyn Watched>));
+        let nodes = self.machines.iter().filter_map(|machine| {
+            Some((machine.name.to_string(), machine.wire.target()? as Arc<dyn Watched>))
+        });
+        cloud.into_iter().chain(cc).chain(nodes).collect()
     }
 
     /// The time.

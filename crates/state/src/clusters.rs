@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::fields::{Fields, column};
 use crate::settings;
 use ipnet::Ipv4Net;
-use placement::{Availability, Policy};
+use placement::{Availability, Policy, Room};
 use protocol::{Generation, NodeStatus};
 use types::{ClusterName, Timestamp, VmType};
 
@@ -85,6 +85,15 @@ impl State {
     /// [`Error::ClusterNotFound`].
     pub async fn cluster_generation(&self, name: &ClusterName) -> Result<Generation> {
         generation(&mut *self.snapshot().await?, name).await
+    }
+
+    /// What the nodes of a cluster that may take instances have and have given. What waits for a
+    /// node is counted where it would go.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn rooms(&self, name: &ClusterName) -> Result<Vec<Room>> {
+        admission::rooms_with_waiting(&mut *self.snapshot().await?, name).await
     }
 
     /// How many instances of each VM type a cluster can take, in the order of the types.
@@ -177,6 +186,7 @@ fn node(row: &Row) -> Result<NodeStatus> {
         certificate_ok: row.flag("certificate_ok")?,
         last_seen: row.maybe_time("last_seen_ms")?,
         capacity: row.figures()?,
+        overhead: admission::overhead(row)?,
         orphans: row.texts("orphans")?,
         problems: row.texts("problems")?,
     })

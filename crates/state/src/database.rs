@@ -8,6 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, SqlitePool};
 use std::path::Path;
 use std::time::Duration;
+use types::{RequestId, Timestamp};
 
 /// A connection within a transaction.
 pub(crate) type Connection = sqlx::SqliteConnection;
@@ -30,6 +31,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_ec2_api.sql"),
     include_str!("../migrations/0004_images.sql"),
     include_str!("../migrations/0005_nodes.sql"),
+    include_str!("../migrations/0006_capacity.sql"),
 ];
 
 /// The cloud's state. Cheap to clone; all clones share one writer and one pool of readers.
@@ -37,6 +39,8 @@ const MIGRATIONS: &[&str] = &[
 pub struct State {
     writer: Writer,
     readers: SqlitePool,
+    /// The call on whose behalf things are changed.
+    pub(crate) request: Option<RequestId>,
 }
 
 impl State {
@@ -55,7 +59,21 @@ impl State {
             .test_before_acquire(false)
             .connect_with(options.clone().read_only(true).create_if_missing(false))
             .await?;
-        Ok(Self { writer: Writer::start(connection, options), readers })
+        Ok(Self { writer: Writer::start(connection, options), readers, request: None })
+    }
+
+    /// The same state for what one call changes: desired state then carries the call's id.
+    #[must_use]
+    pub fn on_behalf_of(&self, request: RequestId) -> Self {
+        Self { request: Some(request), ..self.clone() }
+    }
+
+    /// Writes something that means nothing, to find out whether anything can be written.
+    ///
+    /// # Errors
+    /// With what keeps the database from being written.
+    pub async fn check_writable(&self, now: Timestamp) -> Result<()> {
+        self.write(move |db| Box::pin(probe(db, now))).await
     }
 
     /// Runs `job` as one transaction of the writer; its changes are on disk when this returns.
@@ -92,6 +110,11 @@ fn options(url: &str) -> Result<SqliteConnectOptions> {
         .foreign_keys(true)
         .busy_timeout(LOCK_WAIT)
         .disable_statement_logging())
+}
+
+async fn probe(db: &mut Connection, now: Timestamp) -> Result<()> {
+    sqlx::query("UPDATE health SET probed_ms = $1").bind(now.millis()).execute(db).await?;
+    Ok(())
 }
 
 async fn migrate(connection: &mut Connection) -> Result<()> {

@@ -129,6 +129,7 @@ fn instance(row: &Row, groups: &HashMap<String, Vec<GroupName>>) -> Result<Insta
             tag: tag(row)?,
             public_ip: row.maybe("public_ip")?,
         },
+        request: row.maybe("request")?,
     })
 }
 

@@ -7,12 +7,13 @@ use crate::error::{Error, Result};
 use crate::fields::{Fields, corrupt};
 use crate::image_attributes::{product_codes, product_codes_of_instances};
 use crate::power;
+use crate::request::set_request;
 use protocol::{Goal, MetadataOptions};
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
 use types::{
     AccountId, ClusterName, Figures, GroupId, GroupName, ImageId, InstanceId, InstanceState,
-    KeyName, MacAddr, NetworkTag, NodeName, ReservationId, Timestamp, UserName,
+    KeyName, MacAddr, NetworkTag, NodeName, RequestId, ReservationId, Timestamp, UserName,
 };
 
 /// How long a terminated instance is shown (DESIGN, "Units and ids").
@@ -188,7 +189,8 @@ impl State {
         ids: Vec<InstanceId>,
         now: Timestamp,
     ) -> Result<Vec<StateChange>> {
-        self.write(move |db| Box::pin(terminate(db, account, ids, now))).await
+        let by = self.request;
+        self.write(move |db| Box::pin(terminate(db, by, account, ids, now))).await
     }
 
     /// Wants these instances rebooted once more. All or none.
@@ -202,7 +204,8 @@ impl State {
         ids: Vec<InstanceId>,
         now: Timestamp,
     ) -> Result<()> {
-        self.write(move |db| Box::pin(reboot(db, account, ids, now))).await
+        let by = self.request;
+        self.write(move |db| Box::pin(reboot(db, by, account, ids, now))).await
     }
 }
 
@@ -424,6 +427,7 @@ pub(crate) async fn visible(
 
 async fn terminate(
     db: &mut Connection,
+    by: Option<RequestId>,
     account: Option<AccountId>,
     ids: Vec<InstanceId>,
     now: Timestamp,
@@ -433,6 +437,7 @@ async fn terminate(
         let (cluster, previous) = visible(db, account, id, now).await?;
         check_unprotected(db, id).await?;
         if previous.is_live() && set_terminating(db, id, now).await? {
+            set_request(db, id, by).await?;
             bump(db, &cluster).await?;
         }
         let current = previous.max(InstanceState::ShuttingDown);
@@ -457,6 +462,7 @@ async fn set_terminating(db: &mut Connection, id: InstanceId, now: Timestamp) ->
 
 async fn reboot(
     db: &mut Connection,
+    by: Option<RequestId>,
     account: Option<AccountId>,
     ids: Vec<InstanceId>,
     now: Timestamp,
@@ -466,6 +472,7 @@ async fn reboot(
         if state > InstanceState::Running {
             return Err(Error::InstanceNotRunning { id, state: state.as_str() });
         }
+        set_request(db, id, by).await?;
         bump(db, &cluster).await?;
         sqlx::query("UPDATE instances SET reboots = reboots + 1 WHERE id = $1")
             .bind(id.to_string())

@@ -24,6 +24,7 @@ mod launch;
 mod networks;
 mod observed;
 mod power;
+mod request;
 mod run;
 mod settings;
 mod tags;

@@ -9,7 +9,7 @@ use crate::{addresses, images, instances, networks, power, tags, tokens};
 use protocol::{CallError, ClusterObserved, InstanceObserved, NodeStatus};
 use std::collections::HashMap;
 use std::sync::Arc;
-use types::{ClusterName, InstanceId, NodeName, Timestamp};
+use types::{ClusterName, InstanceId, InstanceState, NodeName, Timestamp};
 
 /// A time of last sight is stored anew only when it is older than this: an idle cloud should not
 /// write to its disk at every report.
@@ -26,7 +26,8 @@ const LIVE: &str = "
 
 impl State {
     /// Folds a cluster's report into the state. Terminated instances give back their address,
-    /// and the last one of a group its network; desired state gets a new generation then.
+    /// and the last one of a group its network; desired state gets a new generation then. Answers
+    /// when those were launched that have begun to run for the first time.
     ///
     /// # Errors
     /// [`Error::ClusterNotFound`](crate::Error::ClusterNotFound).
@@ -35,21 +36,24 @@ impl State {
         cluster: ClusterName,
         observed: ClusterObserved,
         now: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<Vec<Timestamp>> {
         // Most reports change nothing: find that out without holding up the writer.
         let mut snapshot = self.snapshot().await?;
         let changed = changed(&mut snapshot, &cluster, &observed).await?;
         let stale = is_stale(&mut snapshot, &cluster, &observed, now).await?;
         drop(snapshot);
         let observed = Arc::new(observed);
+        let mut started = Vec::new();
         for piece in changed.chunks(PIECE) {
             let (cluster, observed, piece) = (cluster.clone(), observed.clone(), piece.to_vec());
-            self.write(move |db| Box::pin(record(db, cluster, observed, piece, now))).await?;
+            let recorded =
+                self.write(move |db| Box::pin(record(db, cluster, observed, piece, now)));
+            started.extend(recorded.await?);
         }
         if stale {
             self.write(move |db| Box::pin(record_cluster(db, cluster, observed, now))).await?;
         }
-        Ok(())
+        Ok(started)
     }
 
     /// Records that a cluster's controller did not answer: its instances are flagged impaired.
@@ -169,35 +173,48 @@ async fn record(
     observed: Arc<ClusterObserved>,
     changed: Vec<InstanceObserved>,
     now: Timestamp,
-) -> Result<()> {
-    let mut ended = false;
+) -> Result<Vec<Timestamp>> {
+    let (mut ended, mut started) = (false, Vec::new());
     for report in &changed {
-        ended |= record_instance(db, &observed, report, now).await?;
+        match record_instance(db, &observed, report, now).await? {
+            Change::Ended => ended = true,
+            Change::Started(launched) => started.push(launched),
+            Change::Other => {}
+        }
     }
     if ended {
         networks::release_empty(db, &cluster).await?;
         addresses::leave_terminated(db, &cluster).await?;
         bump(db, &cluster).await?;
     }
-    Ok(())
+    Ok(started)
 }
 
-/// Folds one report into the row as it is now; whether the instance ended by it.
+/// What a report means for its instance.
+enum Change {
+    /// It has ended.
+    Ended,
+    /// It runs for the first time; it was launched at this time.
+    Started(Timestamp),
+    Other,
+}
+
+/// Folds one report into the row as it is now.
 async fn record_instance(
     db: &mut Connection,
     observed: &ClusterObserved,
     report: &InstanceObserved,
     now: Timestamp,
-) -> Result<bool> {
+) -> Result<Change> {
     let row = sqlx::query(
-        "SELECT goal, state, turn, reason, node, reboots_done, impaired, metadata_enabled,
+        "SELECT launch_ms, goal, state, turn, reason, node, reboots_done, impaired, metadata_enabled,
              metadata_tokens, metadata_hops, metadata_pending
          FROM instances WHERE id = $1",
     )
     .bind(report.id.to_string())
     .fetch_optional(&mut *db)
     .await?;
-    let Some(row) = row else { return Ok(false) };
+    let Some(row) = row else { return Ok(Change::Other) };
     let before = known(&row)?;
     let after = fold(&before, report, is_silent(observed, report.node.as_ref()));
     let ended = before.state.is_live() && !after.state.is_live();
@@ -216,7 +233,14 @@ async fn record_instance(
     .bind(report.id.to_string())
     .execute(db)
     .await?;
-    Ok(ended)
+    let starts = after.turn == 0
+        && before.state == InstanceState::Pending
+        && after.state == InstanceState::Running;
+    Ok(match ended {
+        true => Change::Ended,
+        false if starts => Change::Started(row.time("launch_ms")?),
+        false => Change::Other,
+    })
 }
 
 async fn record_cluster(
@@ -251,8 +275,9 @@ async fn insert_node(
 ) -> Result<()> {
     sqlx::query(
         "INSERT INTO nodes (cluster, name, position, reachable, certificate_ok, last_seen_ms,
-             cores, memory_mb, disk_gb, orphans, problems, standing)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+             cores, memory_mb, disk_gb, overhead_cores, overhead_memory_mb, overhead_disk_gb,
+             orphans, problems, standing)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          ON CONFLICT (cluster, name) DO NOTHING",
     )
     .bind(cluster.as_str())
@@ -264,6 +289,9 @@ async fn insert_node(
     .bind(i64::from(node.capacity.cores))
     .bind(column(node.capacity.memory_mb))
     .bind(column(node.capacity.disk_gb))
+    .bind(i64::from(node.overhead.cores))
+    .bind(column(node.overhead.memory_mb))
+    .bind(column(node.overhead.disk_gb))
     .bind(json(&node.orphans))
     .bind(json(&node.problems))
     .bind(node.standing.as_str())

@@ -5,8 +5,9 @@ use crate::database::{Connection, Row, State};
 use crate::error::{Error, Result};
 use crate::fields::Fields;
 use crate::instances::{StateChange, visible};
+use crate::request::set_request;
 use protocol::MetadataOptions;
-use types::{AccountId, InstanceId, InstanceState, Timestamp};
+use types::{AccountId, InstanceId, InstanceState, RequestId, Timestamp};
 
 /// Which metadata options to change; those that are none stay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,7 +47,8 @@ impl State {
         forced: bool,
         now: Timestamp,
     ) -> Result<Vec<StateChange>> {
-        self.write(move |db| Box::pin(stop(db, account, ids, forced, now))).await
+        let by = self.request;
+        self.write(move |db| Box::pin(stop(db, by, account, ids, forced, now))).await
     }
 
     /// Wants these stopped instances to run again: they are pending from now on. All or none;
@@ -61,7 +63,8 @@ impl State {
         ids: Vec<InstanceId>,
         now: Timestamp,
     ) -> Result<Vec<StateChange>> {
-        self.write(move |db| Box::pin(start(db, account, ids, now))).await
+        let by = self.request;
+        self.write(move |db| Box::pin(start(db, by, account, ids, now))).await
     }
 
     /// Changes how an instance's metadata requests are answered; the options that it has then, and
@@ -86,6 +89,7 @@ fn refused(id: InstanceId, state: InstanceState) -> Error {
 
 async fn stop(
     db: &mut Connection,
+    by: Option<RequestId>,
     account: Option<AccountId>,
     ids: Vec<InstanceId>,
     forced: bool,
@@ -106,6 +110,7 @@ async fn stop(
                 .bind(id.to_string())
                 .execute(&mut *db)
                 .await?;
+                set_request(db, id, by).await?;
                 bump(db, &cluster).await?;
                 Stopping
             }
@@ -114,6 +119,7 @@ async fn stop(
                     .bind(id.to_string())
                     .execute(&mut *db)
                     .await?;
+                set_request(db, id, by).await?;
                 bump(db, &cluster).await?;
                 Stopping
             }
@@ -127,6 +133,7 @@ async fn stop(
 
 async fn start(
     db: &mut Connection,
+    by: Option<RequestId>,
     account: Option<AccountId>,
     ids: Vec<InstanceId>,
     now: Timestamp,
@@ -144,6 +151,7 @@ async fn start(
                 .bind(id.to_string())
                 .execute(&mut *db)
                 .await?;
+                set_request(db, id, by).await?;
                 bump(db, &cluster).await?;
                 Pending
             }

@@ -15,7 +15,7 @@ use protocol::{Generation, MetadataOptions};
 use std::net::Ipv4Addr;
 use types::{
     AccountId, ClusterName, GroupId, GroupName, ImageId, ImageKind, InstanceId, KeyName,
-    NetworkTag, ReservationId, Tags, Timestamp, VmType,
+    NetworkTag, RequestId, ReservationId, Tags, Timestamp, VmType,
 };
 
 /// What RunInstances asks for. Its numbers and lengths have been checked.
@@ -91,11 +91,17 @@ impl State {
     /// [`Error::NetworksExhausted`], [`Error::TokenMismatch`], [`Error::TokenTerminated`]. Nothing
     /// is launched then.
     pub async fn run_instances(&self, request: RunRequest, now: Timestamp) -> Result<RunOutcome> {
-        self.write(move |db| Box::pin(run(db, request, now))).await
+        let by = self.request;
+        self.write(move |db| Box::pin(run(db, request, by, now))).await
     }
 }
 
-async fn run(db: &mut Connection, request: RunRequest, now: Timestamp) -> Result<RunOutcome> {
+async fn run(
+    db: &mut Connection,
+    request: RunRequest,
+    by: Option<RequestId>,
+    now: Timestamp,
+) -> Result<RunOutcome> {
     if let Some(reservation) = tokens::launched_before(db, &request, now).await? {
         return Ok(RunOutcome { reservation, launched: false });
     }
@@ -103,7 +109,7 @@ async fn run(db: &mut Connection, request: RunRequest, now: Timestamp) -> Result
     let admitted = clusters::bump(db, &plan.cluster.name).await?;
     let id = insert_reservation(db, &request, &plan, now).await?;
     for launched in (0i64..).zip(plan.addresses.iter().copied()) {
-        let place = Place { reservation: id, admitted, launched, now };
+        let place = Place { reservation: id, admitted, launched, by, now };
         while !insert_instance(db, &request, &plan, &place).await? {}
     }
     let reservation = instances::reservation(db, id).await?;
@@ -279,6 +285,8 @@ struct Place {
     admitted: Generation,
     /// Its place in the reservation, and its address.
     launched: (i64, Ipv4Addr),
+    /// The call that launches it.
+    by: Option<RequestId>,
     now: Timestamp,
 }
 
@@ -294,9 +302,10 @@ async fn insert_instance(
         "INSERT INTO instances (id, reservation, launch_index, admitted, account, cluster,
              image, kernel, ramdisk, vm_type, cores, memory_mb, disk_gb, key_name, public_key,
              tag, ip, goal, state, reboots, reboots_done, impaired, launch_ms, protected,
-             monitoring, metadata_pending, metadata_enabled, metadata_tokens, metadata_hops)
+             monitoring, metadata_pending, metadata_enabled, metadata_tokens, metadata_hops,
+             request)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-             'run', 'pending', 0, 0, 0, $18, $19, $20, 1, $21, $22, $23)
+             'run', 'pending', 0, 0, 0, $18, $19, $20, 1, $21, $22, $23, $24)
          ON CONFLICT (id) DO NOTHING",
     )
     .bind(InstanceId::random()?.to_string())
@@ -322,6 +331,7 @@ async fn insert_instance(
     .bind(i64::from(plan.metadata.enabled))
     .bind(i64::from(plan.metadata.tokens_required))
     .bind(i64::from(plan.metadata.hops))
+    .bind(place.by.map(|request| request.to_string()))
     .execute(db)
     .await?;
     Ok(inserted.rows_affected() == 1)

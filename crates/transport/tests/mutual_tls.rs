@@ -38,6 +38,7 @@ impl NodeApi for FakeNode {
             generation: 7,
             sequence: 0,
             capacity: Figures::default(),
+            overhead: Figures::default(),
             instances: Vec::new(),
             orphans: Vec::new(),
             problems: Vec::new(),

@@ -39,6 +39,17 @@ impl Figures {
         }
     }
 
+    /// This amount so many times.
+    #[must_use]
+    pub fn times(&self, count: u64) -> Self {
+        let cores = u64::from(self.cores).saturating_mul(count);
+        Self {
+            cores: u32::try_from(cores).unwrap_or(u32::MAX),
+            memory_mb: self.memory_mb.saturating_mul(count),
+            disk_gb: self.disk_gb.saturating_mul(count),
+        }
+    }
+
     /// How many instances of `ask` fit into this amount.
     pub fn count_of(&self, ask: &Self) -> u64 {
         let by = |have: u64, want: u64| have.checked_div(want).unwrap_or(u64::MAX);

@@ -6,17 +6,20 @@
 mod account;
 mod boot;
 mod crash;
+mod factor;
 mod figures;
 mod id;
 mod instance_state;
 mod names;
 mod net;
+mod request_id;
 mod secret;
 mod stamp;
 
 pub use account::AccountId;
 pub use boot::{Boot, DiskBus, ImageFormat, UnknownWord};
 pub use crash::crash_point;
+pub use factor::{Factor, MalformedFactor};
 pub use figures::{Figures, VmType};
 pub use id::{
     AllocationId, AssociationId, GatewayId, GroupId, ImageId, ImageKind, InstanceId, InterfaceId,
@@ -25,5 +28,6 @@ pub use id::{
 pub use instance_state::InstanceState;
 pub use names::{ClusterName, GroupName, InvalidName, KeyName, NodeName, TagKey, Tags, UserName};
 pub use net::{InvalidNet, MacAddr, NetworkTag, PortRange, Protocol};
+pub use request_id::{MalformedRequestId, RequestId};
 pub use secret::Secret;
 pub use stamp::{Clock, SystemClock, Timestamp};

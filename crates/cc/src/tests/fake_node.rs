@@ -22,6 +22,7 @@ struct Told {
     desired: Option<NodeDesired>,
     phases: BTreeMap<InstanceId, (InstancePhase, Option<String>)>,
     capacity: Figures,
+    overhead: Figures,
     syncs: u32,
     orphans: Vec<String>,
     fault: Fault,
@@ -55,6 +56,11 @@ impl FakeNode {
 
     pub(super) fn set(&self, fault: Fault) {
         self.told().fault = fault;
+    }
+
+    pub(super) fn set_overhead(&self, overhead: Figures) {
+        self.told().overhead = overhead;
+        self.changed();
     }
 
     pub(super) fn set_capacity(&self, capacity: Figures) {
@@ -189,6 +195,7 @@ impl NodeApi for FakeNode {
             generation: told.desired.as_ref().map_or(0, |it| it.generation),
             sequence: told.desired.as_ref().map_or(0, |it| it.sequence),
             capacity: told.capacity,
+            overhead: told.overhead,
             instances: told.phases.iter().map(shown).collect(),
             orphans: told.orphans.clone(),
             problems: Vec::new(),

@@ -44,6 +44,39 @@ async fn what_fits_nowhere_waits_and_is_then_given_up_for_good_with_the_figures(
 }
 
 #[tokio::test]
+async fn what_a_node_spends_on_each_instance_counts_also_after_a_restart() {
+    let mut world = World::new(2);
+    let disk = |gb| Figures { cores: 8, memory_mb: 8192, disk_gb: gb };
+    let each = instance(ONE).figures.disk_gb;
+    world.nodes[0].set_capacity(disk(2 * each));
+    world.nodes[0].set_overhead(Figures { disk_gb: 1, ..Figures::default() });
+    world.settle().await;
+    world.bring_about(vec![instance(ONE), instance(TWO)]).await;
+    assert_eq!(world.held(), [[ONE], [TWO]], "a second one would leave nothing for its swap");
+    let statuses = world.observed().await.nodes;
+    assert_eq!(statuses.iter().map(|it| it.overhead.disk_gb).collect::<Vec<_>>(), [1, 0]);
+    world.restart();
+    world.nodes[1].set(Fault::Away);
+    world.bring_about(vec![instance(ONE), instance(TWO), instance(THREE)]).await;
+    assert_eq!(world.place_of(THREE).await, on("", Pending));
+    world.nodes[0].set_overhead(Figures::default());
+    world.settle().await;
+    assert_eq!(world.place_of(THREE).await, on("a", Running));
+}
+
+#[tokio::test]
+async fn a_node_that_offers_less_than_it_gave_keeps_its_instances_and_takes_none() {
+    let mut world = World::new(1);
+    world.bring_about(vec![instance(ONE), instance(TWO)]).await;
+    for less in [Figures { disk_gb: 0, ..NODE }, Figures { cores: 1, ..NODE }] {
+        world.nodes[0].set_capacity(less);
+        world.bring_about(vec![instance(ONE), instance(TWO), instance(THREE)]).await;
+        assert_eq!(world.held(), [[ONE, TWO]], "{less:?}");
+        assert_eq!(world.place_of(THREE).await, on("", Pending));
+    }
+}
+
+#[tokio::test]
 async fn a_stopped_instance_keeps_its_node_and_its_room() {
     let mut world = World::new(1);
     let turned = |turn| InstanceDesired { turn, ..instance(ONE) };
@@ -135,11 +168,7 @@ async fn a_node_that_may_have_heard_of_an_instance_keeps_it_although_it_refused(
 
 /// Places with these nodes answering, and tells on which node ONE is.
 fn place_among(names: &[&str], placements: &mut Placements) -> Option<String> {
-    let room = |name: &&str| Room {
-        node: name.parse().unwrap(),
-        capacity: NODE,
-        used: Figures::default(),
-    };
+    let room = |name: &&str| Room::empty(name.parse().unwrap(), NODE, Figures::default());
     let mut ground = Ground {
         policy: Policy::Greedy,
         grace_ms: GRACE_MS,

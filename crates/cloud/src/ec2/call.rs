@@ -10,7 +10,7 @@ use futures_util::stream;
 use state::{State, User};
 use std::convert::Infallible;
 use std::future::Future;
-use types::{AccountId, Timestamp};
+use types::{AccountId, RequestId, Timestamp};
 
 /// What an action sees beside its parameters.
 pub(super) struct Call<'a> {
@@ -22,14 +22,16 @@ pub(super) struct Call<'a> {
     pub(super) version: Version,
     /// The time of the call.
     pub(super) now: Timestamp,
+    /// The database, for what is changed on behalf of the call.
+    pub(super) state: State,
     /// Names the call in answer and log.
-    pub(super) request_id: &'a str,
+    pub(super) request: RequestId,
 }
 
-impl<'a> Call<'a> {
+impl Call<'_> {
     /// The database.
-    pub(super) fn state(&self) -> &'a State {
-        self.cloud.state()
+    pub(super) const fn state(&self) -> &State {
+        &self.state
     }
 
     /// Whose instances the caller sees and may change: their own; everybody's for administrators,
@@ -90,7 +92,7 @@ fn run<'a, A: Run + 'static>(
             return Err(Error::new(Code::DryRunOperation, message));
         }
         let output = A::run(call, input).await?;
-        Ok(body(Document::<A>::new(call.version, call.request_id, output)))
+        Ok(body(Document::<A>::new(call.version, &call.request.to_string(), output)))
     })
 }
 

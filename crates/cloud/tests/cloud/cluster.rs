@@ -83,6 +83,7 @@ impl FakeCluster {
                 certificate_ok: true,
                 last_seen: Some(Timestamp::now()),
                 capacity: Figures { cores: 8, memory_mb: 8192, disk_gb: 100 },
+                overhead: Figures::default(),
                 orphans: vec![],
                 problems: vec![],
             }],

@@ -14,10 +14,14 @@ fn a_file_that_sets_only_what_must_be_set_works_on_one_machine() {
     let (conf, warnings) = conf("").unwrap();
     assert_eq!(warnings, Vec::<String>::new());
     assert_eq!(conf.start, Components { cloud: true, cc: true, nc: true });
-    let ports = Ports { cloud: 8773, cloud_ssl: 8443, cc: 8774, nc: 8775, metadata: 8776 };
+    let metrics = Some(MetricsPorts { cloud: 8780, cc: 8781, nc: 8782 });
+    let ports = Ports { cloud: 8773, cloud_ssl: 8443, cc: 8774, nc: 8775, metadata: 8776, metrics };
     assert_eq!(conf.ports, ports);
     assert!(!conf.ec2_signature_v1, "it is asked for by name");
     assert_eq!(conf.nodes, ["localhost".parse().unwrap()]);
+    assert_eq!(conf.limits, NodeLimits::default());
+    assert_eq!((conf.swap_mb, conf.ephemeral_mb), (512, 0));
+    assert_eq!(conf.log_files, LogFiles { max_bytes: 104_857_600, kept: 10 });
     assert_eq!(conf.cluster_name.as_str(), "cluster");
     assert_eq!(conf.instance_path, Path::new("/opt/eucalyptus/var/eucalyptus/instances"));
     assert_eq!(conf.address_space.unwrap().subnet, "10.128.0.0/16".parse().unwrap());
@@ -31,7 +35,17 @@ fn every_wrong_value_is_named_with_its_line_and_what_would_be_right() {
         ("CLOUD_PORT=0", "CLOUD_PORT is \"0\", but must be a TCP port from 1 to 65535"),
         ("CC_PORT=70000", "1 to 65535"),
         ("NC_PORT=8774", "NC_PORT is 8774, as CC_PORT is"),
-        ("SCHEDPOLICY=RANDOM", "GREEDY or ROUNDROBIN"),
+        ("METRICS_PORT=65534", "from 1 to 65533, or 0 for none"),
+        ("METRICS_PORT=8774", "takes the three ports from 8774 on, and CC_PORT is 8774"),
+        ("METRICS_PORT=8441", "CLOUD_SSL_PORT is 8443; choose another, or 0"),
+        ("LOGMAXSIZE=10", "a number of bytes from 65536"),
+        ("LOGROLLNUMBER=0", "a number from 1 to 999"),
+        ("SCHEDPOLICY=RANDOM", "GREEDY, ROUNDROBIN or BESTFIT"),
+        ("OVERCOMMIT_MEM=0.9", "a number from 1 to 100"),
+        ("OVERCOMMIT_CORES=101", "a number from 1 to 100"),
+        ("OVERCOMMIT_DISK=many", "a number from 1 to 100"),
+        ("SWAP_SIZE=-1", "a number of MB from 0 (none)"),
+        ("EPHEMERAL_SIZE=1048577", "a number of MB from 0 (none)"),
         ("NODES=\"a b;c\"", "host names"),
         ("NODES=\"a b\"\nDRAINED_NODES=\"b c\"", "/f:7: DRAINED_NODES names c, which is not in"),
         ("MAX_MEM=-1", "a number of MB"),
@@ -89,6 +103,19 @@ fn the_pool_of_public_addresses_has_three_notations() {
     }
     let (conf, _) = conf("VNET_PUBLICIPS=10.1.0.0/17").unwrap();
     assert_eq!(conf.public_addresses.len(), 32_766);
+}
+
+#[test]
+fn the_optional_figures_are_read() {
+    let text = "OVERCOMMIT_CORES=4\nOVERCOMMIT_MEM=1.5\nSWAP_SIZE=0\nEPHEMERAL_SIZE=1024\n\
+                SCHEDPOLICY=bestfit\nMETRICS_PORT=0\nLOGMAXSIZE=65536\nLOGROLLNUMBER=1";
+    let (conf, _) = conf(text).unwrap();
+    assert_eq!(conf.limits.overcommit_cores.of(2), 8);
+    assert_eq!(conf.limits.overcommit_mem.of(1000), 1500);
+    assert_eq!(conf.limits.overcommit_disk, Factor::ONE);
+    assert_eq!((conf.swap_mb, conf.ephemeral_mb), (0, 1024));
+    assert_eq!((conf.sched_policy, conf.ports.metrics), (SchedPolicy::BestFit, None));
+    assert_eq!(conf.log_files, LogFiles { max_bytes: 65536, kept: 1 });
 }
 
 #[test]

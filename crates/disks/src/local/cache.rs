@@ -5,6 +5,7 @@
 //! more than one name.
 
 use super::base::{self, Shape};
+use super::count::Counts;
 use super::download::Download;
 use super::evict;
 use super::fault::{Doing, Fault};
@@ -46,13 +47,16 @@ pub(super) struct Cache {
     locks: Mutex<HashMap<String, Weak<AsyncMutex<()>>>>,
     /// The images that this process has seen to be right, and what they looked like then.
     verified: Mutex<HashMap<Digest, Stamp>>,
+    /// What is measured.
+    pub(super) counts: Counts,
 }
 
 impl Cache {
     /// Opens the directory and removes what is half made, or no longer what it was. Parts of
     /// downloads stay, to be continued.
     pub(super) fn open(path: PathBuf, limit: u64) -> Result<Self, Fault> {
-        let cache = Self { path, limit, locks: Mutex::default(), verified: Mutex::default() };
+        let (locks, verified) = (Mutex::default(), Mutex::default());
+        let cache = Self { path, limit, locks, verified, counts: Counts::default() };
         for directory in cache.directories()? {
             tidy(&directory)?;
         }
@@ -100,6 +104,8 @@ impl Cache {
             let outcome = base::make(image, &directory, &name(&made), shape).await;
             publish(outcome, made, &base).await?;
             info!(image = %image.id, ?shape, "made the base of its overlays");
+        } else {
+            self.counts.hit();
         }
         link_to(&base, link).await
     }
@@ -153,6 +159,7 @@ impl Cache {
         let file = self.directory(image).join("image");
         if self.has_whole(image, &file, origin.progress).await? {
             self.note_use(image.digest, &file).await?;
+            self.counts.hit();
             return Ok(file);
         }
         let directory = self.directory(image);
@@ -163,6 +170,7 @@ impl Cache {
         let target = file.clone();
         files::blocking(move || files::publish(&part, &target, 0o444)).await?;
         self.note_use(image.digest, &file).await?;
+        self.counts.miss(image.size);
         info!(image = %image.id, bytes = image.size, "fetched an image");
         Ok(file)
     }

@@ -2,6 +2,7 @@
 
 mod edits;
 
+use super::watching::watch;
 use super::{Failure, Ready, Stop, admin_socket, identity, policy};
 use cc::{Cc, NodeEntry, RouterSettings, Settings, Ways};
 use conf::{Conf, VnetTransport};
@@ -35,9 +36,11 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
     let _held = ready()?;
     let routes = cluster_routes(cc.clone());
     let ended = stop.clone().wanted();
-    let ((), (), (), admin) = tokio::join!(
+    let watched = watch(conf.ports.metrics.map(|it| it.cc), cc.clone(), stop.clone());
+    let ((), (), (), (), admin) = tokio::join!(
         listener.serve(None, routes, stop.clone().wanted()),
         cc.run(stop.wanted()),
+        watched,
         async {
             tokio::select! {
                 () = follow(&cc, &conf) => {}

@@ -1,5 +1,6 @@
 //! Puts the cloud controller together.
 
+use super::watching::watch;
 use super::{Failure, Ready, Stop, admin_socket, policy};
 use cloud::{Cloud, Clusters, Settings};
 use conf::Conf;
@@ -29,10 +30,12 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
     let admin = admin.with_graceful_shutdown(stop.clone().wanted());
     let (public, internal) = (cloud.router(), image_routes(cloud.clone()));
     let _held = ready()?;
-    let ((), (), admin) = tokio::join!(
+    let watched = watch(conf.ports.metrics.map(|it| it.cloud), cloud.clone(), stop.clone());
+    let ((), (), admin, ()) = tokio::join!(
         listener.serve(Some(public), internal, stop.clone().wanted()),
         cloud.run(stop.receiver()),
         admin,
+        watched,
     );
     Ok(admin?)
 }

@@ -1,18 +1,19 @@
 //! Puts a node controller together.
 
+use super::watching::watch;
 use super::{Failure, Ready, Stop, identity};
 use conf::{Conf, Hypervisor};
 use disks::{LocalDisks, Options};
 use hostnet::LinuxNet;
 use hypervisor::{Accelerator, Chosen, Libvirt, NicModel};
 use nc::metadata::{DetachedMetadata, build_id};
-use nc::{Adapters, Limits, Nc, Settings, host_boot_id};
+use nc::{Adapters, HOST_MEMORY_MB, Limits, Nc, Settings, host_boot_id};
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use transport::{ImageClient, Listener, Role, node_routes, pki};
-use types::{DiskBus, NodeName, SystemClock};
+use types::{DiskBus, Figures, NodeName, SystemClock};
 
 /// As many as a small machine can start at once without one slowing the other.
 const CONCURRENT_LAUNCHES: usize = 4;
@@ -40,10 +41,12 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
     let listener = Listener::bind(address, &identity, transport::Limits::default()).await?;
     let _held = ready()?;
     let routes = node_routes(nc.clone());
+    let watched = watch(conf.ports.metrics.map(|it| it.nc), nc.clone(), stop.clone());
     tokio::join!(
         listener.serve(None, routes, stop.clone().wanted()),
         disks.tend(stop.clone().wanted()),
         nc.run(stop.wanted()),
+        watched,
     );
     Ok(())
 }
@@ -57,12 +60,24 @@ fn settings(conf: &Conf, name: NodeName) -> std::io::Result<Settings> {
         nic: if conf.virtio_net { NicModel::Virtio } else { NicModel::E1000 },
         metadata_port: conf.ports.metadata,
         limits: Limits {
+            kept_memory_mb: HOST_MEMORY_MB,
+            cores: conf.limits.overcommit_cores,
+            memory: conf.limits.overcommit_mem,
+            disk: conf.limits.overcommit_disk,
             max_cores: conf.limits.max_cores,
             max_memory_mb: conf.limits.max_mem_mb,
             max_disk_mb: conf.limits.max_disk_mb,
         },
+        overhead: overhead(conf),
         concurrent_launches: CONCURRENT_LAUNCHES,
     })
+}
+
+/// What each instance costs this machine beside its VM type: the disk of its swap and ephemeral
+/// partitions, in whole GB.
+fn overhead(conf: &Conf) -> Figures {
+    let disk_gb = (conf.swap_mb + conf.ephemeral_mb).div_ceil(1024);
+    Figures { disk_gb, ..Figures::default() }
 }
 
 const fn disk_options(conf: &Conf) -> Options {
@@ -95,6 +110,7 @@ fn metadata_keeper(conf: &Conf) -> std::io::Result<DetachedMetadata> {
     let build = build_id(&program);
     let control = conf.layout.run().join("metadata.sock");
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, conf.ports.metadata));
+    let log = conf.layout.log().join("metadata.log");
     let arguments = [
         OsString::from("metadata"),
         "--listen".into(),
@@ -105,8 +121,13 @@ fn metadata_keeper(conf: &Conf) -> std::io::Result<DetachedMetadata> {
         conf.instance_path.clone().into(),
         "--build".into(),
         build.clone().into(),
+        "--log".into(),
+        log.clone().into(),
+        "--log-max-size".into(),
+        conf.log_files.max_bytes.to_string().into(),
+        "--log-roll-number".into(),
+        conf.log_files.kept.to_string().into(),
     ];
-    let log = conf.layout.log().join("metadata.log");
     Ok(DetachedMetadata::new(program, arguments.to_vec(), control, log, build))
 }
 

@@ -48,7 +48,7 @@ impl Guest<'_> {
             let list = ["-c", "qemu:///system", "list", "--name"];
             self.site.machine().must("virsh", list).trim().is_empty().then_some(())
         });
-        assert_eq!(domains(self.site), [self.id.as_str()]);
+        assert_eq!(self.site.domains(), [self.id.as_str()]);
         self.site.start();
         self.wait_stopped();
     }

@@ -176,11 +176,13 @@ async fn the_loop_launches_when_told_and_ends_when_asked() {
 #[tokio::test]
 async fn capacity_is_what_was_found_within_what_the_administrator_allows() {
     let mut world = World::new();
-    world.limits = Limits { max_cores: Some(16), max_memory_mb: Some(1024), max_disk_mb: None };
+    world.limits = Limits { max_cores: Some(16), max_memory_mb: Some(1024), ..Limits::default() };
+    world.overhead = Figures { disk_gb: 1, ..Figures::default() };
     world.restart();
     world.settle().await;
-    let capacity = world.nc().observe(None, 0).await.unwrap().capacity;
-    assert_eq!(capacity, Figures { cores: 16, memory_mb: 1024, disk_gb: 100 });
+    let observed = world.nc().observe(None, 0).await.unwrap();
+    assert_eq!(observed.capacity, Figures { cores: 16, memory_mb: 1024, disk_gb: 100 });
+    assert_eq!(observed.overhead, world.overhead);
 }
 
 #[test]

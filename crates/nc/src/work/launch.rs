@@ -32,6 +32,7 @@ impl Node {
         };
         if let Some(made) = made {
             self.record_prepared(id, made).await;
+            self.measures.disks_ready(id, self.adapters.clock.now());
         }
         let entry = self.known(id)?;
         let Some(disks) = entry.disks.clone() else { return Ok(()) };
@@ -47,6 +48,7 @@ impl Node {
             .map_err(Setback::of_hypervisor("its domain could not be started"))?;
         crash_point("nc.domain-started");
         self.record_started(id).await;
+        self.measures.domain_started(id, self.adapters.clock.now());
         tracing::info!(%id, start_ms = begun.elapsed().as_millis(), "its domain runs");
         Ok(())
     }

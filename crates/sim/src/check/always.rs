@@ -2,6 +2,7 @@
 
 use super::{Findings, Rule};
 use crate::ledger::Ledger;
+use crate::machine::OVERHEAD;
 use crate::scene::{Host, Scene};
 use std::collections::{BTreeMap, BTreeSet};
 use types::{Figures, GroupId, InstanceState, NetworkTag};
@@ -95,13 +96,13 @@ fn commitment(scene: &Scene, host: &Host, findings: &mut Findings) {
         format!("{name} has {:?} and gave {held:?}", host.capacity)
     });
     let here = scene.live().filter(|instance| instance.node.as_ref() == Some(name));
-    let recorded = sum(here.map(|instance| instance.figures));
+    let recorded = sum(here.map(|instance| instance.figures.plus(&OVERHEAD)));
     findings.unless(host.capacity.holds(&recorded), Rule::NeverOverCommitted, || {
         format!("{name} has {:?} and by the records gave {recorded:?}", host.capacity)
     });
 }
 
-pub(super) fn sum(figures: impl Iterator<Item = Figures>) -> Figures {
+fn sum(figures: impl Iterator<Item = Figures>) -> Figures {
     figures.fold(Figures::default(), |sum, one| sum.plus(&one))
 }
 

@@ -1,8 +1,8 @@
 //! What holds once nothing is in the way and nothing changes any more.
 
-use super::always::sum;
 use super::{Findings, Rule};
 use crate::ledger::{Asked, Ledger};
+use crate::machine::OVERHEAD;
 use crate::scene::{Host, Quiet, Scene};
 use placement::{Room, availability};
 use protocol::{Goal, Standing};
@@ -105,11 +105,14 @@ fn on<'a>(scene: &'a Scene, name: &NodeName) -> impl Iterator<Item = &'a Instanc
 
 fn capacity(scene: &Scene, quiet: &Quiet, findings: &mut Findings) {
     let room = |host: &Host| {
-        let used = match scene.reported.as_ref()?.get(&host.name)? {
-            Standing::Accepting => sum(on(scene, &host.name).map(|instance| instance.figures)),
-            Standing::Draining | Standing::Leaving => host.capacity,
-        };
-        Some(Room { node: host.name.clone(), capacity: host.capacity, used })
+        let mut room = Room::empty(host.name.clone(), host.capacity, OVERHEAD);
+        match scene.reported.as_ref()?.get(&host.name)? {
+            Standing::Accepting => {
+                on(scene, &host.name).for_each(|instance| room.take(&instance.figures));
+            }
+            Standing::Draining | Standing::Leaving => room.used = room.capacity,
+        }
+        Some(room)
     };
     let rooms: Vec<_> = scene.hosts.iter().filter_map(room).collect();
     for (vm_type, shown) in &quiet.shown {

@@ -4,3 +4,4 @@
 
 mod many;
 mod seeds;
+mod watch;

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod attributes;
+mod capacity;
 mod database;
 mod groups;
 mod images;

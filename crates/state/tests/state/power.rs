@@ -2,8 +2,9 @@
 
 use crate::world::{NOW, World, report};
 use protocol::{InstanceObserved, InstancePhase, MetadataOptions};
+use sqlx::Connection;
 use state::{Error, Instance, MetadataChange, StateChange};
-use types::{InstanceId, InstanceState};
+use types::{InstanceId, InstanceState, RequestId};
 
 const USER: &str = "User initiated (2027-01-15T08:00:00.000Z)";
 
@@ -18,6 +19,42 @@ async fn start(world: &World, id: InstanceId) -> Result<StateChange, Error> {
 async fn tell(world: &World, id: InstanceId, turn: u32, phase: InstancePhase) -> Instance {
     world.observe(vec![InstanceObserved { turn, ..report(id, phase) }]).await;
     world.see(id, NOW).await.unwrap()
+}
+
+#[tokio::test]
+async fn desired_state_names_the_call_that_changed_it_last() {
+    let world = World::with_cores(8).await;
+    let [launch, stop, start, reboot, end] = [1, 2, 3, 4, 5].map(|n| RequestId::new([n; 16]));
+    let by = async || world.desired().await.instances.first().and_then(|it| it.request);
+    let state = |request| world.state.on_behalf_of(request);
+    let launched = state(launch).run_instances(world.request(&world.admin), NOW).await.unwrap();
+    let id = launched.reservation.instances[0].id;
+    assert_eq!(by().await, Some(launch));
+    world.observe(vec![report(id, InstancePhase::Running)]).await;
+    state(reboot).reboot_instances(None, vec![id], NOW).await.unwrap();
+    assert_eq!(by().await, Some(reboot));
+    state(start).start_instances(None, vec![id], NOW).await.unwrap();
+    assert_eq!(by().await, Some(reboot), "it ran already: nothing was changed");
+    state(stop).stop_instances(None, vec![id], false, NOW).await.unwrap();
+    assert_eq!(by().await, Some(stop));
+    let stopped = InstanceObserved { turn: 1, ..report(id, InstancePhase::Stopped) };
+    world.observe(vec![stopped]).await;
+    state(start).start_instances(None, vec![id], NOW).await.unwrap();
+    assert_eq!(by().await, Some(start));
+    state(end).terminate_instances(None, vec![id], NOW).await.unwrap();
+    state(stop).terminate_instances(None, vec![id], NOW).await.unwrap();
+    assert_eq!(by().await, Some(end), "the first one counts");
+    let world = world.reopened().await;
+    assert_eq!(world.desired().await.instances[0].request, Some(end));
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_written_is_found_out() {
+    let world = World::with_cores(1).await;
+    world.state.check_writable(NOW).await.unwrap();
+    let mut other = sqlx::SqliteConnection::connect(&world.url()).await.unwrap();
+    sqlx::query("DROP TABLE health").execute(&mut other).await.unwrap();
+    assert!(world.state.check_writable(NOW).await.is_err());
 }
 
 #[tokio::test]

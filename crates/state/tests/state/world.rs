@@ -67,6 +67,7 @@ pub(crate) fn node(name: &str, cores: u32) -> NodeStatus {
         certificate_ok: true,
         last_seen: Some(NOW),
         capacity: Figures { cores, memory_mb: 1 << 20, disk_gb: 1 << 20 },
+        overhead: Figures::default(),
         orphans: vec![],
         problems: vec![],
     }

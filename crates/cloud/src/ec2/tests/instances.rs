@@ -127,6 +127,21 @@ async fn an_unknown_group_is_refused_in_the_words_of_the_guides() {
 }
 
 #[tokio::test]
+async fn the_id_of_a_call_goes_with_what_it_changes() {
+    let world = World::new().await;
+    let zone = "one".parse().unwrap();
+    let by = async || {
+        let desired = world.cloud.state().cluster_desired(&zone, "").await.unwrap();
+        desired.instances[0].request.map(|id| id.to_string())
+    };
+    let launch = run(&world, &world.admin, &ONE).await.good();
+    assert_eq!(by().await.as_deref(), Some(launch.text("requestId")));
+    let one = [("InstanceId.1", launch.text("instanceId"))];
+    let end = world.call(&world.admin, "TerminateInstances", &one).await.good();
+    assert_eq!(by().await.as_deref(), Some(end.text("requestId")));
+}
+
+#[tokio::test]
 async fn administrators_act_on_every_instance_that_they_name() {
     let world = World::new().await;
     let (alice, bob) = (world.user("alice").await, world.user("bob").await);

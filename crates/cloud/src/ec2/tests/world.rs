@@ -94,6 +94,7 @@ impl ClusterApi for Obedient {
                 certificate_ok: true,
                 last_seen: Some(Timestamp::from_millis(1_231_082_010_000)),
                 capacity: Figures { cores: 8, memory_mb: 4096, disk_gb: 200 },
+                overhead: Figures::default(),
                 orphans: Vec::new(),
                 problems: Vec::new(),
             }],

@@ -28,6 +28,16 @@ async fn an_image_is_fetched_once_for_launches_at_the_same_time() {
     );
     assert!(a.is_ok() && b.is_ok() && c.is_ok());
     assert_eq!(node.images.opens(), [0]);
+    let mut counts = String::new();
+    disks.book().unwrap().write(&mut counts).unwrap();
+    let counts = metrics::parse(&(counts + "# EOF\n")).unwrap();
+    let value = |what: &str| {
+        let is =
+            |it: &&metrics::Sample| it.name.contains(what) || it.labels.values().any(|v| v == what);
+        counts.iter().find(is).unwrap().value
+    };
+    assert_eq!((value("miss"), value("hit")), (1.0, 2.0));
+    assert_eq!(value("fetched_bytes"), image.size as f64);
     let told = told.into_inner().unwrap();
     let id = image.id;
     for wanted in [
