@@ -25,6 +25,7 @@ impl State {
             nodes: self.sightings.iter().map(|(name, sighting)| status(name, sighting)).collect(),
             instances: self.instances(),
             problems: self.problems.values().flatten().cloned().collect(),
+            settings: None,
         };
         observed.revision = revision(&observed);
         observed
@@ -111,8 +112,16 @@ fn status(name: &NodeName, sighting: &Sighting) -> NodeStatus {
 
 fn revision(observed: &ClusterObserved) -> Revision {
     let mut hash = DefaultHasher::new();
-    let ClusterObserved { cluster, revision: _, generation, nodes, instances, problems } = observed;
-    (cluster, generation, instances, problems).hash(&mut hash);
+    let ClusterObserved {
+        cluster,
+        revision: _,
+        generation,
+        nodes,
+        instances,
+        problems,
+        settings,
+    } = observed;
+    (cluster, generation, instances, problems, settings).hash(&mut hash);
     for node in nodes {
         let NodeStatus {
             name,

@@ -18,7 +18,7 @@ pub use desired::{
 pub use image::{Digest, ImageRef, ImageSource, MalformedDigest};
 pub use metadata::MetadataOptions;
 pub use observed::{
-    ClusterObserved, ConsoleOutput, InstanceObserved, InstancePhase, NodeObserved, NodeStatus,
+    ClusterObserved, ClusterSettings, ConsoleOutput, InstanceObserved, InstancePhase, NodeObserved, NodeStatus,
     Revision,
 };
 

@@ -1,6 +1,7 @@
 //! Observed state: what is.
 
 use crate::{Generation, MetadataOptions};
+use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use types::{ClusterName, Figures, InstanceId, NodeName, Timestamp};
 
@@ -107,6 +108,20 @@ pub struct ClusterObserved {
     pub instances: Vec<InstanceObserved>,
     /// What keeps the cluster from working, with the remedy.
     pub problems: Vec<String>,
+    /// What its own configuration says; none from a controller that does not tell.
+    #[serde(default)]
+    pub settings: Option<ClusterSettings>,
+}
+
+/// What the cloud must know of a cluster's configuration to launch there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ClusterSettings {
+    /// VNET_SUBNET and VNET_NETMASK: the addresses that its networks are cut from.
+    pub subnet: Ipv4Net,
+    /// VNET_ADDRSPERNET: addresses per group network, a power of two.
+    pub addrs_per_net: u32,
+    /// SCHEDPOLICY: how its controller chooses nodes.
+    pub policy: String,
 }
 
 /// An instance's serial console.

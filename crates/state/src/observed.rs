@@ -5,7 +5,7 @@ use crate::database::{Connection, Row, State};
 use crate::error::Result;
 use crate::fields::{Fields, column, json};
 use crate::fold::{Known, fold};
-use crate::{addresses, images, instances, networks, power, tags, tokens};
+use crate::{addresses, images, instances, networks, power, registration, tags, tokens};
 use protocol::{ClusterObserved, InstanceObserved, NodeStatus};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -57,15 +57,22 @@ impl State {
     ///
     /// # Errors
     /// Only when the database fails.
-    pub async fn record_silent(&self, cluster: ClusterName, problem: String) -> Result<bool> {
+    pub async fn record_silent(
+        &self,
+        cluster: ClusterName,
+        problem: String,
+        now: Timestamp,
+    ) -> Result<bool> {
         let clusters = self.clusters().await?;
         let problems = [problem];
         let known = clusters.iter().find(|known| known.config.name == cluster);
-        if known.is_some_and(|known| !known.reachable && known.problems == problems) {
-            return Ok(false);
+        let news = known.is_some_and(|known| {
+            known.is_followed() && (known.reachable || known.problems != problems)
+        });
+        if news {
+            self.write(move |db| Box::pin(silence(db, cluster, problems, now))).await?;
         }
-        self.write(move |db| Box::pin(silence(db, cluster, problems))).await?;
-        Ok(true)
+        Ok(news)
     }
 
     /// Deletes the records of instances that are no longer shown, and of launches of which none is
@@ -88,9 +95,13 @@ impl State {
         .fetch_optional(&mut *self.snapshot().await?)
         .await?;
         match old {
-            Some(_) => self.write(move |db| Box::pin(purge(db, hidden, forgotten))).await,
-            None => Ok(()),
+            Some(_) => self.write(move |db| Box::pin(purge(db, hidden, forgotten))).await?,
+            None => {}
         }
+        if registration::is_any_unreferenced(&mut *self.snapshot().await?).await? {
+            self.write(|db| Box::pin(registration::forget_unreferenced(db))).await?;
+        }
+        Ok(())
     }
 }
 
@@ -143,13 +154,14 @@ async fn is_stale(
 ) -> Result<bool> {
     clusters::generation(db, cluster).await?;
     let clusters = clusters::all(db).await?;
-    let Some(known) = clusters.iter().find(|known| known.config.name == *cluster) else {
-        return Ok(false);
-    };
+    let known = clusters.iter().find(|it| it.config.name == *cluster && it.is_followed());
+    let Some(known) = known else { return Ok(false) };
     let seen_lately = known.last_seen.is_some_and(|seen| now.millis_since(seen) < SIGHT_STEP_MS);
     let same_nodes = known.nodes.len() == observed.nodes.len()
         && known.nodes.iter().zip(&observed.nodes).all(|(known, status)| same(known, status));
-    Ok(!(known.reachable && seen_lately && same_nodes && known.problems == observed.problems))
+    let as_before = registration::judge(db, known, observed).await?
+        == (known.settings.clone(), known.problems.clone());
+    Ok(!(known.reachable && seen_lately && same_nodes && as_before))
 }
 
 /// Whether two reports of a node say the same, but for a sight that is hardly newer.
@@ -223,14 +235,12 @@ async fn record_cluster(
     observed: Arc<ClusterObserved>,
     now: Timestamp,
 ) -> Result<()> {
-    sqlx::query(
-        "UPDATE clusters SET reachable = 1, last_seen_ms = $1, problems = $2 WHERE name = $3",
-    )
-    .bind(now.millis())
-    .bind(json(&observed.problems))
-    .bind(cluster.as_str())
-    .execute(&mut *db)
-    .await?;
+    let clusters = clusters::without_nodes(db).await?;
+    // it may have been deregistered since it reported
+    let known = clusters.iter().find(|it| it.config.name == cluster && it.is_followed());
+    let Some(known) = known else { return Ok(()) };
+    let judged = registration::judge(db, known, &observed).await?;
+    registration::answered(db, &cluster, &judged, now).await?;
     sqlx::query("DELETE FROM nodes WHERE cluster = $1")
         .bind(cluster.as_str())
         .execute(&mut *db)
@@ -269,12 +279,13 @@ async fn insert_node(
     Ok(())
 }
 
-async fn silence(db: &mut Connection, cluster: ClusterName, problems: [String; 1]) -> Result<()> {
-    sqlx::query("UPDATE clusters SET reachable = 0, problems = $1 WHERE name = $2")
-        .bind(json(&problems))
-        .bind(cluster.as_str())
-        .execute(&mut *db)
-        .await?;
+async fn silence(
+    db: &mut Connection,
+    cluster: ClusterName,
+    problems: [String; 1],
+    now: Timestamp,
+) -> Result<()> {
+    registration::silent(db, &cluster, &problems, now).await?;
     sqlx::query("UPDATE instances SET impaired = 1 WHERE cluster = $1 AND state <> 'terminated'")
         .bind(cluster.as_str())
         .execute(db)

@@ -15,7 +15,7 @@ mod stamp;
 
 pub use account::AccountId;
 pub use crash::crash_point;
-pub use figures::{Figures, VmType};
+pub use figures::{Figures, InvalidVmType, VmType};
 pub use id::{
     AllocationId, AssociationId, GatewayId, GroupId, ImageId, ImageKind, InstanceId, InterfaceId,
     KeyPairId, MalformedId, ReservationId, RouteTableId, RuleId, SubnetId, VpcId, simulate_ids,
