@@ -112,15 +112,8 @@ fn status(name: &NodeName, sighting: &Sighting) -> NodeStatus {
 
 fn revision(observed: &ClusterObserved) -> Revision {
     let mut hash = DefaultHasher::new();
-    let ClusterObserved {
-        cluster,
-        revision: _,
-        generation,
-        nodes,
-        instances,
-        problems,
-        settings,
-    } = observed;
+    let ClusterObserved { cluster, revision: _, generation, nodes, instances, problems, settings } =
+        observed;
     (cluster, generation, instances, problems, settings).hash(&mut hash);
     for node in nodes {
         let NodeStatus {

@@ -16,7 +16,9 @@ mod images;
 mod keys;
 mod reconcile;
 mod users;
+mod ways;
 
-pub use cloud::{Cloud, Clusters, Settings};
+pub use cloud::{Cloud, Settings};
 pub use error::{Error, Result};
 pub use images::Registration;
+pub use ways::ClusterFactory;

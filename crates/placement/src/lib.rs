@@ -46,6 +46,17 @@ pub enum Policy {
     BestFit,
 }
 
+impl Policy {
+    /// Its word in `eucalyptus.conf`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Greedy => "GREEDY",
+            Self::RoundRobin => "ROUNDROBIN",
+            Self::BestFit => "BESTFIT",
+        }
+    }
+}
+
 /// A word that names no policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is not a policy; use GREEDY, ROUNDROBIN or BESTFIT")]

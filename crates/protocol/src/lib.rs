@@ -18,8 +18,8 @@ pub use desired::{
 pub use image::{Digest, ImageRef, ImageSource, MalformedDigest};
 pub use metadata::MetadataOptions;
 pub use observed::{
-    ClusterObserved, ClusterSettings, ConsoleOutput, InstanceObserved, InstancePhase, NodeObserved, NodeStatus,
-    Revision,
+    ClusterObserved, ClusterSettings, ConsoleOutput, InstanceObserved, InstancePhase, NodeObserved,
+    NodeStatus, Revision,
 };
 
 use async_trait::async_trait;

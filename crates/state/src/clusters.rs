@@ -81,8 +81,7 @@ impl Cluster {
     /// What launches in it go by. None when it takes none: it has not told yet, it left, or it is
     /// silent for longer than a restart takes.
     pub(crate) fn launchable(&self, now: Timestamp) -> Option<&ClusterConfig> {
-        let restarts =
-            self.changed.is_none_or(|changed| now.millis_since(changed) <= RESTART_MS);
+        let restarts = self.changed.is_none_or(|changed| now.millis_since(changed) <= RESTART_MS);
         let answers = self.reachable || restarts;
         self.settings.as_ref().filter(|_| self.is_followed() && answers)
     }
@@ -182,7 +181,7 @@ pub(crate) async fn store_settings(db: &mut Connection, config: &ClusterConfig) 
     sqlx::query("UPDATE clusters SET subnet = $1, addrs_per_net = $2, policy = $3 WHERE name = $4")
         .bind(config.subnet.trunc().to_string())
         .bind(column(config.addrs_per_net.into()))
-        .bind(policy_word(config.policy))
+        .bind(config.policy.as_str())
         .bind(config.name.as_str())
         .execute(db)
         .await?;
@@ -233,12 +232,4 @@ fn node(row: &Row) -> Result<NodeStatus> {
         orphans: row.texts("orphans")?,
         problems: row.texts("problems")?,
     })
-}
-
-fn policy_word(policy: Policy) -> &'static str {
-    match policy {
-        Policy::Greedy => "GREEDY",
-        Policy::RoundRobin => "ROUNDROBIN",
-        Policy::BestFit => "BESTFIT",
-    }
 }

@@ -107,7 +107,8 @@ async fn leave(db: &mut Connection, name: &ClusterName) -> Result<()> {
 /// Forgets clusters that left, once they have no instance, and gone ones to which no record
 /// refers any more.
 pub(crate) async fn forget_unreferenced(db: &mut Connection) -> Result<()> {
-    let gone = format!("UPDATE clusters SET standing = 'gone' WHERE standing = 'left' AND {NOT_LIVE}");
+    let gone =
+        format!("UPDATE clusters SET standing = 'gone' WHERE standing = 'left' AND {NOT_LIVE}");
     let forgotten = format!("DELETE FROM clusters WHERE {UNREFERENCED}");
     for statement in [gone, forgotten] {
         sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut *db).await?;
@@ -128,7 +129,9 @@ pub(crate) async fn is_any_unreferenced(db: &mut Connection) -> Result<bool> {
 async fn register(db: &mut Connection, new: Registration) -> Result<()> {
     let known = clusters::without_nodes(db).await?;
     let taken = |other: &&clusters::Cluster| {
-        other.is_followed() && other.config.endpoint == new.endpoint && other.config.name != new.name
+        other.is_followed()
+            && other.config.endpoint == new.endpoint
+            && other.config.name != new.name
     };
     if let Some(other) = known.iter().find(taken) {
         let (endpoint, cluster) = (new.endpoint, other.config.name.clone());

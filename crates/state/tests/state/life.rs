@@ -75,8 +75,11 @@ async fn silence_flags_and_releases_nothing() {
     assert!(!world.see(instance.id, NOW).await.unwrap().impaired);
 
     let zone: types::ClusterName = "zone1".parse().unwrap();
-    assert!(world.state.record_silent(zone.clone(), "no route to host".into()).await.unwrap());
-    assert!(!world.state.record_silent(zone, "no route to host".into()).await.unwrap(), "no news");
+    assert!(world.state.record_silent(zone.clone(), "no route to host".into(), NOW).await.unwrap());
+    assert!(
+        !world.state.record_silent(zone, "no route to host".into(), NOW).await.unwrap(),
+        "no news"
+    );
     let seen = world.see(instance.id, NOW).await.unwrap();
     assert_eq!((seen.state, seen.impaired), (InstanceState::Running, true));
     let cluster = world.state.clusters().await.unwrap().remove(0);

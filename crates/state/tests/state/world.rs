@@ -80,6 +80,7 @@ pub(crate) fn observed(
         nodes,
         instances,
         problems: vec![],
+        settings: None,
     }
 }
 

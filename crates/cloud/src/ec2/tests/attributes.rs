@@ -247,7 +247,12 @@ async fn status_is_that_of_running_instances_and_their_nodes() {
     }
     assert!(status(&[("InstanceId.1", &pending)]).await.body.contains("<instanceStatusSet/>"));
     let zone = "one".parse().unwrap();
-    it.world.cloud.state().record_silent(zone, "no route to host".into()).await.unwrap();
+    it.world
+        .cloud
+        .state()
+        .record_silent(zone, "no route to host".into(), it.world.cloud.now())
+        .await
+        .unwrap();
     let silent = status(&[]).await;
     assert_eq!(
         silent.all("status").iter().filter(|text| !text.contains('<')).collect::<Vec<_>>(),
