@@ -25,8 +25,11 @@ const LOCK_WAIT: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 
 /// The versions of the schema; a database at version N has had the first N applied.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_ec2_api.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_ec2_api.sql"),
+    include_str!("../migrations/0003_clusters.sql"),
+];
 
 /// The cloud's state. Cheap to clone; all clones share one writer and one pool of readers.
 #[derive(Clone)]
