@@ -1,9 +1,11 @@
 //! The command line: single-dash settings as in 1.4, double-dash commands as in later versions.
 
+use crate::clusters::ClusterCommand;
 use crate::error::ToolError;
+use crate::vm_types::VmTypeCommand;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use types::{ImageId, ImageKind, UserName};
+use types::{ClusterName, ImageId, ImageKind, InvalidVmType, UserName, VmType};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Parsed {
@@ -27,6 +29,9 @@ pub(crate) enum Command {
     Check,
     Ignored,
     Users(UserCommand),
+    Clusters(ClusterCommand),
+    VmTypes(VmTypeCommand),
+    RotateKeys(String),
 }
 
 /// Changes of the file, and a look at it afterwards.
@@ -102,6 +107,7 @@ struct Words {
     check: bool,
     ignored: bool,
     users: Option<UserCommand>,
+    cloud: Option<Command>,
     user: Option<UserName>,
     admin: bool,
     force: bool,
@@ -156,6 +162,36 @@ impl Words {
                 let most = text.parse().map_err(wrong)?;
                 return self.users(UserCommand::SetAddressesPerUser(most));
             }
+            "--list-clusters" => return self.clusters(ClusterCommand::List),
+            "--register-cluster" => {
+                let (name, endpoint) = (cluster_name(&value()?)?, value()?);
+                return self.clusters(ClusterCommand::Register { name, endpoint });
+            }
+            "--deregister-cluster" => {
+                let name = cluster_name(&value()?)?;
+                return self.clusters(ClusterCommand::Deregister { name, lost: false });
+            }
+            "--vm-types" => return self.cloud(Command::VmTypes(VmTypeCommand::List)),
+            "--set-vm-types" => {
+                let all = value()?;
+                let all: Result<Vec<VmType>, _> =
+                    all.split_ascii_whitespace().map(str::parse).collect();
+                let all = all.map_err(|wrong: InvalidVmType| usage(wrong.to_string()))?;
+                return self.cloud(Command::VmTypes(VmTypeCommand::SetAll(all)));
+            }
+            "--set-vm-type" => {
+                let one = value()?.parse();
+                let one = one.map_err(|wrong: InvalidVmType| usage(wrong.to_string()))?;
+                return self.cloud(Command::VmTypes(VmTypeCommand::Set(one)));
+            }
+            "--delete-vm-type" => {
+                let name = path_word(value()?)?;
+                return self.cloud(Command::VmTypes(VmTypeCommand::Delete(name)));
+            }
+            "--rotate-keys" => {
+                let names = value()?;
+                return self.cloud(Command::RotateKeys(names));
+            }
             _ if flag.starts_with('-') => return Err(usage(format!("{flag} is not known"))),
             _ if self.file.is_none() => self.file = Some(PathBuf::from(flag)),
             _ => return Err(usage(format!("{flag} is one argument too many"))),
@@ -170,17 +206,30 @@ impl Words {
         }
     }
 
+    fn clusters(&mut self, command: ClusterCommand) -> Result<(), ToolError> {
+        self.cloud(Command::Clusters(command))
+    }
+
+    fn cloud(&mut self, command: Command) -> Result<(), ToolError> {
+        match self.cloud.replace(command) {
+            None => Ok(()),
+            Some(_) => Err(usage("one command at a time".to_owned())),
+        }
+    }
+
     fn finish(mut self) -> Result<Invocation, ToolError> {
         let edits = self.edit != Edit::default();
-        let commands = [edits, self.check, self.ignored, self.users.is_some()];
+        let commands =
+            [edits, self.check, self.ignored, self.users.is_some(), self.cloud.is_some()];
         if commands.iter().filter(|given| **given).count() > 1 {
             return Err(usage("settings, --check and commands exclude each other".to_owned()));
         }
         self.apply_options()?;
         let is_directory = |(variable, _): &&(&str, String)| *variable == "EUCALYPTUS";
         let directory = self.edit.settings.iter().find(is_directory).map(|(_, dir)| dir.into());
-        let command = match self.users {
-            Some(users) => Command::Users(users),
+        let command = match self.cloud.or(self.users.map(Command::Users)) {
+            Some(command) => command,
+
             None if self.check => Command::Check,
             None if self.ignored => Command::Ignored,
             None if edits => Command::Edit(self.edit),
@@ -191,7 +240,10 @@ impl Words {
 
     /// Gives `--admin`, `--user` and `--force` to the command that knows them.
     fn apply_options(&mut self) -> Result<(), ToolError> {
-        let (mut is_add, mut is_credentials) = (false, false);
+        let (mut is_add, mut is_credentials, mut is_removal) = (false, false, false);
+        if let Some(Command::Clusters(ClusterCommand::Deregister { lost, .. })) = &mut self.cloud {
+            (*lost, is_removal) = (self.force, true);
+        }
         match &mut self.users {
             Some(UserCommand::Add { admin, .. }) => {
                 (*admin, is_add) = (self.admin, true);
@@ -205,8 +257,12 @@ impl Words {
         if self.admin && !is_add {
             return Err(usage("--admin belongs to --add-user".to_owned()));
         }
-        if (self.force || self.user.is_some()) && !is_credentials {
-            return Err(usage("--user and --force belong to --get-credentials".to_owned()));
+        if self.user.is_some() && !is_credentials {
+            return Err(usage("--user belongs to --get-credentials".to_owned()));
+        }
+        if self.force && !is_credentials && !is_removal {
+            let text = "--force belongs to --get-credentials or --deregister-cluster";
+            return Err(usage(text.to_owned()));
         }
         Ok(())
     }
@@ -228,6 +284,19 @@ fn default_image(kind: ImageKind, text: &str) -> Result<UserCommand, ToolError> 
 
 fn user_name(text: &str) -> Result<UserName, ToolError> {
     text.parse().map_err(|wrong: types::InvalidName| usage(wrong.to_string()))
+}
+
+fn cluster_name(text: &str) -> Result<ClusterName, ToolError> {
+    text.parse().map_err(|wrong: types::InvalidName| usage(wrong.to_string()))
+}
+
+/// A name that stands in the path of a request.
+fn path_word(text: String) -> Result<String, ToolError> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'-';
+    if text.is_empty() || !text.bytes().all(plain) {
+        return Err(usage(format!("\"{text}\" is no name of a VM type")));
+    }
+    Ok(text)
 }
 
 fn usage(text: String) -> ToolError {
@@ -292,7 +361,15 @@ mod tests {
             ("--set-default-kernel|emi-00000001", "neither the id of a kernel"),
             ("--set-default-ramdisk|none|--get-default-images", "one command at a time"),
             ("--list-users|--admin", "--admin belongs to --add-user"),
-            ("--add-user|bob|--force", "belong to --get-credentials"),
+            ("--add-user|bob|--force", "belongs to --get-credentials"),
+            ("--list-clusters|--force", "belongs to --get-credentials"),
+            ("--list-clusters|--list-users", "exclude each other"),
+            ("--list-clusters|--vm-types", "one command at a time"),
+            ("--register-cluster|one", "--register-cluster needs an argument"),
+            ("--register-cluster|../one|host", "cluster name"),
+            ("--set-vm-types|m1.small=1,128", "write NAME=CORES,MB,GB"),
+            ("--set-vm-type|m1.small=0,128,10", "1 to 1024 cores"),
+            ("--delete-vm-type|../users/admin", "no name of a VM type"),
         ] {
             let text = parsed(line).expect_err(line);
             assert!(text.contains(expected), "{line}: {text}");

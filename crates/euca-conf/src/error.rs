@@ -11,6 +11,9 @@ pub(crate) enum ToolError {
     /// The command line cannot be understood.
     #[error("{0}; euca_conf --help shows what there is")]
     Usage(String),
+    /// The command line of euca_sync_key cannot be understood.
+    #[error("{0}; euca_sync_key --help shows what there is")]
+    SyncUsage(String),
     /// The configuration cannot be read, written or used.
     #[error(transparent)]
     Conf(#[from] conf::ConfError),
@@ -36,7 +39,7 @@ pub(crate) enum ToolError {
     )]
     CloudAway(PathBuf),
     /// The socket is root's.
-    #[error("only root may manage users (no permission for {}); try sudo", .0.display())]
+    #[error("only root may manage the cloud (no permission for {}); try sudo", .0.display())]
     NotRoot(PathBuf),
     /// The conversation with the cloud controller broke.
     #[error("the cloud controller did not answer properly: {0}; see cloud-output.log")]

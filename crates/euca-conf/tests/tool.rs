@@ -51,7 +51,7 @@ impl Machine {
     }
 
     fn tool(&self, args: &[&str]) -> Said {
-        let environment = Environment { root: Some(self.root.path().into()) };
+        let environment = Environment { root: Some(self.root.path().into()), path: None };
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let code =
             euca_conf::run(args.iter().map(OsString::from), &environment, &mut out, &mut err);

@@ -39,14 +39,14 @@ impl State {
         // Most reports change nothing: find that out without holding up the writer.
         let mut snapshot = self.snapshot().await?;
         let changed = changed(&mut snapshot, &cluster, &observed).await?;
-        let stale = is_stale(&mut snapshot, &cluster, &observed, now).await?;
         drop(snapshot);
         let observed = Arc::new(observed);
         for piece in changed.chunks(PIECE) {
             let (cluster, observed, piece) = (cluster.clone(), observed.clone(), piece.to_vec());
             self.write(move |db| Box::pin(record(db, cluster, observed, piece, now))).await?;
         }
-        if stale {
+        // what ended by this report counts already
+        if is_stale(&mut *self.snapshot().await?, &cluster, &observed, now).await? {
             self.write(move |db| Box::pin(record_cluster(db, cluster, observed, now))).await?;
         }
         Ok(())

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod attributes;
+mod clusters;
 mod database;
 mod groups;
 mod images;
