@@ -49,7 +49,7 @@ impl Cloud {
         let mut changes = self.ways.changes();
         let mut tidying = tokio::time::interval(HOUSEKEEPING);
         loop {
-            self.follow_those(&mut followed, self.ways.all());
+            self.follow_those(&mut followed, self.ways.all()).await;
             let is_time_to_tidy = tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => break,
                 _ = changes.changed() => false,
@@ -65,20 +65,19 @@ impl Cloud {
     }
 
     /// Starts and ends tasks so that there is one for each of these ways.
-    fn follow_those(
+    async fn follow_those(
         self: &Arc<Self>,
         followed: &mut BTreeMap<ClusterName, Followed>,
         mut ways: BTreeMap<ClusterName, Arc<Way>>,
     ) {
-        followed.retain(|name, Followed { way, task }| {
-            let stays = ways.get(name).is_some_and(|wanted| Arc::ptr_eq(wanted, way));
-            if stays {
-                ways.remove(name);
-            } else {
-                task.abort();
-            }
-            stays
-        });
+        let stays = |name: &ClusterName, Followed { way, .. }: &mut Followed| {
+            ways.get(name).is_some_and(|wanted| Arc::ptr_eq(wanted, way))
+        };
+        let ended: Vec<_> = followed.extract_if(.., |name, it| !stays(name, it)).collect();
+        for (_, Followed { task, .. }) in ended {
+            end(task).await;
+        }
+        ways.retain(|name, _| !followed.contains_key(name));
         for (name, way) in ways {
             let (cloud, led) = (Arc::clone(self), Arc::clone(&way));
             let task = tokio::spawn(async move { cloud.follow(&led).await });

@@ -128,6 +128,10 @@ pub(crate) async fn is_any_unreferenced(db: &mut Connection) -> Result<bool> {
 
 async fn register(db: &mut Connection, new: Registration) -> Result<()> {
     let known = clusters::without_nodes(db).await?;
+    let here = |it: &clusters::Cluster| it.standing == Standing::Here && it.config.name == new.name;
+    if known.iter().any(here) {
+        return Err(Error::ClusterIsHere(new.name));
+    }
     let taken = |other: &&clusters::Cluster| {
         other.is_followed()
             && other.config.endpoint == new.endpoint
@@ -138,9 +142,6 @@ async fn register(db: &mut Connection, new: Registration) -> Result<()> {
         return Err(Error::EndpointTaken { endpoint, cluster });
     }
     match known.iter().find(|known| known.config.name == new.name) {
-        Some(known) if known.standing == Standing::Here => {
-            return Err(Error::ClusterIsHere(new.name));
-        }
         Some(known) if known.standing == Standing::Registered && known.config == new => {
             return Ok(());
         }
