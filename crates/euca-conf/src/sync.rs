@@ -125,7 +125,7 @@ fn sync(
     let mut all = true;
     for host in &hosts {
         if is_here(host) {
-            writeln!(out, "{host}: skipped: it is this machine, which has its keys")?;
+            writeln!(out, "{host}: skipped: it is this machine, to which nothing is copied")?;
             continue;
         }
         let done = match keys::issue(&cloud, &owner(host)) {
@@ -133,7 +133,7 @@ fn sync(
             Err(error @ (ToolError::CloudAway(_) | ToolError::NotRoot(_))) => return Err(error),
             Err(error) => Err(error.to_string()),
             Ok(IssuedKeys { here: true, .. }) => {
-                writeln!(out, "{host}: skipped: it is this machine, which has its keys")?;
+                writeln!(out, "{host}: skipped: it is this machine, to which nothing is copied")?;
                 continue;
             }
             Ok(keys) => Remote::new(host, &remote_keys, environment).and_then(|it| it.bring(&keys)),

@@ -80,8 +80,9 @@ impl SimCloud {
         let home = new_home();
         let settings = settings(head_home.path(), shape);
         let clock = Arc::new(SimClock::default());
-        let nobody: fn(&ClusterName, &str) -> Result<Arc<dyn ClusterApi>, CallError> =
-            |_, _| Err(CallError::Unreachable("simulated: nobody".to_owned()));
+        let nobody = |_: &ClusterName, _: &str| {
+            Err::<Arc<dyn ClusterApi>, _>(CallError::Unreachable("simulated: nobody".to_owned()))
+        };
         let cloud = Cloud::open(settings.clone(), Arc::<SimClock>::clone(&clock), Arc::new(nobody));
         let cloud = cloud.await.expect("a new cloud");
         let mut users = vec![];

@@ -94,9 +94,8 @@ impl State {
         .bind(forgotten)
         .fetch_optional(&mut *self.snapshot().await?)
         .await?;
-        match old {
-            Some(_) => self.write(move |db| Box::pin(purge(db, hidden, forgotten))).await?,
-            None => {}
+        if old.is_some() {
+            self.write(move |db| Box::pin(purge(db, hidden, forgotten))).await?;
         }
         if registration::is_any_unreferenced(&mut *self.snapshot().await?).await? {
             self.write(|db| Box::pin(registration::forget_unreferenced(db))).await?;
