@@ -1,5 +1,9 @@
 //! The administrator's interface on a unix socket (see [`protocol::admin`]).
 
+mod clusters;
+mod keys;
+mod vm_types;
+
 use crate::Cloud;
 use crate::error::Error;
 use axum::extract::{DefaultBodyLimit, Path, State};
@@ -9,8 +13,8 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use http::{StatusCode, header};
 use protocol::admin::{
-    ADDRESSES_PER_USER, AccessKeys, ClusterStatus, DefaultImages, Failure, IGNORED_PARAMETERS,
-    IgnoredParameters, NewUser, Status, User,
+    ADDRESSES_PER_USER, AccessKeys, CLUSTERS, DefaultImages, Failure, IGNORED_PARAMETERS,
+    ISSUE_KEYS, IgnoredParameters, NewUser, ROTATE_KEYS, Status, User, VM_TYPES,
 };
 use std::sync::Arc;
 use types::{ImageId, ImageKind, UserName};
@@ -29,11 +33,17 @@ impl Cloud {
             .route("/v1/users/{name}", delete(remove))
             .route("/v1/users/{name}/enable", post(enable))
             .route("/v1/users/{name}/disable", post(disable))
-            .route("/v1/users/{name}/keys", post(keys))
+            .route("/v1/users/{name}/keys", post(new_keys))
             .route("/v1/users/{name}/credentials", post(credentials))
             .route(ADDRESSES_PER_USER, get(addresses_per_user).put(set_addresses_per_user))
             .route("/v1/default-images", get(default_images))
             .route("/v1/default-images/{kind}", put(set_default_image))
+            .route(CLUSTERS, get(clusters::list))
+            .route("/v1/clusters/{name}", put(clusters::register).delete(clusters::deregister))
+            .route(VM_TYPES, get(vm_types::list).put(vm_types::set_all))
+            .route("/v1/vm-types/{name}", put(vm_types::set).delete(vm_types::remove))
+            .route(ISSUE_KEYS, post(keys::issue))
+            .route(ROTATE_KEYS, post(keys::rotate))
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .with_state(Arc::clone(self))
     }
@@ -81,7 +91,7 @@ async fn switch(
     Ok(Json(shown(user)).into_response())
 }
 
-async fn keys(State(cloud): State<Arc<Cloud>>, Path(name): Path<String>) -> Answer {
+async fn new_keys(State(cloud): State<Arc<Cloud>>, Path(name): Path<String>) -> Answer {
     let user = cloud.new_access_key(named(name)?).await?;
     let keys = AccessKeys { access_key: user.access_key, secret_key: user.secret_key };
     Ok(Json(keys).into_response())
@@ -124,7 +134,7 @@ async fn set_default_image(
 }
 
 async fn status(State(cloud): State<Arc<Cloud>>) -> Answer {
-    let clusters = cloud.state.clusters().await?.into_iter().map(shown_cluster).collect();
+    let clusters = cloud.cluster_statuses().await?;
     let instances = cloud.state.count_instances(cloud.now()).await?;
     Ok(Json(Status { clusters, instances }).into_response())
 }
@@ -133,27 +143,31 @@ async fn ignored_parameters(State(cloud): State<Arc<Cloud>>) -> Json<IgnoredPara
     Json(cloud.ignored.shown())
 }
 
-fn shown_cluster(cluster: state::Cluster) -> ClusterStatus {
-    ClusterStatus {
-        name: cluster.config.name,
-        endpoint: cluster.config.endpoint,
-        reachable: cluster.reachable,
-        problems: cluster.problems,
-        nodes: cluster.nodes,
-    }
-}
-
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = match &self {
-            Self::State(state::Error::UserNotFound(_)) => StatusCode::NOT_FOUND,
+            Self::State(
+                state::Error::UserNotFound(_)
+                | state::Error::ClusterNotFound(_)
+                | state::Error::VmTypeNotFound(_),
+            )
+            | Self::NoKeys(_) => StatusCode::NOT_FOUND,
+            Self::State(state::Error::VmTypeInvalid(_) | state::Error::VmTypeTwice(_))
+            | Self::Endpoint(_)
+            | Self::KeysStay => StatusCode::BAD_REQUEST,
             Self::State(
                 state::Error::UserExists(_)
                 | state::Error::UserOwns { .. }
                 | state::Error::LastAdministrator(_)
                 | state::Error::CredentialExists
                 | state::Error::ImageNotFound(_)
-                | state::Error::ImageKindWrong { .. },
+                | state::Error::ImageKindWrong { .. }
+                | state::Error::ClusterIsHere(_)
+                | state::Error::EndpointTaken { .. }
+                | state::Error::ClusterInUse { .. }
+                | state::Error::ClusterAnswers(_)
+                | state::Error::NoVmTypes
+                | state::Error::LimitReached { .. },
             )
             | Self::UserOwnsBuckets { .. } => StatusCode::CONFLICT,
             Self::State(state::Error::Overloaded) => StatusCode::SERVICE_UNAVAILABLE,

@@ -5,19 +5,17 @@ use crate::ignored::Ignored;
 use crate::images::ImageFiles;
 use crate::keys::ImageKeys;
 use crate::measure::Measures;
+use crate::ways::{ClusterFactory, Ways};
 use conf::Layout;
-use protocol::{CallError, ClusterApi, ConsoleOutput};
+use protocol::{CallError, ConsoleOutput};
 use state::{ClusterConfig, Instance, State};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
-use types::{Clock, ClusterName, Timestamp};
+use types::{Clock, Timestamp};
 use walrus::Walrus;
-
-/// The cluster controllers by name.
-pub type Clusters = BTreeMap<ClusterName, Arc<dyn ClusterApi>>;
 
 /// What the configuration says of the cloud.
 #[derive(Debug, Clone)]
@@ -32,8 +30,8 @@ pub struct Settings {
     pub image_source: String,
     /// Whether EC2 takes signature version 1, which can be forged (EC2_SIGNATURE_V1).
     pub signature_v1: bool,
-    /// The cluster of this machine.
-    pub cluster: ClusterConfig,
+    /// The cluster of this machine, if it has one.
+    pub cluster: Option<ClusterConfig>,
     /// VNET_PUBLICIPS: the addresses that users may allocate for instances of that cluster.
     pub public_addresses: BTreeSet<Ipv4Addr>,
 }
@@ -44,7 +42,11 @@ pub struct Cloud {
     pub(crate) walrus: Arc<Walrus>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
-    pub(crate) clusters: Clusters,
+    pub(crate) ways: Ways,
+    /// Whose turn it is to change the ways.
+    pub(crate) taking_in: tokio::sync::Mutex<()>,
+    /// Whose turn it is to use the authority.
+    pub(crate) issuing: tokio::sync::Mutex<()>,
     pub(crate) keys: ImageKeys,
     pub(crate) files: ImageFiles,
     pub(crate) ignored: Ignored,
@@ -55,21 +57,25 @@ pub struct Cloud {
 
 impl Cloud {
     /// Opens the state and all that belongs to it. At the first start this makes the image key
-    /// pair, the VM types, the cluster and the user `admin`.
+    /// pair, the VM types, the cluster of this machine and the user `admin`. `factory` makes the
+    /// ways to the clusters.
     ///
     /// # Errors
     /// When a file, the database or Walrus cannot be opened.
     pub async fn open(
         settings: Settings,
         clock: Arc<dyn Clock>,
-        clusters: Clusters,
+        factory: Arc<dyn ClusterFactory>,
     ) -> Result<Arc<Self>> {
         let state = State::open(&settings.database_url).await?;
         state.seed_vm_types().await?;
-        state.configure_cluster(settings.cluster.clone()).await?;
-        let (cluster, pool) = (settings.cluster.name.clone(), settings.public_addresses.clone());
-        state.configure_addresses(cluster, pool).await?;
-        state.retire_other_clusters(clusters.keys().cloned().collect()).await?;
+        if let Some(cluster) = settings.cluster.clone() {
+            let (name, pool) = (cluster.name.clone(), settings.public_addresses.clone());
+            state.configure_cluster(cluster).await?;
+            state.configure_addresses(name, pool).await?;
+        }
+        let here = settings.cluster.iter().map(|cluster| cluster.name.clone());
+        state.retire_other_clusters(here.collect()).await?;
         let keys = ImageKeys::prepare(settings.layout.keys(), clock.now()).await?;
         let files = ImageFiles::open(settings.layout.images()).await?;
         let walrus = open_walrus(settings.layout.bukkits(), Arc::clone(&clock)).await?;
@@ -79,7 +85,9 @@ impl Cloud {
             walrus,
             clock,
             settings,
-            clusters,
+            ways: Ways::new(factory),
+            taking_in: tokio::sync::Mutex::default(),
+            issuing: tokio::sync::Mutex::default(),
             keys,
             files,
             ignored,
@@ -87,6 +95,7 @@ impl Cloud {
             changes,
         };
         cloud.ensure_administrator().await?;
+        cloud.take_in_clusters().await?;
         Ok(Arc::new(cloud))
     }
 
@@ -115,10 +124,10 @@ impl Cloud {
     /// # Errors
     /// When its cluster controller or node does not answer, or has none.
     pub async fn console_output(&self, instance: &Instance) -> Result<ConsoleOutput, CallError> {
-        let cluster = self.clusters.get(&instance.cluster).ok_or_else(|| {
+        let way = self.ways.get(&instance.cluster).ok_or_else(|| {
             CallError::Failed(format!("cluster {} is not registered any more", instance.cluster))
         })?;
-        cluster.console_output(instance.id).await
+        way.api.console_output(instance.id).await
     }
 }
 

@@ -49,6 +49,24 @@ pub enum Error {
     /// A request to the administrator's interface that is not what it should be.
     #[error("the request is not understood: {0}")]
     Malformed(serde_json::Error),
+    /// What cannot be where a cluster controller is.
+    #[error(
+        "\"{0}\" is not HOST or HOST:PORT, the name or address of the machine that runs the cluster \
+         controller"
+    )]
+    Endpoint(String),
+    /// The keys of a component could not be made or read.
+    #[error("component keys: {0}")]
+    ComponentKeys(#[from] transport::TransportError),
+    /// No keys were issued under this name.
+    #[error(
+        "no keys were issued for \"{0}\"; name a node or a cluster that has some, or \"all\"; \
+         euca_sync_key issues and copies them"
+    )]
+    NoKeys(String),
+    /// The cloud controller's keys are nobody else's.
+    #[error("the cloud controller's keys stay on its machine")]
+    KeysStay,
     /// The user still has buckets.
     #[error("user \"{user}\" still owns buckets in Walrus: {buckets}; remove these first")]
     UserOwnsBuckets {

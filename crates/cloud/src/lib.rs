@@ -17,7 +17,9 @@ mod keys;
 mod measure;
 mod reconcile;
 mod users;
+mod ways;
 
-pub use cloud::{Cloud, Clusters, Settings};
+pub use cloud::{Cloud, Settings};
 pub use error::{Error, Result};
 pub use images::{BootMode, Registration};
+pub use ways::ClusterFactory;

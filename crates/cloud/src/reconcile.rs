@@ -2,10 +2,13 @@
 
 use crate::Cloud;
 use crate::error::Result;
-use protocol::{CallError, ClusterApi, ClusterObserved, Generation, Revision};
+use crate::ways::Way;
+use protocol::{CallError, ClusterObserved, Revision};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use types::ClusterName;
 
@@ -27,43 +30,58 @@ impl Cloud {
     /// # Errors
     /// When the database fails.
     pub async fn pass(&self) -> Result<()> {
-        for (name, cluster) in &self.clusters {
-            match cluster.observe(None, 0).await {
+        for way in self.ways.all().values() {
+            match way.api.observe(None, 0).await {
                 Ok(observed) => {
-                    let kept = self.fold(name, observed).await?;
-                    self.hand_over(name, cluster.as_ref(), kept).await?;
+                    self.fold(way, observed).await?;
+                    self.hand_over(way).await?;
                 }
-                Err(error) => self.silent(name, &error).await?,
+                Err(error) => self.silent(way, &error).await?,
             }
         }
         self.housekeeping().await
     }
 
-    /// Keeps all clusters reconciled until `stop` is true or its sender is gone.
+    /// Keeps all clusters reconciled until `stop` is true or its sender is gone. Clusters that
+    /// come meanwhile are followed from then on, those that go no longer.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
-        let loops = self.clusters.keys().cloned().map(|name| {
-            let (cloud, mut stop) = (Arc::clone(&self), stop.clone());
-            tokio::spawn(async move {
-                tokio::select! {
-                    () = cloud.follow(&name) => {}
-                    _ = stop.wait_for(|stop| *stop) => {}
-                }
-            })
-        });
-        let loops: Vec<_> = loops.collect();
+        let mut followed: BTreeMap<ClusterName, Followed> = BTreeMap::new();
+        let mut changes = self.ways.changes();
+        let mut tidying = tokio::time::interval(HOUSEKEEPING);
         loop {
-            if let Err(error) = self.housekeeping().await {
+            self.follow_those(&mut followed, self.ways.all()).await;
+            let is_time_to_tidy = tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => break,
+                _ = changes.changed() => false,
+                _ = tidying.tick() => true,
+            };
+            if is_time_to_tidy && let Err(error) = self.housekeeping().await {
                 tracing::error!(%error, "old records could not be cleared away");
             }
-            tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => break,
-                () = tokio::time::sleep(HOUSEKEEPING) => {}
-            }
         }
-        for following in loops {
-            if let Err(error) = following.await {
-                tracing::error!(%error, "following a cluster ended");
-            }
+        for (_, Followed { task, .. }) in followed {
+            end(task).await;
+        }
+    }
+
+    /// Starts and ends tasks so that there is one for each of these ways.
+    async fn follow_those(
+        self: &Arc<Self>,
+        followed: &mut BTreeMap<ClusterName, Followed>,
+        mut ways: BTreeMap<ClusterName, Arc<Way>>,
+    ) {
+        let stays = |name: &ClusterName, Followed { way, .. }: &mut Followed| {
+            ways.get(name).is_some_and(|wanted| Arc::ptr_eq(wanted, way))
+        };
+        let ended: Vec<_> = followed.extract_if(.., |name, it| !stays(name, it)).collect();
+        for (_, Followed { task, .. }) in ended {
+            end(task).await;
+        }
+        ways.retain(|name, _| !followed.contains_key(name));
+        for (name, way) in ways {
+            let (cloud, led) = (Arc::clone(self), Arc::clone(&way));
+            let task = tokio::spawn(async move { cloud.follow(&led).await });
+            followed.insert(name, Followed { way, task });
         }
     }
 
@@ -78,18 +96,17 @@ impl Cloud {
 
     /// Follows one cluster for ever: a long poll is always open, and a poke hands desired state
     /// over without waiting for it.
-    async fn follow(&self, name: &ClusterName) {
-        let Some(cluster) = self.clusters.get(name) else { return };
+    async fn follow(&self, way: &Way) {
         let mut changes = self.changes.subscribe();
-        let (mut since, mut kept): (Option<Revision>, Option<Generation>) = (None, None);
+        let mut since: Option<Revision> = None;
         loop {
-            let mut observing = cluster.observe(since, HOLD_MS);
+            let mut observing = way.api.observe(since, HOLD_MS);
             let observed = loop {
                 tokio::select! {
                     observed = &mut observing => break observed,
                     _ = changes.changed() => {
                         let begun = Instant::now();
-                        self.follow_up(name, cluster.as_ref(), &mut kept).await;
+                        self.follow_up(way).await;
                         self.measures.passed(begun.into_std());
                         rest(begun).await;
                     }
@@ -99,15 +116,21 @@ impl Cloud {
                 Ok(observed) => {
                     let begun = Instant::now();
                     since = Some(observed.revision);
-                    kept = Some(observed.generation);
-                    self.record(name, observed).await;
-                    self.follow_up(name, cluster.as_ref(), &mut kept).await;
+                    if let Err(error) = self.fold(way, observed).await {
+                        let cluster = way.name().as_str();
+                        tracing::error!(cluster, %error, "a report could not be stored");
+                    }
+                    self.follow_up(way).await;
                     self.measures.passed(begun.into_std());
                     rest(begun).await;
                 }
                 Err(error) => {
-                    (since, kept) = (None, None);
-                    self.record_silence(name, &error).await;
+                    since = None;
+                    way.set_kept(None);
+                    if let Err(error) = self.silent(way, &error).await {
+                        let cluster = way.name().as_str();
+                        tracing::error!(cluster, %error, "silence could not be stored");
+                    }
                     self.measures.beat.beat();
                     tokio::time::sleep(RETRY).await;
                 }
@@ -115,85 +138,79 @@ impl Cloud {
         }
     }
 
-    /// Hands desired state over, once it is known what the cluster has kept.
-    async fn follow_up(
-        &self,
-        name: &ClusterName,
-        cluster: &dyn ClusterApi,
-        kept: &mut Option<Generation>,
-    ) {
-        let Some(known) = *kept else { return };
-        match self.hand_over(name, cluster, known).await {
-            Ok(generation) => *kept = Some(generation),
-            Err(error) => {
-                tracing::error!(cluster = name.as_str(), %error, "cannot read desired state")
-            }
+    async fn follow_up(&self, way: &Way) {
+        if let Err(error) = self.hand_over(way).await {
+            tracing::error!(cluster = way.name().as_str(), %error, "cannot read desired state");
         }
     }
 
-    async fn record(&self, name: &ClusterName, observed: ClusterObserved) {
-        if let Err(error) = self.fold(name, observed).await {
-            tracing::error!(cluster = name.as_str(), %error, "a report could not be stored");
-        }
-    }
-
-    async fn record_silence(&self, name: &ClusterName, error: &CallError) {
-        if let Err(error) = self.silent(name, error).await {
-            tracing::error!(cluster = name.as_str(), %error, "silence could not be stored");
-        }
-    }
-
-    /// Folds in a report; returns the generation that the cluster has kept.
-    async fn fold(&self, name: &ClusterName, observed: ClusterObserved) -> Result<Generation> {
-        let kept = observed.generation;
+    /// Folds in a report, and remembers the generation that the cluster has kept.
+    async fn fold(&self, way: &Way, observed: ClusterObserved) -> Result<()> {
+        way.set_kept(Some(observed.generation));
         let now = self.now();
-        let running = self.state.record_observed(name.clone(), observed, now).await?;
+        let running = self.state.record_observed(way.name().clone(), observed, now).await?;
         self.measures.running(&running, now);
-        Ok(kept)
+        Ok(())
     }
 
-    async fn silent(&self, name: &ClusterName, error: &CallError) -> Result<()> {
+    async fn silent(&self, way: &Way, error: &CallError) -> Result<()> {
+        let (name, now) = (way.name().clone(), self.now());
         let error = match error {
             CallError::NotTrusted(cause) => &CallError::NotTrusted(format!(
-                "{cause}; give that machine its keys again: euca_sync_key HOST"
+                "{cause}; give that machine its keys again: euca_sync_key --cluster {name} HOST"
             )),
             other => other,
         };
-        if self.state.record_silent(name.clone(), error).await? {
-            tracing::warn!(cluster = name.as_str(), %error, "cluster controller does not answer");
+        if self.state.record_silent(name, error, now).await? {
+            let cluster = way.name().as_str();
+            tracing::warn!(cluster, %error, "cluster controller does not answer");
         }
         Ok(())
     }
 
-    /// Hands desired state over if the cluster has kept another generation; returns the one it
-    /// has kept then. A refusal is told and tried again at the next occasion.
-    async fn hand_over(
-        &self,
-        name: &ClusterName,
-        cluster: &dyn ClusterApi,
-        kept: Generation,
-    ) -> Result<Generation> {
+    /// Hands desired state over if it is known that the cluster has kept another generation. A
+    /// refusal is told and tried again at the next occasion.
+    async fn hand_over(&self, way: &Way) -> Result<()> {
+        let Some(kept) = way.kept() else { return Ok(()) };
+        let name = way.name();
         let newest = self.state.cluster_generation(name).await?;
         self.measures.kept(name, kept, newest, self.now());
         if newest == kept {
-            return Ok(kept);
+            return Ok(());
         }
         let desired = self.state.cluster_desired(name, &self.settings.image_source).await?;
         let generation = desired.generation;
         let launched = self.measures.new_launches(&desired);
-        match cluster.sync(desired).await {
+        match way.api.sync(desired).await {
             Ok(()) => {
-                tracing::debug!(cluster = name.as_str(), generation, "desired state handed over");
+                let cluster = name.as_str();
+                tracing::debug!(cluster, generation, "desired state handed over");
+                way.set_kept(Some(generation));
                 let now = self.now();
                 self.measures.kept(name, generation, generation, now);
                 self.measures.handed_over(name, &launched, now);
-                Ok(generation)
             }
             Err(error) => {
-                tracing::warn!(cluster = name.as_str(), generation, %error, "desired state refused");
-                Ok(kept)
+                let cluster = name.as_str();
+                tracing::warn!(cluster, generation, %error, "desired state refused");
             }
         }
+        Ok(())
+    }
+}
+
+/// A cluster with the task that follows it.
+struct Followed {
+    way: Arc<Way>,
+    task: JoinHandle<()>,
+}
+
+/// Ends a task wherever it waits: what it has given to the database is done or not, as a whole.
+async fn end(task: JoinHandle<()>) {
+    task.abort();
+    match task.await {
+        Err(error) if error.is_panic() => tracing::error!(%error, "following a cluster ended"),
+        _ => {}
     }
 }
 

@@ -1,10 +1,12 @@
 //! The command line: single-dash settings as in 1.4, double-dash commands as in later versions.
 
+use crate::clusters::ClusterCommand;
 use crate::error::ToolError;
 use crate::nodes::{self, Change, NodeCommand};
+use crate::vm_types::VmTypeCommand;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use types::{ImageId, ImageKind, UserName};
+use types::{ClusterName, ImageId, ImageKind, InvalidVmType, UserName, VmType};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Parsed {
@@ -29,6 +31,9 @@ pub(crate) enum Command {
     Ignored,
     Users(UserCommand),
     Nodes(NodeCommand),
+    Clusters(ClusterCommand),
+    VmTypes(VmTypeCommand),
+    RotateKeys(String),
 }
 
 /// Changes of the file, and a look at it afterwards.
@@ -104,7 +109,7 @@ struct Words {
     check: bool,
     ignored: bool,
     users: Option<UserCommand>,
-    nodes: Option<NodeCommand>,
+    other: Option<Command>,
     user: Option<UserName>,
     admin: bool,
     force: bool,
@@ -164,6 +169,36 @@ impl Words {
                 let most = text.parse().map_err(wrong)?;
                 return self.users(UserCommand::SetAddressesPerUser(most));
             }
+            "--list-clusters" => return self.clusters(ClusterCommand::List),
+            "--register-cluster" => {
+                let (name, endpoint) = (cluster_name(&value()?)?, value()?);
+                return self.clusters(ClusterCommand::Register { name, endpoint });
+            }
+            "--deregister-cluster" => {
+                let name = cluster_name(&value()?)?;
+                return self.clusters(ClusterCommand::Deregister { name, lost: false });
+            }
+            "--vm-types" => return self.other(Command::VmTypes(VmTypeCommand::List)),
+            "--set-vm-types" => {
+                let all = value()?;
+                let all: Result<Vec<VmType>, _> =
+                    all.split_ascii_whitespace().map(str::parse).collect();
+                let all = all.map_err(|wrong: InvalidVmType| usage(wrong.to_string()))?;
+                return self.other(Command::VmTypes(VmTypeCommand::SetAll(all)));
+            }
+            "--set-vm-type" => {
+                let one = value()?.parse();
+                let one = one.map_err(|wrong: InvalidVmType| usage(wrong.to_string()))?;
+                return self.other(Command::VmTypes(VmTypeCommand::Set(one)));
+            }
+            "--delete-vm-type" => {
+                let name = path_word(value()?)?;
+                return self.other(Command::VmTypes(VmTypeCommand::Delete(name)));
+            }
+            "--rotate-keys" => {
+                let names = value()?;
+                return self.other(Command::RotateKeys(names));
+            }
             _ if flag.starts_with('-') => return Err(usage(format!("{flag} is not known"))),
             _ if self.file.is_none() => self.file = Some(PathBuf::from(flag)),
             _ => return Err(usage(format!("{flag} is one argument too many"))),
@@ -179,7 +214,15 @@ impl Words {
     }
 
     fn nodes(&mut self, command: NodeCommand) -> Result<(), ToolError> {
-        match self.nodes.replace(command) {
+        self.other(Command::Nodes(command))
+    }
+
+    fn clusters(&mut self, command: ClusterCommand) -> Result<(), ToolError> {
+        self.other(Command::Clusters(command))
+    }
+
+    fn other(&mut self, command: Command) -> Result<(), ToolError> {
+        match self.other.replace(command) {
             None => Ok(()),
             Some(_) => Err(usage("one command at a time".to_owned())),
         }
@@ -188,27 +231,35 @@ impl Words {
     fn finish(mut self) -> Result<Invocation, ToolError> {
         let edits = self.edit != Edit::default();
         let commands =
-            [edits, self.check, self.ignored, self.users.is_some(), self.nodes.is_some()];
+            [edits, self.check, self.ignored, self.users.is_some(), self.other.is_some()];
         if commands.iter().filter(|given| **given).count() > 1 {
             return Err(usage("settings, --check and commands exclude each other".to_owned()));
         }
         self.apply_options()?;
         let is_directory = |(variable, _): &&(&str, String)| *variable == "EUCALYPTUS";
         let directory = self.edit.settings.iter().find(is_directory).map(|(_, dir)| dir.into());
-        let command = match (self.users, self.nodes) {
-            (Some(users), _) => Command::Users(users),
-            (None, Some(nodes)) => Command::Nodes(nodes),
-            _ if self.check => Command::Check,
-            _ if self.ignored => Command::Ignored,
-            _ if edits => Command::Edit(self.edit),
-            _ => return Err(usage("nothing is asked".to_owned())),
+        let command = match self.other.or(self.users.map(Command::Users)) {
+            Some(command) => command,
+            None if self.check => Command::Check,
+            None if self.ignored => Command::Ignored,
+            None if edits => Command::Edit(self.edit),
+            None => return Err(usage("nothing is asked".to_owned())),
         };
         Ok(Invocation { file: self.file, directory, command })
     }
 
     /// Gives `--admin`, `--user` and `--force` to the command that knows them.
     fn apply_options(&mut self) -> Result<(), ToolError> {
-        let (mut is_add, mut is_credentials, mut is_deregister) = (false, false, false);
+        let (mut is_add, mut is_credentials, mut is_removal) = (false, false, false);
+        match &mut self.other {
+            Some(Command::Clusters(ClusterCommand::Deregister { lost, .. })) => {
+                (*lost, is_removal) = (self.force, true);
+            }
+            Some(Command::Nodes(NodeCommand::Change {
+                change: Change::Deregister, force, ..
+            })) => (*force, is_removal) = (self.force, true),
+            _ => {}
+        }
         match &mut self.users {
             Some(UserCommand::Add { admin, .. }) => {
                 (*admin, is_add) = (self.admin, true);
@@ -219,18 +270,15 @@ impl Words {
             }
             _ => {}
         }
-        if let Some(NodeCommand::Change { change: Change::Deregister, force, .. }) = &mut self.nodes
-        {
-            (*force, is_deregister) = (self.force, true);
-        }
         if self.admin && !is_add {
             return Err(usage("--admin belongs to --add-user".to_owned()));
         }
         if self.user.is_some() && !is_credentials {
             return Err(usage("--user belongs to --get-credentials".to_owned()));
         }
-        if self.force && !is_credentials && !is_deregister {
-            let text = "--force belongs to --get-credentials and --deregister-nodes";
+        if self.force && !is_credentials && !is_removal {
+            let text = "--force belongs to --get-credentials, --deregister-nodes and \
+                        --deregister-cluster";
             return Err(usage(text.to_owned()));
         }
         Ok(())
@@ -253,6 +301,19 @@ fn default_image(kind: ImageKind, text: &str) -> Result<UserCommand, ToolError> 
 
 fn user_name(text: &str) -> Result<UserName, ToolError> {
     text.parse().map_err(|wrong: types::InvalidName| usage(wrong.to_string()))
+}
+
+fn cluster_name(text: &str) -> Result<ClusterName, ToolError> {
+    text.parse().map_err(|wrong: types::InvalidName| usage(wrong.to_string()))
+}
+
+/// A name that stands in the path of a request.
+fn path_word(text: String) -> Result<String, ToolError> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'-';
+    if text.is_empty() || !text.bytes().all(plain) {
+        return Err(usage(format!("\"{text}\" is no name of a VM type")));
+    }
+    Ok(text)
 }
 
 fn usage(text: String) -> ToolError {
@@ -319,7 +380,7 @@ mod tests {
             ("--list-users|--admin", "--admin belongs to --add-user"),
             ("--add-user|bob|--force", "--force belongs to --get-credentials"),
             ("--list-users|--user|bob", "--user belongs to --get-credentials"),
-            ("--drain-nodes|a|--force", "--force belongs to --get-credentials and --deregister"),
+            ("--drain-nodes|a|--force", "belongs to --get-credentials, --deregister-nodes"),
             ("--register-nodes", "--register-nodes needs an argument"),
             ("--register-nodes| ", "--register-nodes names no node"),
             ("--register-nodes|a b;reboot", "node name \"b;reboot\" is not valid"),
@@ -327,6 +388,14 @@ mod tests {
             ("--drain-nodes|a|--undrain-nodes|b", "one command at a time"),
             ("--list-nodes|-cc|N", "exclude each other"),
             ("--list-nodes|--list-users", "exclude each other"),
+            ("--list-clusters|--force", "belongs to --get-credentials"),
+            ("--list-clusters|--list-users", "exclude each other"),
+            ("--list-clusters|--vm-types", "one command at a time"),
+            ("--register-cluster|one", "--register-cluster needs an argument"),
+            ("--register-cluster|../one|host", "cluster name"),
+            ("--set-vm-types|m1.small=1,128", "write NAME=CORES,MB,GB"),
+            ("--set-vm-type|m1.small=0,128,10", "1 to 1024 cores"),
+            ("--delete-vm-type|../users/admin", "no name of a VM type"),
         ] {
             let text = parsed(line).expect_err(line);
             assert!(text.contains(expected), "{line}: {text}");

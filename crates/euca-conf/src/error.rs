@@ -12,6 +12,9 @@ pub(crate) enum ToolError {
     /// The command line cannot be understood.
     #[error("{0}; euca_conf --help shows what there is")]
     Usage(String),
+    /// The command line of euca_sync_key cannot be understood.
+    #[error("{0}; euca_sync_key --help shows what there is")]
+    SyncUsage(String),
     /// The configuration cannot be read, written or used.
     #[error(transparent)]
     Conf(#[from] conf::ConfError),

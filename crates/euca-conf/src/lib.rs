@@ -1,16 +1,21 @@
 //! `euca_conf`: edits `eucalyptus.conf` with the flags of the guides, sets a new machine up, and
-//! manages the cloud's users through the cloud controller's socket.
+//! manages the cloud's users, clusters, VM types and keys through the cloud controller's socket.
+//! `euca_sync_key` ([`sync`]) brings keys to other machines.
 
 mod addresses;
 mod args;
 mod check;
+mod clusters;
 mod edit;
 mod error;
 mod ignored;
 mod images;
+mod keys;
 mod nodes;
 mod socket;
+pub mod sync;
 mod users;
+mod vm_types;
 
 use args::{Command, Invocation, Parsed};
 use error::ToolError;
@@ -29,11 +34,19 @@ const USAGE: &str = include_str!("usage.txt");
 pub struct Environment {
     /// EUCALYPTUS, the root directory.
     pub root: Option<OsString>,
+    /// PATH, where programs are looked for; that of the process when it is not given.
+    pub path: Option<OsString>,
+}
+
+impl Environment {
+    pub(crate) fn of_process() -> Self {
+        Self { root: std::env::var_os("EUCALYPTUS"), path: None }
+    }
 }
 
 /// Runs the tool in this process' surroundings. `args` is what follows its name.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let environment = Environment { root: std::env::var_os("EUCALYPTUS") };
+    let environment = Environment::of_process();
     run(args, &environment, &mut std::io::stdout().lock(), &mut std::io::stderr().lock())
 }
 
@@ -78,5 +91,8 @@ fn invoke(
         Command::Ignored => ignored::list(&file, out),
         Command::Nodes(command) => nodes::manage(&file, command, out, err),
         Command::Users(command) => users::manage(&file, command, out),
+        Command::Clusters(command) => clusters::manage(&users::cloud_socket(&file)?, command, out),
+        Command::VmTypes(command) => vm_types::manage(&users::cloud_socket(&file)?, command, out),
+        Command::RotateKeys(names) => keys::rotate(&users::cloud_socket(&file)?, names, out),
     }
 }

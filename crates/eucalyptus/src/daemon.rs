@@ -170,7 +170,8 @@ fn admin_socket(path: &Path) -> std::io::Result<UnixListener> {
     socket
 }
 
-/// Loads a component's keys, waiting while the cloud controller has not made them.
+/// Loads a component's keys, waiting while the cloud controller has not made them or a copy of them
+/// is under way; newer ones are taken as they come.
 async fn identity(
     conf: &Conf,
     role: impl Fn() -> Result<Role, TransportError>,
@@ -192,7 +193,18 @@ async fn identity(
                 }
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
-            other => return Ok(other?),
+            Err(error @ TransportError::Mismatch { .. }) => {
+                if !told {
+                    tracing::warn!("waiting for matching keys: {error}");
+                    told = true;
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            other => {
+                let (role, identity) = other?;
+                tokio::spawn(identity.clone().keep_fresh());
+                return Ok((role, identity));
+            }
         }
     }
 }

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 /// Every name under which this program is a tool.
 pub(crate) fn names() -> Vec<&'static str> {
-    euca_conf::NAMES.iter().chain(client::VERBS.iter()).copied().collect()
+    let administration = euca_conf::NAMES.iter().chain(euca_conf::sync::NAMES);
+    administration.chain(client::VERBS.iter()).copied().collect()
 }
 
 /// The tool that is meant by the program's own name or by its first argument, and its arguments.
@@ -25,6 +26,9 @@ pub(crate) fn named(args: &[OsString]) -> Option<(String, Vec<OsString>)> {
 pub(crate) fn run(name: &str, args: Vec<OsString>) -> ExitCode {
     if euca_conf::NAMES.contains(&name) {
         return euca_conf::main(args);
+    }
+    if euca_conf::sync::NAMES.contains(&name) {
+        return euca_conf::sync::main(args);
     }
     client::main(name, args)
 }

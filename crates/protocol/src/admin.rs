@@ -15,6 +15,15 @@
 //! | `PUT /v1/addresses-per-user` | a number | 204 |
 //! | `GET /v1/status` | | [`Status`] |
 //! | `GET /v1/ignored-parameters` | | [`IgnoredParameters`] |
+//! | `GET /v1/clusters` | | list of [`ClusterStatus`], by name |
+//! | `PUT /v1/clusters/NAME` | [`NewCluster`] | [`ClusterStatus`]; 409 for that of this machine |
+//! | `DELETE /v1/clusters/NAME`, `?lost=true` | | 204; 409 while it has instances |
+//! | `GET /v1/vm-types` | | list of [`VmType`](types::VmType), in their order |
+//! | `PUT /v1/vm-types` | list of `VmType` | 204; all of them are replaced |
+//! | `PUT /v1/vm-types/NAME` | `Figures` | 204 |
+//! | `DELETE /v1/vm-types/NAME` | | 204 |
+//! | `POST /v1/keys/issue` | [`KeyOwner`] | [`IssuedKeys`], which are made when there are none |
+//! | `POST /v1/keys/rotate` | list of names of nodes and clusters, empty for all | list of [`IssuedKeys`] |
 //!
 //! A cluster controller has a socket of its own, `conf::Layout::cluster_socket`, as it may run on
 //! another machine:
@@ -25,10 +34,13 @@
 //!
 //! Every failure answers [`Failure`] with a fitting status.
 
-use crate::NodeStatus;
+use crate::{ClusterSettings, NodeStatus};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use types::{AccountId, ClusterName, Figures, ImageId, InstanceId, Secret, UserName};
+use std::path::PathBuf;
+use types::{
+    AccountId, ClusterName, Figures, ImageId, InstanceId, NodeName, Secret, Timestamp, UserName,
+};
 
 /// Where the users are.
 pub const USERS: &str = "/v1/users";
@@ -56,6 +68,17 @@ pub struct NodeReport {
     /// The instances that it has, or may have heard of.
     pub instances: Vec<InstanceId>,
 }
+/// Where the clusters are.
+pub const CLUSTERS: &str = "/v1/clusters";
+
+/// Where the VM types are.
+pub const VM_TYPES: &str = "/v1/vm-types";
+
+/// Where the keys of a component are asked for.
+pub const ISSUE_KEYS: &str = "/v1/keys/issue";
+
+/// Where new keys are asked for.
+pub const ROTATE_KEYS: &str = "/v1/keys/rotate";
 
 /// The images of launches that name none, of images that have none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,4 +170,69 @@ pub struct ClusterStatus {
     pub problems: Vec<String>,
     /// Its nodes, in the order of NODES.
     pub nodes: Vec<NodeStatus>,
+    /// Why it is part of the cloud.
+    #[serde(default)]
+    pub standing: ClusterStanding,
+    /// When its controller began to answer, or ceased to.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// When its controller answered last.
+    #[serde(default)]
+    pub last_seen: Option<Timestamp>,
+    /// How many instances it has that are not terminated.
+    #[serde(default)]
+    pub instances: u64,
+    /// By how many generations it lags behind what is desired; none while that is not known.
+    #[serde(default)]
+    pub lag: Option<u64>,
+    /// What it reported of its configuration; none before. It takes no launches then.
+    #[serde(default)]
+    pub settings: Option<ClusterSettings>,
+}
+
+/// Why a cluster is part of the cloud.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClusterStanding {
+    /// The configuration of the cloud controller's machine names it.
+    #[default]
+    Here,
+    /// The administrator registered it.
+    Registered,
+    /// Nobody names it any more, and it has instances.
+    Left,
+}
+
+/// Where a cluster's controller is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewCluster {
+    /// `HOST[:PORT]`.
+    pub endpoint: String,
+}
+
+/// Whose keys are meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyOwner {
+    /// The cloud controller.
+    Cloud,
+    /// The cluster controller of this cluster.
+    Cluster(ClusterName),
+    /// The node controller of this node.
+    Node(NodeName),
+}
+
+/// Keys that were issued, and where the cloud controller's machine has them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuedKeys {
+    /// Whose they are.
+    pub owner: KeyOwner,
+    /// The directory that holds them.
+    pub directory: PathBuf,
+    /// The files that the component needs, in that directory.
+    pub files: Vec<String>,
+    /// Whether the component is on this machine, so that nothing needs to be copied.
+    pub here: bool,
+    /// The host that the component is on, as far as the cloud knows.
+    pub host: Option<String>,
 }

@@ -162,14 +162,14 @@ pub struct ClusterObserved {
     pub problems: Vec<String>,
 }
 
-/// What a cluster's own configuration says that the cloud must know of it.
+/// What the cloud must know of a cluster's configuration to launch there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ClusterSettings {
     /// VNET_SUBNET and VNET_NETMASK: the addresses that its networks are cut from.
     pub subnet: Ipv4Net,
     /// VNET_ADDRSPERNET: addresses per group network, a power of two.
     pub addrs_per_net: u32,
-    /// SCHEDPOLICY, as a word.
+    /// SCHEDPOLICY: how its controller chooses nodes.
     pub policy: String,
 }
 

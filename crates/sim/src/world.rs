@@ -14,19 +14,19 @@ use crate::scene::Scene;
 use crate::shape::Shape;
 use crate::wire::{Caller, Wire, Wires};
 use cc::{Cc, NodeEntry, RouterSettings};
-use cloud::{Cloud, Clusters};
+use cloud::Cloud;
 use conf::Layout;
 use hostnet::SimNet;
 pub use live::Live;
 use metrics::Watched;
-use protocol::{ClusterApi, ClusterDesired, Digest};
+use protocol::{CallError, ClusterApi, ClusterDesired, Digest};
 use state::{ClusterConfig, NewImage, State, User};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
-use types::{Clock, ImageId, ImageKind, InstanceId, NodeName};
+use types::{Clock, ClusterName, ImageId, ImageKind, InstanceId, NodeName};
 
 /// For how long an instance waits for a node with room.
 pub(crate) const GRACE_MS: u64 = 30_000;
@@ -85,7 +85,10 @@ impl SimCloud {
         let home = new_home();
         let settings = settings(head_home.path(), shape);
         let clock = Arc::new(SimClock::default());
-        let cloud = Cloud::open(settings.clone(), Arc::<SimClock>::clone(&clock), Clusters::new());
+        let nobody = |_: &ClusterName, _: &str| {
+            Err::<Arc<dyn ClusterApi>, _>(CallError::Unreachable("simulated: nobody".to_owned()))
+        };
+        let cloud = Cloud::open(settings.clone(), Arc::<SimClock>::clone(&clock), Arc::new(nobody));
         let cloud = cloud.await.expect("a new cloud");
         let mut users = vec![];
         for user in 0..shape.users {
@@ -292,7 +295,7 @@ impl SimCloud {
         self.cloud_fuse = Arc::default();
         let cc = Caller { wire: Arc::clone(&self.cc_wire), fuse: Arc::clone(&self.cloud_fuse) };
         let cc: Arc<dyn ClusterApi> = Arc::new(cc);
-        let clusters = Clusters::from([(self.settings.cluster.name.clone(), cc)]);
+        let clusters = Arc::new(move |_: &ClusterName, _: &str| Ok(Arc::clone(&cc)));
         for _ in 0..MOST_TRIES {
             let clock = Arc::<SimClock>::clone(&self.clock);
             match Cloud::open(self.settings.clone(), clock, clusters.clone()).await {
@@ -317,13 +320,14 @@ impl SimCloud {
     }
 
     fn cc_settings(&self) -> cc::Settings {
+        let cluster = self.settings.cluster.as_ref().expect("the cluster of the head");
         cc::Settings {
             state_path: self.settings.layout.cc(),
-            policy: self.settings.cluster.policy,
+            policy: cluster.policy,
             placement_grace_ms: GRACE_MS,
-            addrs_per_net: self.settings.cluster.addrs_per_net,
+            addrs_per_net: cluster.addrs_per_net,
             router: RouterSettings {
-                vnet_subnet: self.settings.cluster.subnet,
+                vnet_subnet: cluster.subnet,
                 dns: vec![],
                 public_ports: vec![8773],
                 mtu: 1500,
@@ -382,13 +386,13 @@ fn settings(home: &Path, shape: &Shape) -> cloud::Settings {
         image_source: HOST.to_owned(),
         public_addresses: std::collections::BTreeSet::new(),
         signature_v1: false,
-        cluster: ClusterConfig {
+        cluster: Some(ClusterConfig {
             name: "sim".parse().expect("a cluster's name"),
             endpoint: "head.sim:8774".to_owned(),
             subnet: shape.subnet,
             addrs_per_net: shape.addrs_per_net,
             policy: shape.policy,
-        },
+        }),
     }
 }
 

@@ -3,14 +3,18 @@
 use crate::admission;
 use crate::database::{Connection, Row, State};
 use crate::error::{Error, Result};
-use crate::fields::{Fields, column};
+use crate::fields::{Fields, column, corrupt};
 use crate::settings;
 use ipnet::Ipv4Net;
 use placement::{Availability, Policy, Room};
 use protocol::{Generation, NodeStatus};
 use types::{ClusterName, Timestamp, VmType};
 
-/// What the configuration says of a cluster.
+/// A cluster controller that is silent for no longer than this may only be restarted: launches
+/// wait for it.
+const RESTART_MS: u64 = 30_000;
+
+/// What is configured of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterConfig {
     /// Its name, which is its availability zone.
@@ -25,23 +29,64 @@ pub struct ClusterConfig {
     pub policy: Policy,
 }
 
+/// Where a cluster is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// Its name, which is its availability zone.
+    pub name: ClusterName,
+    /// `host:port` of its controller.
+    pub endpoint: String,
+}
+
+/// Why a cluster is part of the cloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The configuration of the cloud controller's machine names it.
+    Here,
+    /// The administrator registered it.
+    Registered,
+    /// Nobody names it any more, and it has instances.
+    Left,
+}
+
 /// A cluster and its nodes as they were last seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
-    /// What the configuration says of it.
-    pub config: ClusterConfig,
+    /// Where it is found.
+    pub config: Registration,
+    /// Why it is part of the cloud.
+    pub standing: Standing,
+    /// What is configured of it; none until its controller has told. It takes no launches then.
+    pub settings: Option<ClusterConfig>,
     /// The generation of its desired state.
     pub generation: Generation,
     /// Whether its controller answered the last call.
     pub reachable: bool,
     /// Whether the certificate of its controller was accepted when that was reached last.
     pub certificate_ok: bool,
+    /// When its controller began to answer, or ceased to; none before the first time.
+    pub changed: Option<Timestamp>,
     /// When its controller answered last, give or take ten seconds.
     pub last_seen: Option<Timestamp>,
     /// What keeps it from working, as it reports, or why it cannot be reached.
     pub problems: Vec<String>,
     /// Its nodes as its controller last reported them, in the order of NODES.
     pub nodes: Vec<NodeStatus>,
+}
+
+impl Cluster {
+    /// Whether it is called at all.
+    pub fn is_followed(&self) -> bool {
+        matches!(self.standing, Standing::Here | Standing::Registered)
+    }
+
+    /// What launches in it go by. None when it takes none: it has not told yet, it left, or it is
+    /// silent for longer than a restart takes.
+    pub(crate) fn launchable(&self, now: Timestamp) -> Option<&ClusterConfig> {
+        let restarts = self.changed.is_none_or(|changed| now.millis_since(changed) <= RESTART_MS);
+        let answers = self.reachable || restarts;
+        self.settings.as_ref().filter(|_| self.is_followed() && answers)
+    }
 }
 
 /// How many instances of a VM type a cluster can take.
@@ -54,23 +99,6 @@ pub struct TypeCapacity {
 }
 
 impl State {
-    /// Registers a cluster, or takes over what the configuration says of a registered one.
-    ///
-    /// # Errors
-    /// Only when the database fails.
-    pub async fn configure_cluster(&self, config: ClusterConfig) -> Result<()> {
-        self.write(move |db| Box::pin(configure(db, config))).await
-    }
-
-    /// Takes no launches any more in clusters other than these: their nodes are forgotten, and
-    /// they too where they never had an instance. Instances that they have are flagged impaired.
-    ///
-    /// # Errors
-    /// Only when the database fails.
-    pub async fn retire_other_clusters(&self, keep: Vec<ClusterName>) -> Result<()> {
-        self.write(move |db| Box::pin(retire_others(db, keep))).await
-    }
-
     /// All clusters by name, with their nodes.
     ///
     /// # Errors
@@ -112,22 +140,21 @@ impl State {
     }
 }
 
-/// All clusters, within a transaction.
+/// All clusters with their nodes, within a transaction.
 pub(crate) async fn all(db: &mut Connection) -> Result<Vec<Cluster>> {
-    let rows = sqlx::query("SELECT * FROM clusters ORDER BY name").fetch_all(&mut *db).await?;
-    let mut clusters = Vec::new();
-    for row in &rows {
-        let mut cluster = cluster(row)?;
+    let mut clusters = without_nodes(db).await?;
+    for cluster in &mut clusters {
         cluster.nodes = nodes(db, &cluster.config.name).await?;
-        clusters.push(cluster);
     }
     Ok(clusters)
 }
 
-/// What the configuration says of every cluster, by name, within a transaction.
-pub(crate) async fn configs(db: &mut Connection) -> Result<Vec<ClusterConfig>> {
-    let rows = sqlx::query("SELECT * FROM clusters ORDER BY name").fetch_all(db).await?;
-    rows.iter().map(|row| Ok(cluster(row)?.config)).collect()
+/// All clusters by name with no nodes, within a transaction.
+pub(crate) async fn without_nodes(db: &mut Connection) -> Result<Vec<Cluster>> {
+    let rows = sqlx::query("SELECT * FROM clusters WHERE standing <> 'gone' ORDER BY name")
+        .fetch_all(db)
+        .await?;
+    rows.iter().map(cluster).collect()
 }
 
 /// The nodes of a cluster in the order of NODES, within a transaction.
@@ -160,22 +187,51 @@ pub(crate) async fn bump(db: &mut Connection, name: &ClusterName) -> Result<Gene
     row.ok_or_else(|| Error::ClusterNotFound(name.clone()))?.number("generation")
 }
 
+/// Stores what launches go by.
+pub(crate) async fn store_settings(db: &mut Connection, config: &ClusterConfig) -> Result<()> {
+    sqlx::query("UPDATE clusters SET subnet = $1, addrs_per_net = $2, policy = $3 WHERE name = $4")
+        .bind(config.subnet.trunc().to_string())
+        .bind(column(config.addrs_per_net.into()))
+        .bind(config.policy.as_str())
+        .bind(config.name.as_str())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 fn cluster(row: &Row) -> Result<Cluster> {
+    let config = Registration { name: row.parsed("name")?, endpoint: row.text("endpoint")? };
     Ok(Cluster {
-        config: ClusterConfig {
-            name: row.parsed("name")?,
-            endpoint: row.text("endpoint")?,
-            subnet: row.parsed("subnet")?,
-            addrs_per_net: row.number("addrs_per_net")?,
-            policy: row.parsed("policy")?,
+        settings: settings_of(row, &config)?,
+        config,
+        standing: match row.text("standing")?.as_str() {
+            "here" => Standing::Here,
+            "registered" => Standing::Registered,
+            "left" => Standing::Left,
+            other => return Err(corrupt("standing", format!("\"{other}\""))),
         },
         generation: row.number("generation")?,
         reachable: row.flag("reachable")?,
         certificate_ok: row.flag("certificate_ok")?,
+        changed: row.maybe_time("changed_ms")?,
         last_seen: row.maybe_time("last_seen_ms")?,
         problems: row.texts("problems")?,
         nodes: Vec::new(),
     })
+}
+
+fn settings_of(row: &Row, registered: &Registration) -> Result<Option<ClusterConfig>> {
+    if row.text("subnet")?.is_empty() {
+        return Ok(None);
+    }
+    let Registration { name, endpoint } = registered.clone();
+    Ok(Some(ClusterConfig {
+        name,
+        endpoint,
+        subnet: row.parsed("subnet")?,
+        addrs_per_net: row.number("addrs_per_net")?,
+        policy: row.parsed("policy")?,
+    }))
 }
 
 fn node(row: &Row) -> Result<NodeStatus> {
@@ -190,46 +246,4 @@ fn node(row: &Row) -> Result<NodeStatus> {
         orphans: row.texts("orphans")?,
         problems: row.texts("problems")?,
     })
-}
-
-async fn configure(db: &mut Connection, config: ClusterConfig) -> Result<()> {
-    sqlx::query(
-        "INSERT INTO clusters (name, endpoint, subnet, addrs_per_net, policy, generation,
-             reachable, problems)
-         VALUES ($1, $2, $3, $4, $5, 1, 0, '[]')
-         ON CONFLICT (name) DO UPDATE SET endpoint = excluded.endpoint,
-             subnet = excluded.subnet, addrs_per_net = excluded.addrs_per_net,
-             policy = excluded.policy",
-    )
-    .bind(config.name.as_str())
-    .bind(&config.endpoint)
-    .bind(config.subnet.trunc().to_string())
-    .bind(column(config.addrs_per_net.into()))
-    .bind(config.policy.as_str())
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-async fn retire_others(db: &mut Connection, keep: Vec<ClusterName>) -> Result<()> {
-    const STATEMENTS: [&str; 6] = [
-        "DELETE FROM nodes WHERE cluster = $1",
-        "UPDATE clusters SET reachable = 0,
-             problems = '[\"it is not in the configuration any more\"]' WHERE name = $1",
-        "UPDATE instances SET impaired = 1 WHERE cluster = $1 AND state <> 'terminated'",
-        "DELETE FROM addresses WHERE cluster = $1 AND account IS NULL",
-        "UPDATE addresses SET configured = 0 WHERE cluster = $1",
-        "DELETE FROM clusters WHERE name = $1
-             AND NOT EXISTS (SELECT 1 FROM reservations WHERE cluster = $1)
-             AND NOT EXISTS (SELECT 1 FROM addresses WHERE cluster = $1)",
-    ];
-    for Cluster { config, .. } in all(db).await? {
-        if keep.contains(&config.name) {
-            continue;
-        }
-        for statement in STATEMENTS {
-            sqlx::query(statement).bind(config.name.as_str()).execute(&mut *db).await?;
-        }
-    }
-    Ok(())
 }

@@ -29,6 +29,7 @@ const READERS: u32 = 4;
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_ec2_api.sql"),
+    include_str!("../migrations/0003_clusters.sql"),
     include_str!("../migrations/0004_images.sql"),
     include_str!("../migrations/0005_nodes.sql"),
     include_str!("../migrations/0006_capacity.sql"),

@@ -121,12 +121,58 @@ pub enum Error {
     /// There is no such VM type.
     #[error("instance type does not exist: {0}")]
     VmTypeNotFound(String),
+    /// A VM type's name or figures are not valid.
+    #[error(transparent)]
+    VmTypeInvalid(#[from] types::InvalidVmType),
+    /// A VM type is named more than once.
+    #[error("the VM type {0} is named twice")]
+    VmTypeTwice(String),
+    /// There would be no VM type.
+    #[error("there must be at least one VM type")]
+    NoVmTypes,
     /// There is no such cluster.
     #[error("the availability zone \"{0}\" does not exist")]
     ClusterNotFound(ClusterName),
-    /// No cluster is registered yet.
-    #[error("no cluster is registered yet")]
+    /// No cluster takes launches.
+    #[error("no availability zone takes launches now; try again in a moment")]
     NoCluster,
+    /// The cluster that was asked for takes no launches.
+    #[error(
+        "the availability zone \"{0}\" cannot be reached now; launch in another one, or try again \
+         in a moment"
+    )]
+    ClusterUnreachable(ClusterName),
+    /// The cluster follows the configuration of the cloud controller's machine.
+    #[error(
+        "the cluster \"{0}\" is that of this machine and follows its eucalyptus.conf (CLUSTER_NAME, \
+         CC_PORT, START_CC); change it there, then: eucalyptus restart"
+    )]
+    ClusterIsHere(ClusterName),
+    /// Another cluster has that controller.
+    #[error("{endpoint} is the controller of cluster \"{cluster}\"; deregister that one first")]
+    EndpointTaken {
+        /// `host:port`.
+        endpoint: String,
+        /// The cluster that has it.
+        cluster: ClusterName,
+    },
+    /// The cluster has instances.
+    #[error(
+        "the cluster \"{cluster}\" has {count} instances ({}{}); terminate them first. If its \
+         machines will never come back: --deregister-cluster {cluster} --force",
+        instances.join(" "), if instances.len() < *count { " …" } else { "" }
+    )]
+    ClusterInUse {
+        /// The cluster.
+        cluster: ClusterName,
+        /// How many instances it has.
+        count: usize,
+        /// The first of them.
+        instances: Vec<String>,
+    },
+    /// A cluster cannot be given up as lost while it answers.
+    #[error("the cluster \"{0}\" answers, so its instances are not lost; terminate them first")]
+    ClusterAnswers(ClusterName),
     /// The nodes have no room for as many as are wanted at least.
     #[error("not enough capacity: {wanted} of {vm_type} wanted, {available} available in {place}")]
     NoCapacity {
@@ -152,15 +198,16 @@ pub enum Error {
         /// How many are free.
         available: usize,
     },
-    /// Every network of the cluster's subnet is in use.
+    /// Every network of the cluster's subnet, or its tag, is in use.
     #[error(
-        "all {in_use} networks of cluster \"{cluster}\" are in use: a group gets one with its \
-         first instance; terminate the instances of a group, or enlarge VNET_SUBNET"
+        "no network of cluster \"{cluster}\" is free, {in_use} are in use in the cloud: a group \
+         gets one with its first instance; terminate the instances of a group, or enlarge \
+         VNET_SUBNET"
     )]
     NetworksExhausted {
         /// The cluster.
         cluster: ClusterName,
-        /// How many networks are in use.
+        /// How many networks are in use, in all clusters: each has a tag of its own.
         in_use: usize,
     },
     /// A client token was used again with other parameters.

@@ -175,6 +175,20 @@ impl State {
         rows.iter().map(|row| Ok((row.text("state")?, row.number("number")?))).collect()
     }
 
+    /// How many instances that are not terminated each cluster has.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn count_live_by_cluster(&self) -> Result<BTreeMap<ClusterName, u64>> {
+        let rows = sqlx::query(
+            "SELECT cluster, COUNT(*) AS number FROM instances WHERE state <> 'terminated'
+             GROUP BY cluster",
+        )
+        .fetch_all(&mut *self.snapshot().await?)
+        .await?;
+        rows.iter().map(|row| Ok((row.parsed("cluster")?, row.number("number")?))).collect()
+    }
+
     /// Wants these instances gone: their goal is terminate and they are shutting down from now
     /// on. All or none; instances that are shutting down or terminated already stay as they are.
     ///

@@ -44,14 +44,17 @@ async fn allocate(
     cluster: &ClusterConfig,
     group: GroupId,
 ) -> Result<GroupSubnet> {
-    let rows = sqlx::query("SELECT tag, subnet FROM networks WHERE cluster = $1")
-        .bind(cluster.name.as_str())
-        .fetch_all(&mut *db)
-        .await?;
-    let in_use = rows.iter().map(stored).collect::<Result<Vec<_>>>()?;
-    let network = lowest_free(cluster, &in_use).ok_or_else(|| Error::NetworksExhausted {
+    let rows = sqlx::query("SELECT cluster, tag, subnet FROM networks").fetch_all(&mut *db).await?;
+    let (mut tags, mut here) = (BTreeSet::new(), Vec::new());
+    for row in &rows {
+        tags.insert(tag(row)?);
+        if row.text("cluster")? == cluster.name.as_str() {
+            here.push(stored(row)?.subnet);
+        }
+    }
+    let network = lowest_free(cluster, &tags, &here).ok_or_else(|| Error::NetworksExhausted {
         cluster: cluster.name.clone(),
-        in_use: in_use.len(),
+        in_use: tags.len(),
     })?;
     sqlx::query("INSERT INTO networks (cluster, tag, group_id, subnet) VALUES ($1, $2, $3, $4)")
         .bind(cluster.name.as_str())
@@ -63,15 +66,23 @@ async fn allocate(
     Ok(network)
 }
 
-/// The network with the lowest tag that is free and fits. Networks that were made when VNET_SUBNET
-/// was another must not be overlapped either.
-fn lowest_free(cluster: &ClusterConfig, in_use: &[GroupSubnet]) -> Option<GroupSubnet> {
+/// The network with the lowest tag that is free and fits.
+///
+/// A tag is given once in the whole cloud: clusters may share a switch, and there a tag is all
+/// that keeps two groups apart. Subnets are kept apart within a cluster only, whose router knows
+/// no other's; there, those that were made when VNET_SUBNET was another must not be overlapped
+/// either.
+fn lowest_free(
+    cluster: &ClusterConfig,
+    tags: &BTreeSet<NetworkTag>,
+    here: &[Ipv4Net],
+) -> Option<GroupSubnet> {
     let overlaps = |a: &Ipv4Net, b: &Ipv4Net| a.contains(b) || b.contains(a);
     (NetworkTag::FIRST.get()..=NetworkTag::LAST.get())
         .filter_map(|tag| NetworkTag::try_from(tag).ok())
-        .filter(|tag| in_use.iter().all(|network| network.tag != *tag))
+        .filter(|tag| !tags.contains(tag))
         .map_while(|tag| netplan::subnet_of(tag, cluster.subnet, cluster.addrs_per_net))
-        .find(|new| in_use.iter().all(|network| !overlaps(&network.subnet, &new.subnet)))
+        .find(|new| here.iter().all(|subnet| !overlaps(subnet, &new.subnet)))
 }
 
 /// The free addresses of a network, lowest first.

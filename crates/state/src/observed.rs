@@ -5,7 +5,7 @@ use crate::database::{Connection, Row, State};
 use crate::error::Result;
 use crate::fields::{Fields, column, json};
 use crate::fold::{Known, fold};
-use crate::{addresses, images, instances, networks, power, tags, tokens};
+use crate::{addresses, images, instances, networks, power, registration, tags, tokens};
 use protocol::{CallError, ClusterObserved, InstanceObserved, NodeStatus};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -40,7 +40,6 @@ impl State {
         // Most reports change nothing: find that out without holding up the writer.
         let mut snapshot = self.snapshot().await?;
         let changed = changed(&mut snapshot, &cluster, &observed).await?;
-        let stale = is_stale(&mut snapshot, &cluster, &observed, now).await?;
         drop(snapshot);
         let observed = Arc::new(observed);
         let mut started = Vec::new();
@@ -50,7 +49,8 @@ impl State {
                 self.write(move |db| Box::pin(record(db, cluster, observed, piece, now)));
             started.extend(recorded.await?);
         }
-        if stale {
+        // what ended by this report counts already
+        if is_stale(&mut *self.snapshot().await?, &cluster, &observed, now).await? {
             self.write(move |db| Box::pin(record_cluster(db, cluster, observed, now))).await?;
         }
         Ok(started)
@@ -62,16 +62,23 @@ impl State {
     ///
     /// # Errors
     /// Only when the database fails.
-    pub async fn record_silent(&self, cluster: ClusterName, error: &CallError) -> Result<bool> {
+    pub async fn record_silent(
+        &self,
+        cluster: ClusterName,
+        error: &CallError,
+        now: Timestamp,
+    ) -> Result<bool> {
         let clusters = self.clusters().await?;
         let problems = [error.to_string()];
         let distrusted = matches!(error, CallError::NotTrusted(_));
         let known = clusters.iter().find(|known| known.config.name == cluster);
-        if known.is_some_and(|known| !known.reachable && known.problems == problems) {
-            return Ok(false);
+        let news = known.is_some_and(|known| {
+            known.is_followed() && (known.reachable || known.problems != problems)
+        });
+        if news {
+            self.write(move |db| Box::pin(silence(db, cluster, problems, distrusted, now))).await?;
         }
-        self.write(move |db| Box::pin(silence(db, cluster, problems, distrusted))).await?;
-        Ok(true)
+        Ok(news)
     }
 
     /// Deletes the records of instances that are no longer shown, and of launches of which none is
@@ -93,10 +100,13 @@ impl State {
         .bind(forgotten)
         .fetch_optional(&mut *self.snapshot().await?)
         .await?;
-        match old {
-            Some(_) => self.write(move |db| Box::pin(purge(db, hidden, forgotten))).await,
-            None => Ok(()),
+        if old.is_some() {
+            self.write(move |db| Box::pin(purge(db, hidden, forgotten))).await?;
         }
+        if registration::is_any_unreferenced(&mut *self.snapshot().await?).await? {
+            self.write(|db| Box::pin(registration::forget_unreferenced(db))).await?;
+        }
+        Ok(())
     }
 }
 
@@ -149,13 +159,14 @@ async fn is_stale(
 ) -> Result<bool> {
     clusters::generation(db, cluster).await?;
     let clusters = clusters::all(db).await?;
-    let Some(known) = clusters.iter().find(|known| known.config.name == *cluster) else {
-        return Ok(false);
-    };
+    let known = clusters.iter().find(|it| it.config.name == *cluster && it.is_followed());
+    let Some(known) = known else { return Ok(false) };
     let seen_lately = known.last_seen.is_some_and(|seen| now.millis_since(seen) < SIGHT_STEP_MS);
     let same_nodes = known.nodes.len() == observed.nodes.len()
         && known.nodes.iter().zip(&observed.nodes).all(|(known, status)| same(known, status));
-    Ok(!(known.reachable && seen_lately && same_nodes && known.problems == observed.problems))
+    let as_before = registration::judge(db, known, observed).await?
+        == (known.settings.clone(), known.problems.clone());
+    Ok(!(known.reachable && seen_lately && same_nodes && as_before))
 }
 
 /// Whether two reports of a node say the same, but for a sight that is hardly newer.
@@ -249,14 +260,12 @@ async fn record_cluster(
     observed: Arc<ClusterObserved>,
     now: Timestamp,
 ) -> Result<()> {
-    sqlx::query(
-        "UPDATE clusters SET reachable = 1, certificate_ok = 1, last_seen_ms = $1, problems = $2 WHERE name = $3",
-    )
-    .bind(now.millis())
-    .bind(json(&observed.problems))
-    .bind(cluster.as_str())
-    .execute(&mut *db)
-    .await?;
+    let clusters = clusters::without_nodes(db).await?;
+    // it may have been deregistered since it reported
+    let known = clusters.iter().find(|it| it.config.name == cluster && it.is_followed());
+    let Some(known) = known else { return Ok(()) };
+    let judged = registration::judge(db, known, &observed).await?;
+    registration::answered(db, &cluster, &judged, now).await?;
     sqlx::query("DELETE FROM nodes WHERE cluster = $1")
         .bind(cluster.as_str())
         .execute(&mut *db)
@@ -305,16 +314,9 @@ async fn silence(
     cluster: ClusterName,
     problems: [String; 1],
     distrusted: bool,
+    now: Timestamp,
 ) -> Result<()> {
-    sqlx::query(
-        "UPDATE clusters SET reachable = 0, problems = $1,
-             certificate_ok = CASE WHEN $2 = 1 THEN 0 ELSE certificate_ok END WHERE name = $3",
-    )
-    .bind(json(&problems))
-    .bind(i64::from(distrusted))
-    .bind(cluster.as_str())
-    .execute(&mut *db)
-    .await?;
+    registration::silent(db, &cluster, &problems, distrusted, now).await?;
     sqlx::query("UPDATE instances SET impaired = 1 WHERE cluster = $1 AND state <> 'terminated'")
         .bind(cluster.as_str())
         .execute(db)

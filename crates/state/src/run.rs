@@ -8,7 +8,7 @@ use crate::groups::GroupRef;
 use crate::images::{Image, launchable_as};
 use crate::instances::{self, Reservation};
 use crate::users::{self, User};
-use crate::{admission, launch, networks, settings, tags, tokens};
+use crate::{choice, launch, settings, tags, tokens};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use protocol::{Generation, MetadataOptions};
@@ -129,18 +129,8 @@ async fn plan(db: &mut Connection, request: &RunRequest, now: Timestamp) -> Resu
     let vm_type = vm_type(db, &request.vm_type).await?;
     let key = key(db, request).await?;
     let groups = launch::groups(db, request.account, &request.groups, now).await?;
-    let (cluster, room) = choose_cluster(db, request, &vm_type).await?;
-    let (group, group_name) = &groups[0];
-    let network = networks::of_group(db, &cluster, *group).await?;
-    let mut addresses = networks::free_addresses(db, &cluster.name, &network).await?;
-    if addresses.len() < request.min_count as usize {
-        return Err(Error::AddressesExhausted {
-            group: group_name.clone(),
-            wanted: request.min_count,
-            available: addresses.len(),
-        });
-    }
-    addresses.truncate(room);
+    let site = choice::choose(db, request, &vm_type, &groups[0], now).await?;
+    let choice::Site { cluster, tag, addresses } = site;
     Ok(Plan {
         owner,
         image,
@@ -150,7 +140,7 @@ async fn plan(db: &mut Connection, request: &RunRequest, now: Timestamp) -> Resu
         key,
         groups,
         cluster,
-        tag: network.tag,
+        tag,
         addresses,
         metadata: request.metadata,
     })
@@ -194,47 +184,6 @@ async fn key(db: &mut Connection, request: &RunRequest) -> Result<Option<(KeyNam
     let Some(name) = &request.key else { return Ok(None) };
     let public_key = launch::public_key(db, request.account, name).await?;
     Ok(Some((name.clone(), public_key)))
-}
-
-/// The cluster that takes the whole launch, and how many instances it takes: the one that was
-/// asked for, else the one with most room.
-async fn choose_cluster(
-    db: &mut Connection,
-    request: &RunRequest,
-    vm_type: &VmType,
-) -> Result<(ClusterConfig, usize)> {
-    let mut best: Option<(ClusterConfig, u64)> = None;
-    for cluster in candidates(db, request).await? {
-        let ask = &vm_type.figures;
-        let room = admission::admissible(db, &cluster, ask, request.max_count).await?;
-        if best.as_ref().is_none_or(|(_, most)| room > *most) {
-            best = Some((cluster, room));
-        }
-    }
-    let (config, room) = best.ok_or(Error::NoCluster)?;
-    if room < u64::from(request.min_count) {
-        return Err(Error::NoCapacity {
-            vm_type: vm_type.name.clone(),
-            wanted: request.min_count,
-            available: room,
-            place: match &request.cluster {
-                Some(name) => format!("availability zone {name}"),
-                None => "any availability zone".to_owned(),
-            },
-        });
-    }
-    Ok((config, usize::try_from(room).unwrap_or(usize::MAX)))
-}
-
-async fn candidates(db: &mut Connection, request: &RunRequest) -> Result<Vec<ClusterConfig>> {
-    let mut clusters = clusters::configs(db).await?;
-    if let Some(wanted) = &request.cluster {
-        clusters.retain(|cluster| cluster.name == *wanted);
-        if clusters.is_empty() {
-            return Err(Error::ClusterNotFound(wanted.clone()));
-        }
-    }
-    Ok(clusters)
 }
 
 async fn insert_reservation(

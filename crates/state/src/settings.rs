@@ -63,12 +63,50 @@ impl State {
         vm_types(&mut *self.snapshot().await?).await
     }
 
-    /// Replaces all VM types. Instances keep the figures that they were launched with.
+    /// Replaces all VM types at once. Instances keep the figures that they were launched with.
     ///
     /// # Errors
-    /// Only when the database fails.
+    /// [`Error::VmTypeInvalid`], [`Error::VmTypeTwice`], [`Error::NoVmTypes`],
+    /// [`Error::LimitReached`]. All stay as they were then.
     pub async fn set_vm_types(&self, types: Vec<VmType>) -> Result<()> {
         self.write(move |db| Box::pin(store_vm_types(db, types))).await
+    }
+
+    /// Gives a VM type other figures, or adds it behind the others.
+    ///
+    /// # Errors
+    /// As [`State::set_vm_types`].
+    pub async fn set_vm_type(&self, vm_type: VmType) -> Result<()> {
+        self.write(move |db| {
+            Box::pin(async move {
+                let mut types = vm_types(db).await?;
+                match types.iter_mut().find(|known| known.name == vm_type.name) {
+                    Some(known) => *known = vm_type,
+                    None => types.push(vm_type),
+                }
+                store_vm_types(db, types).await
+            })
+        })
+        .await
+    }
+
+    /// Removes a VM type. Instances of it go on.
+    ///
+    /// # Errors
+    /// [`Error::VmTypeNotFound`]; [`Error::NoVmTypes`] for the last one.
+    pub async fn delete_vm_type(&self, name: String) -> Result<()> {
+        self.write(move |db| {
+            Box::pin(async move {
+                let mut types = vm_types(db).await?;
+                let before = types.len();
+                types.retain(|known| known.name != name);
+                if types.len() == before {
+                    return Err(Error::VmTypeNotFound(name.chars().take(64).collect()));
+                }
+                store_vm_types(db, types).await
+            })
+        })
+        .await
     }
 
     /// Stores the five VM types of 1.4 if there are none yet.
@@ -161,6 +199,7 @@ async fn check_registered(db: &mut Connection, kind: ImageKind, id: ImageId) -> 
 }
 
 async fn store_vm_types(db: &mut Connection, types: Vec<VmType>) -> Result<()> {
+    check_vm_types(&types)?;
     sqlx::query("DELETE FROM vm_types").execute(&mut *db).await?;
     for (position, vm_type) in (0i64..).zip(types) {
         sqlx::query(
@@ -174,6 +213,22 @@ async fn store_vm_types(db: &mut Connection, types: Vec<VmType>) -> Result<()> {
         .bind(column(vm_type.figures.disk_gb))
         .execute(&mut *db)
         .await?;
+    }
+    Ok(())
+}
+
+fn check_vm_types(types: &[VmType]) -> Result<()> {
+    if types.is_empty() {
+        return Err(Error::NoVmTypes);
+    }
+    if types.len() > VmType::MOST {
+        return Err(Error::LimitReached { what: "VM types", most: VmType::MOST as i64 });
+    }
+    for (at, vm_type) in types.iter().enumerate() {
+        vm_type.check()?;
+        if types[..at].iter().any(|other| other.name == vm_type.name) {
+            return Err(Error::VmTypeTwice(vm_type.name.clone()));
+        }
     }
     Ok(())
 }

@@ -45,7 +45,7 @@ impl Caller {
     fn new(identity: &Identity, peer: &Role) -> Result<Self, TransportError> {
         let name = ServerName::try_from(peer.dns_name())
             .map_err(|e| TransportError::Tls(e.to_string()))?;
-        let connector = Connector { tls: TlsConnector::from(identity.client()?), name };
+        let connector = Connector { identity: identity.clone(), name };
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(Duration::from_secs(60))
             .build(connector);
@@ -255,7 +255,7 @@ impl ImageSource for ImageClient {
 /// Connects and proves both sides.
 #[derive(Clone)]
 struct Connector {
-    tls: TlsConnector,
+    identity: Identity,
     name: ServerName<'static>,
 }
 
@@ -269,11 +269,12 @@ impl tower::Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let Self { tls, name } = self.clone();
+        let Self { identity, name } = self.clone();
         let connect = async move {
             let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
             let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(443))).await?;
             stream.set_nodelay(true)?;
+            let tls = TlsConnector::from(identity.client());
             tls.connect(name, stream).await.map(|stream| TokioIo::new(Secured(stream)))
         };
         Box::pin(async move {

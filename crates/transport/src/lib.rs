@@ -38,6 +38,14 @@ pub enum TransportError {
         /// What is wrong with it.
         detail: String,
     },
+    /// Certificate and private key do not belong together.
+    #[error(
+        "{certificate}: the private key beside it is another one's; copy both with euca_sync_key"
+    )]
+    Mismatch {
+        /// The certificate's file.
+        certificate: std::path::PathBuf,
+    },
     /// A certificate could not be made.
     #[error("cannot make a certificate: {0}")]
     Certificate(#[from] rcgen::Error),

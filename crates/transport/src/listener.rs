@@ -60,13 +60,13 @@ pub struct PeerAddr(pub SocketAddr);
 /// A bound port.
 pub struct Listener {
     socket: TcpListener,
-    tls: TlsAcceptor,
+    identity: Identity,
     limits: Limits,
 }
 
 /// What every connection of a listener shares.
 struct Shared {
-    tls: TlsAcceptor,
+    identity: Identity,
     limits: Limits,
     public: Option<Router>,
     internal: Router,
@@ -76,13 +76,12 @@ impl Listener {
     /// Binds an address.
     ///
     /// # Errors
-    /// When the port is in use (the text says so), or the identity cannot be used.
+    /// When the port is in use (the text says so).
     pub async fn bind(
         address: SocketAddr,
         identity: &Identity,
         limits: Limits,
     ) -> Result<Self, TransportError> {
-        let tls = TlsAcceptor::from(identity.server()?);
         let socket = TcpListener::bind(address).await.map_err(|e| {
             let remedy = match e.kind() {
                 io::ErrorKind::AddrInUse => {
@@ -92,7 +91,7 @@ impl Listener {
             };
             TransportError::Tls(format!("cannot listen on {address}: {e}{remedy}"))
         })?;
-        Ok(Self { socket, tls, limits })
+        Ok(Self { socket, identity: identity.clone(), limits })
     }
 
     /// The address that was bound.
@@ -111,10 +110,10 @@ impl Listener {
         internal: Router,
         stop: impl Future<Output = ()>,
     ) {
-        let Self { socket, tls, limits } = self;
+        let Self { socket, identity, limits } = self;
         let slots = Arc::new(Semaphore::new(limits.connections));
         let (stopping, stopped) = watch::channel(false);
-        let shared = Arc::new(Shared { tls, limits, public, internal });
+        let shared = Arc::new(Shared { identity, limits, public, internal });
         tokio::pin!(stop);
         loop {
             let accepted = tokio::select! {
@@ -173,7 +172,8 @@ async fn connection(
             None => Ok(()),
         };
     }
-    let stream = timeout(limits.head_timeout, shared.tls.accept(stream)).await??;
+    let tls = TlsAcceptor::from(shared.identity.server());
+    let stream = timeout(limits.head_timeout, tls.accept(stream)).await??;
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let (role, routes) = match certificate {
         Some(certificate) => (role_of(certificate), Some(shared.internal.clone())),

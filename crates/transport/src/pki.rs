@@ -1,7 +1,10 @@
 //! The cloud's own certificate authority and the components' keys.
 //!
 //! Keys live in `var/eucalyptus/keys`, mode 0600. The authority's key stays with the cloud
-//! controller; every component has a pair of its own, which the cloud controller issues.
+//! controller; every component has a pair of its own, which the cloud controller issues (those of
+//! other machines: [`issued`]).
+
+pub mod issued;
 
 use crate::{Role, TransportError};
 use rcgen::{
@@ -40,13 +43,24 @@ pub fn component_files(keys: &Path, role: &Role) -> (PathBuf, PathBuf) {
 /// a node's.
 pub fn node_role(keys: &Path) -> Result<Role, TransportError> {
     let path = keys.join("node-cert.pem");
-    let der = der_of(&read(&path)?, &path)?;
-    let bad = |detail: &str| TransportError::Key { path: path.clone(), detail: detail.to_owned() };
+    match role_in(&path)? {
+        node @ Role::Node(_) => Ok(node),
+        _ => Err(bad(&path, "not the certificate of a node controller")),
+    }
+}
+
+/// The cluster or node controller that a certificate is for.
+fn role_in(path: &Path) -> Result<Role, TransportError> {
+    let der = der_of(&read(path)?, path)?;
     let (_, parsed) =
-        X509Certificate::from_der(&der).map_err(|_| bad("not an X.509 certificate"))?;
+        X509Certificate::from_der(&der).map_err(|_| bad(path, "not an X.509 certificate"))?;
     let mut subjects = parsed.subject().iter_common_name();
     let subject = subjects.next().and_then(|name| name.as_str().ok()).unwrap_or_default();
-    Role::of_node_subject(subject).ok_or_else(|| bad("not the certificate of a node controller"))
+    Role::of_subject(subject).ok_or_else(|| bad(path, "not the certificate of a component"))
+}
+
+fn bad(path: &Path, detail: &str) -> TransportError {
+    TransportError::Key { path: path.to_owned(), detail: detail.to_owned() }
 }
 
 /// Makes what is missing: the authority, and a key pair with certificate for each role.
@@ -58,9 +72,7 @@ pub fn node_role(keys: &Path) -> Result<Role, TransportError> {
 /// When a file cannot be written, or one that exists cannot be read.
 pub fn prepare(keys: &Path, hosts: &[String], roles: &[Role]) -> Result<(), TransportError> {
     fs::create_dir_all(keys).map_err(|e| file_error(keys, e))?;
-    let (certificate, key) = authority(keys)?;
-    let authority_der = der_of(&certificate, &authority_certificate(keys))?;
-    let issuer = Issuer::from_ca_cert_pem(&certificate, KeyPair::from_pem(&key)?)?;
+    let authority = Authority::open(keys)?;
     for role in roles {
         let mut names = vec![role.dns_name()];
         if *role == Role::Cloud {
@@ -68,12 +80,56 @@ pub fn prepare(keys: &Path, hosts: &[String], roles: &[Role]) -> Result<(), Tran
         }
         names.sort();
         names.dedup();
-        if !is_current(keys, role, &names, &authority_der) {
-            issue(keys, role, names, &issuer)?;
-            tracing::info!(component = role.common_name(), "made keys and certificate");
-        }
+        authority.make_current(keys, role, names)?;
     }
     Ok(())
+}
+
+/// The authority at work.
+pub(crate) struct Authority {
+    certificate: String,
+    der: Vec<u8>,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    /// Opens the authority, which is made when there is none.
+    pub(crate) fn open(keys: &Path) -> Result<Self, TransportError> {
+        let (certificate, key) = authority(keys)?;
+        let der = der_of(&certificate, &authority_certificate(keys))?;
+        let issuer = Issuer::from_ca_cert_pem(&certificate, KeyPair::from_pem(&key)?)?;
+        Ok(Self { certificate, der, issuer })
+    }
+
+    /// The certificate in PEM.
+    pub(crate) fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// Issues a pair into a directory, unless a current one is there.
+    pub(crate) fn make_current(
+        &self,
+        directory: &Path,
+        role: &Role,
+        names: Vec<String>,
+    ) -> Result<(), TransportError> {
+        if is_current(directory, role, &names, &self.der) {
+            return Ok(());
+        }
+        self.issue(directory, role, names)
+    }
+
+    /// Issues a new pair into a directory.
+    pub(crate) fn issue(
+        &self,
+        directory: &Path,
+        role: &Role,
+        names: Vec<String>,
+    ) -> Result<(), TransportError> {
+        issue(directory, role, names, &self.issuer)?;
+        tracing::info!(component = role.common_name(), "made keys and certificate");
+        Ok(())
+    }
 }
 
 /// The authority's certificate and key, made when there are none.
@@ -165,9 +221,8 @@ fn address_text(bytes: &[u8]) -> Option<String> {
 }
 
 pub(crate) fn der_of(pem: &str, path: &Path) -> Result<Vec<u8>, TransportError> {
-    let bad = |detail: String| TransportError::Key { path: path.to_owned(), detail };
     let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes())
-        .map_err(|e| bad(format!("not a PEM certificate: {e}")))?;
+        .map_err(|e| bad(path, &format!("not a PEM certificate: {e}")))?;
     Ok(block.contents)
 }
 
@@ -180,7 +235,7 @@ pub(crate) fn file_error(path: &Path, source: std::io::Error) -> TransportError 
 }
 
 /// Writes a file that only its owner may read, whole or not at all.
-fn write_secret(path: &Path, text: &str) -> Result<(), TransportError> {
+pub(crate) fn write_secret(path: &Path, text: &str) -> Result<(), TransportError> {
     let temporary = path.with_extension("new");
     let write = || {
         let mut options = fs::OpenOptions::new();

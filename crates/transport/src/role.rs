@@ -22,6 +22,7 @@ pub(crate) enum RoleKind {
     Node,
 }
 
+const CLUSTER_SUBJECT: &str = "Eucalyptus cluster controller ";
 const NODE_SUBJECT: &str = "Eucalyptus node controller ";
 const CLOUD: &str = "cloud.eucalyptus.internal";
 const CLUSTER: &str = ".cc.eucalyptus.internal";
@@ -52,14 +53,16 @@ impl Role {
     pub(crate) fn common_name(&self) -> String {
         match self {
             Self::Cloud => "Eucalyptus cloud controller".to_owned(),
-            Self::Cluster(name) => format!("Eucalyptus cluster controller {name}"),
+            Self::Cluster(name) => format!("{CLUSTER_SUBJECT}{name}"),
             Self::Node(name) => format!("{NODE_SUBJECT}{name}"),
         }
     }
 
-    /// The node that a certificate's subject names.
-    pub(crate) fn of_node_subject(subject: &str) -> Option<Self> {
-        subject.strip_prefix(NODE_SUBJECT)?.parse().ok().map(Self::Node)
+    /// The cluster controller or node controller that a certificate's subject names.
+    pub(crate) fn of_subject(subject: &str) -> Option<Self> {
+        let node = || subject.strip_prefix(NODE_SUBJECT)?.parse().ok().map(Self::Node);
+        let cluster = || subject.strip_prefix(CLUSTER_SUBJECT)?.parse().ok().map(Self::Cluster);
+        node().or_else(cluster)
     }
 }
 

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use transport::{
-    Identity, ImageClient, ImageStore, Limits, Listener, NodeClient, Role, image_routes,
-    node_routes, pki,
+    Identity, ImageClient, ImageStore, Limits, Listener, NodeClient, Role, TransportError,
+    image_routes, node_routes, pki,
 };
 use types::{Figures, InstanceId, Timestamp};
 
@@ -229,4 +229,68 @@ async fn images_are_streamed_from_any_offset() {
     image.digest = Digest([2; 32]);
     let missing = source.open(&address.to_string(), &image, 0).await.err();
     assert!(matches!(missing, Some(CallError::NotFound(_))), "{missing:?}");
+}
+
+fn copy_keys(from: &Path, to: &Path, names: &[&str]) {
+    for name in names {
+        std::fs::copy(from.join(name), to.join(name)).unwrap();
+    }
+}
+
+const NODE_FILES: [&str; 3] = ["ca-cert.pem", "node-cert.pem", "node-pk.pem"];
+
+#[tokio::test]
+async fn new_keys_are_used_for_new_connections_without_a_restart() {
+    let (dir, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    keys(dir.path());
+    keys(new.path());
+    let identity = Identity::load(dir.path(), &node("n1")).unwrap();
+    let any = "127.0.0.1:0".parse().unwrap();
+    let listener = Listener::bind(any, &identity, Limits::default()).await.unwrap();
+    let address = listener.address().unwrap();
+    let routes = node_routes(Arc::new(FakeNode));
+    tokio::spawn(listener.serve(None, routes, std::future::pending()));
+
+    let held = Identity::load(dir.path(), &cluster()).unwrap();
+    let called =
+        |identity: &Identity| NodeClient::new(identity, &node("n1"), address.to_string()).unwrap();
+    let open = called(&held);
+    assert_eq!(open.sync(desired(7)).await, Ok(()));
+    assert!(!identity.refresh().unwrap(), "nothing is new");
+
+    let all = [&NODE_FILES[..], &["cluster-cert.pem", "cluster-pk.pem"]].concat();
+    copy_keys(new.path(), dir.path(), &all);
+    assert!(identity.refresh().unwrap());
+    let refused = called(&held).sync(desired(7)).await;
+    assert!(matches!(refused, Err(CallError::Unreachable(_))), "{refused:?}");
+    assert_eq!(open.sync(desired(7)).await, Ok(()), "an open connection goes on");
+    assert!(held.refresh().unwrap());
+    assert_eq!(called(&held).sync(desired(7)).await, Ok(()));
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_used_leave_the_old_ones_in_use() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    keys(dir.path());
+    pki::prepare(other.path(), &[], &[node("n2")]).unwrap();
+    let identity = Identity::load(dir.path(), &node("n1")).unwrap();
+    let any = "127.0.0.1:0".parse().unwrap();
+    let listener = Listener::bind(any, &identity, Limits::default()).await.unwrap();
+    let address = listener.address().unwrap();
+    let routes = node_routes(Arc::new(FakeNode));
+    tokio::spawn(listener.serve(None, routes, std::future::pending()));
+
+    let caller = client(dir.path(), &cluster(), &node("n1"), address);
+    // as while a copy is under way
+    copy_keys(other.path(), dir.path(), &["node-pk.pem"]);
+    assert!(matches!(identity.refresh(), Err(TransportError::Mismatch { .. })));
+    copy_keys(other.path(), dir.path(), &NODE_FILES);
+    let another = identity.refresh().unwrap_err().to_string();
+    assert!(another.contains("not the certificate of Eucalyptus node controller n1"), "{another}");
+    std::fs::write(dir.path().join("node-cert.pem"), "nonsense").unwrap();
+    assert!(matches!(identity.refresh(), Err(TransportError::Key { .. })));
+    std::fs::remove_file(dir.path().join("node-cert.pem")).unwrap();
+    assert!(matches!(identity.refresh(), Err(TransportError::File { .. })));
+
+    assert_eq!(caller.sync(desired(7)).await, Ok(()), "the old ones still serve");
 }

@@ -1,6 +1,7 @@
 //! What instances need and machines have.
 
 use serde::{Deserialize, Serialize};
+use std::str::FromStr;
 
 /// An amount of cores, memory and disk: what a VM type asks for, or what a node has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -68,9 +69,45 @@ pub struct VmType {
     pub figures: Figures,
 }
 
+/// Why something is no VM type.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("VM type \"{text}\" is not valid: {rule}")]
+pub struct InvalidVmType {
+    /// What was given, shortened to a length that can be shown.
+    pub text: String,
+    /// The rule, as a sentence part.
+    pub rule: &'static str,
+}
+
 impl VmType {
     /// The type of a launch that names none.
     pub const DEFAULT: &'static str = "m1.small";
+    /// So many types can there be.
+    pub const MOST: usize = 64;
+
+    /// Checks the name and that the figures are those of a machine.
+    ///
+    /// # Errors
+    /// With the rule that is broken.
+    pub fn check(&self) -> Result<(), InvalidVmType> {
+        let Figures { cores, memory_mb, disk_gb } = self.figures;
+        let letter = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'-';
+        let named = (1..=64).contains(&self.name.len())
+            && self.name.as_bytes()[0].is_ascii_alphanumeric()
+            && self.name.bytes().all(letter);
+        let rule = if !named {
+            "its name must have 1 to 64 letters, digits, '.' and '-', a letter or digit first"
+        } else if !(1..=1024).contains(&cores) {
+            "it must have 1 to 1024 cores"
+        } else if !(1..=1 << 24).contains(&memory_mb) {
+            "it must have 1 to 16777216 MB of memory"
+        } else if !(1..=1 << 20).contains(&disk_gb) {
+            "it must have 1 to 1048576 GB of disk"
+        } else {
+            return Ok(());
+        };
+        Err(invalid_vm_type(&self.name, rule))
+    }
 
     /// The five types of 1.4 with their figures, in ascending order.
     pub fn of_1_4() -> Vec<Self> {
@@ -89,9 +126,59 @@ impl VmType {
     }
 }
 
+/// Reads `NAME=CORES,MB,GB`.
+impl FromStr for VmType {
+    type Err = InvalidVmType;
+    fn from_str(text: &str) -> Result<Self, InvalidVmType> {
+        let shape = || invalid_vm_type(text, "write NAME=CORES,MB,GB, such as m1.small=1,128,10");
+        let (name, figures) = text.split_once('=').ok_or_else(shape)?;
+        let figures: Vec<&str> = figures.split(',').map(str::trim).collect();
+        let &[cores, memory_mb, disk_gb] = figures.as_slice() else { return Err(shape()) };
+        let vm_type = Self {
+            name: name.trim().to_owned(),
+            figures: Figures {
+                cores: cores.parse().map_err(|_| shape())?,
+                memory_mb: memory_mb.parse().map_err(|_| shape())?,
+                disk_gb: disk_gb.parse().map_err(|_| shape())?,
+            },
+        };
+        vm_type.check()?;
+        Ok(vm_type)
+    }
+}
+
+fn invalid_vm_type(text: &str, rule: &'static str) -> InvalidVmType {
+    InvalidVmType { text: text.chars().take(64).collect(), rule }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn vm_types_are_read_strictly() {
+        let right: VmType = "m1.tiny=1, 64, 2".parse().unwrap();
+        assert_eq!(right.figures, Figures { cores: 1, memory_mb: 64, disk_gb: 2 });
+        for (wrong, rule) in [
+            ("m1.small", "write NAME="),
+            ("m1.small=1,128", "write NAME="),
+            ("m1.small=1,128,10,4", "write NAME="),
+            ("m1.small=1,-128,10", "write NAME="),
+            ("m1.small=1,128,99999999999999999999", "write NAME="),
+            ("m1 small=1,128,10", "its name"),
+            ("-m=1,128,10", "its name"),
+            ("=1,128,10", "its name"),
+            ("m\u{e9}=1,128,10", "its name"),
+            ("m1.small=0,128,10", "cores"),
+            ("m1.small=1,0,10", "memory"),
+            ("m1.small=1,128,0", "disk"),
+            ("m1.small=1025,128,10", "cores"),
+        ] {
+            let error = wrong.parse::<VmType>().unwrap_err().to_string();
+            assert!(error.contains(rule), "{wrong}: {error}");
+        }
+        assert!(VmType::of_1_4().iter().all(|known| known.check().is_ok()));
+    }
 
     #[test]
     fn count_is_the_tightest_dimension() {

@@ -20,7 +20,7 @@ pub use account::AccountId;
 pub use boot::{Boot, DiskBus, ImageFormat, UnknownWord};
 pub use crash::crash_point;
 pub use factor::{Factor, MalformedFactor};
-pub use figures::{Figures, VmType};
+pub use figures::{Figures, InvalidVmType, VmType};
 pub use id::{
     AllocationId, AssociationId, GatewayId, GroupId, ImageId, ImageKind, InstanceId, InterfaceId,
     KeyPairId, MalformedId, ReservationId, RouteTableId, RuleId, SubnetId, VpcId, simulate_ids,

@@ -88,7 +88,8 @@ impl Run for DescribeRouteTables {
             return Err(Error::new(Code::InvalidRouteTableIdNotFound, message));
         }
         let clusters = state.clusters().await.map_err(refuse)?;
-        let networks = clusters.iter().map(|cluster| cluster.config.subnet).collect();
+        let settings = clusters.iter().filter_map(|cluster| cluster.settings.as_ref());
+        let networks = settings.map(|settings| settings.subnet).collect();
         let tags = state.tags(account, &["rtb-"]).await.map_err(refuse)?.of(id);
         let table = RouteTable { account, networks, tags };
         let found = if passes(&table, &input.filters) { vec![table] } else { Vec::new() };

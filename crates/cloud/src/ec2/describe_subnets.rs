@@ -105,18 +105,20 @@ async fn all(call: &Call<'_>) -> Result<Vec<Subnet>, Error> {
     let tags = state.tags(account, &["subnet-"]).await.map_err(refuse)?;
     let used = state.count_addresses_in_use(account).await.map_err(refuse)?;
     let subnet = |cluster: state::Cluster| {
-        let (zone, network) = (cluster.config.name, cluster.config.subnet);
+        // one that has not told its addresses yet has no subnet
+        let network = cluster.settings?.subnet;
+        let zone = cluster.config.name;
         let size = 1_u64 << (32 - network.prefix_len());
-        Subnet {
+        Some(Subnet {
             account,
             reachable: cluster.reachable,
             network,
             available: size.saturating_sub(used.get(&zone).copied().unwrap_or_default()),
             tags: tags.of(vpc::subnet(account, &zone)),
             zone,
-        }
+        })
     };
-    Ok(state.clusters().await.map_err(refuse)?.into_iter().map(subnet).collect())
+    Ok(state.clusters().await.map_err(refuse)?.into_iter().filter_map(subnet).collect())
 }
 
 /// The zone of a subnet of the caller.

@@ -79,7 +79,8 @@ impl Run for DescribeVpcs {
         check_own(call, &input.ids)?;
         let (state, account) = (call.state(), call.user.account);
         let clusters = state.clusters().await.map_err(refuse)?;
-        let networks = clusters.iter().map(|cluster| cluster.config.subnet).collect();
+        let settings = clusters.iter().filter_map(|cluster| cluster.settings.as_ref());
+        let networks = settings.map(|settings| settings.subnet).collect();
         let tags = state.tags(account, &["vpc-"]).await.map_err(refuse)?.of(vpc::vpc(account));
         let own = Vpc { account, networks, tags };
         let found = if passes(&own, &input.filters) { vec![own] } else { Vec::new() };

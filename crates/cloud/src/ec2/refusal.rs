@@ -42,9 +42,10 @@ const fn state_code(error: &Refused) -> Option<Code> {
             Code::InvalidAmiAttributeItemValue
         }
         Refused::ClusterNotFound(_) => Code::InvalidZoneNotFound,
-        Refused::NoCluster | Refused::NoCapacity { .. } | Refused::NetworksExhausted { .. } => {
-            Code::InsufficientInstanceCapacity
-        }
+        Refused::NoCluster
+        | Refused::ClusterUnreachable(_)
+        | Refused::NoCapacity { .. }
+        | Refused::NetworksExhausted { .. } => Code::InsufficientInstanceCapacity,
         Refused::AddressesExhausted { .. } => Code::InsufficientFreeAddressesInSubnet,
         Refused::TokenMismatch => Code::IdempotentParameterMismatch,
         Refused::TokenTerminated => Code::IdempotentInstanceTerminated,

@@ -17,10 +17,15 @@ impl World {
         (status, to_bytes(response.into_body(), 1 << 20).await.unwrap().to_vec())
     }
 
-    async fn json(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+    pub(crate) async fn json(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let (status, bytes) = self.ask(method, path, body).await;
         (status.as_u16(), serde_json::from_slice(&bytes).unwrap_or(Value::Null))
     }
+}
+
+/// The sentence of a refusal.
+pub(crate) fn said(answer: &Value) -> &str {
+    answer["message"].as_str().unwrap_or_default()
 }
 
 #[tokio::test]

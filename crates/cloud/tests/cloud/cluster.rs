@@ -1,19 +1,43 @@
 //! A cluster controller in memory: it keeps what it is told and reports what a test says.
 
+use crate::world::ZONE;
 use async_trait::async_trait;
+use cloud::ClusterFactory;
 use protocol::{
-    CallError, ClusterApi, ClusterDesired, ClusterObserved, ConsoleOutput, Goal, InstanceObserved,
-    InstancePhase, NodeStatus, Revision, Standing,
+    CallError, ClusterApi, ClusterDesired, ClusterObserved, ClusterSettings, ConsoleOutput, Goal,
+    InstanceObserved, InstancePhase, NodeStatus, Revision, Standing,
 };
-use std::sync::Mutex;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
-use types::{Figures, InstanceId, Timestamp};
+use types::{ClusterName, Figures, InstanceId, Timestamp};
+
+/// Registered controllers by `host:port`.
+pub(crate) type Others = Arc<Mutex<BTreeMap<String, Arc<FakeCluster>>>>;
+
+/// The ways to all controllers; there is one wherever one is called.
+pub(crate) struct FakeClusters {
+    pub(crate) here: Arc<FakeCluster>,
+    pub(crate) others: Others,
+}
+
+impl ClusterFactory for FakeClusters {
+    fn cluster(&self, name: &ClusterName, at: &str) -> Result<Arc<dyn ClusterApi>, CallError> {
+        if name.as_str() == ZONE {
+            return Ok(self.here.clone());
+        }
+        let mut others = self.others.lock().unwrap();
+        let new = || Arc::new(FakeCluster::new());
+        Ok(others.entry(at.to_owned()).or_insert_with(new).clone())
+    }
+}
 
 pub(crate) struct FakeCluster {
     kept: watch::Sender<Option<ClusterDesired>>,
     reachable: watch::Sender<bool>,
     pub(crate) syncs: Mutex<u32>,
+    pub(crate) settings: Mutex<ClusterSettings>,
 }
 
 impl FakeCluster {
@@ -22,6 +46,11 @@ impl FakeCluster {
             kept: watch::Sender::new(None),
             reachable: watch::Sender::new(true),
             syncs: Mutex::new(0),
+            settings: Mutex::new(ClusterSettings {
+                subnet: "172.19.0.0/16".parse().unwrap(),
+                addrs_per_net: 64,
+                policy: "GREEDY".into(),
+            }),
         }
     }
 
@@ -87,9 +116,9 @@ impl FakeCluster {
                 orphans: vec![],
                 problems: vec![],
             }],
-            settings: None,
             instances: kept.iter().flat_map(|kept| &kept.instances).map(report).collect(),
             problems: vec![],
+            settings: Some(self.settings.lock().unwrap().clone()),
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod admin;
 mod cluster;
+mod clusters;
 mod credentials;
 mod front;
 mod images;

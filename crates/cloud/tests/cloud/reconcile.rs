@@ -9,6 +9,10 @@ use types::{ImageKind, InstanceState};
 impl World {
     /// Launches an instance; its images are known to the state only.
     async fn launch(&self, user: &User) -> Instance {
+        self.launch_in(user, ZONE).await
+    }
+
+    pub(crate) async fn launch_in(&self, user: &User, zone: &str) -> Instance {
         let image = async |kind| {
             let new = NewImage {
                 kind,
@@ -32,6 +36,7 @@ impl World {
         let kernel = image(ImageKind::Kernel).await;
         let request = RunRequest {
             kernel: Some(kernel),
+            cluster: Some(zone.parse().unwrap()),
             ..self.request(user, image(ImageKind::Machine).await)
         };
         let launched = self.cloud.state().run_instances(request, self.cloud.now()).await.unwrap();
@@ -39,7 +44,7 @@ impl World {
         launched.reservation.instances[0].clone()
     }
 
-    async fn terminate(&self, instance: &Instance) {
+    pub(crate) async fn terminate(&self, instance: &Instance) {
         let (state, now) = (self.cloud.state(), self.cloud.now());
         state.terminate_instances(None, vec![instance.id], now).await.unwrap();
         self.cloud.poke();

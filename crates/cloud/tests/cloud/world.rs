@@ -1,12 +1,11 @@
 //! A cloud in a temporary directory.
 
-use crate::cluster::FakeCluster;
+use crate::cluster::{FakeCluster, FakeClusters, Others};
 use axum::body::{Body, to_bytes};
-use cloud::{Cloud, Clusters, Settings};
+use cloud::{Cloud, Settings};
 use conf::Layout;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use placement::Policy;
-use protocol::ClusterApi;
 use signature::client::{Credentials, s3_header_v2};
 use state::{ClusterConfig, RunRequest, User};
 use std::io::{Cursor, Read};
@@ -20,6 +19,7 @@ pub(crate) const ZONE: &str = "zone1";
 pub(crate) struct World {
     pub(crate) cloud: Arc<Cloud>,
     pub(crate) cluster: Arc<FakeCluster>,
+    pub(crate) others: Others,
     pub(crate) layout: Layout,
     _dir: tempfile::TempDir,
 }
@@ -39,16 +39,17 @@ impl World {
             std::fs::create_dir_all(path).unwrap();
         }
         let cluster = Arc::new(FakeCluster::new());
-        let cloud = open(&layout, public_url, &cluster).await;
-        Self { cloud, cluster, layout, _dir: dir }
+        let others = Others::default();
+        let cloud = open(&layout, public_url, &cluster, &others).await;
+        Self { cloud, cluster, others, layout, _dir: dir }
     }
 
     /// Stops the cloud and starts it again on the same directory.
     pub(crate) async fn restarted(self) -> Self {
-        let Self { cloud, cluster, layout, _dir } = self;
+        let Self { cloud, cluster, others, layout, _dir } = self;
         drop(cloud);
-        let cloud = open(&layout, "http://10.0.0.1:8773", &cluster).await;
-        Self { cloud, cluster, layout, _dir }
+        let cloud = open(&layout, "http://10.0.0.1:8773", &cluster, &others).await;
+        Self { cloud, cluster, others, layout, _dir }
     }
 
     pub(crate) async fn user(&self, name: &str) -> User {
@@ -132,7 +133,12 @@ impl World {
     }
 }
 
-async fn open(layout: &Layout, public_url: &str, cluster: &Arc<FakeCluster>) -> Arc<Cloud> {
+async fn open(
+    layout: &Layout,
+    public_url: &str,
+    cluster: &Arc<FakeCluster>,
+    others: &Others,
+) -> Arc<Cloud> {
     let settings = Settings {
         layout: layout.clone(),
         database_url: format!("sqlite:{}", layout.db().join("eucalyptus.db").display()),
@@ -140,17 +146,16 @@ async fn open(layout: &Layout, public_url: &str, cluster: &Arc<FakeCluster>) -> 
         image_source: "10.0.0.1:8773".into(),
         public_addresses: std::collections::BTreeSet::new(),
         signature_v1: false,
-        cluster: ClusterConfig {
+        cluster: Some(ClusterConfig {
             name: ZONE.parse().unwrap(),
             endpoint: "10.0.0.1:8774".into(),
             subnet: "172.19.0.0/16".parse().unwrap(),
             addrs_per_net: 64,
             policy: Policy::Greedy,
-        },
+        }),
     };
-    let cluster: Arc<dyn ClusterApi> = Arc::clone(cluster) as _;
-    let clusters = Clusters::from([(ZONE.parse().unwrap(), cluster)]);
-    Cloud::open(settings, Arc::new(SystemClock), clusters).await.unwrap()
+    let factory = Arc::new(FakeClusters { here: Arc::clone(cluster), others: Arc::clone(others) });
+    Cloud::open(settings, Arc::new(SystemClock), factory).await.unwrap()
 }
 
 pub(crate) fn unpacked(zip: &[u8]) -> Files {

@@ -2,29 +2,26 @@
 
 use super::watching::watch;
 use super::{Failure, Ready, Stop, admin_socket, policy};
-use cloud::{Cloud, Clusters, Settings};
+use cloud::{Cloud, ClusterFactory, Settings};
 use conf::Conf;
-use protocol::ClusterApi;
+use protocol::{CallError, ClusterApi};
 use state::ClusterConfig;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::Arc;
 use transport::{ClusterClient, Identity, Limits, Listener, Role, image_routes, pki};
-use types::{NodeName, SystemClock};
+use types::{ClusterName, NodeName, SystemClock};
 
 pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Failure> {
     let keys = conf.layout.keys();
-    let cluster = Role::Cluster(conf.cluster_name.clone());
     pki::prepare(&keys, &public_hosts(&conf), &roles(&conf))?;
     let identity = Identity::load(&keys, &Role::Cloud)?;
+    tokio::spawn(identity.clone().keep_fresh());
     // the port first: a second cloud controller must not touch the database
     let address = (Ipv4Addr::UNSPECIFIED, conf.ports.cloud).into();
     let listener = Listener::bind(address, &identity, Limits::default()).await?;
 
-    let settings = settings(&conf)?;
-    let client = ClusterClient::new(&identity, &cluster, settings.cluster.endpoint.clone())?;
-    let client: Arc<dyn ClusterApi> = Arc::new(client);
-    let clusters = Clusters::from([(conf.cluster_name.clone(), client)]);
-    let cloud = Cloud::open(settings, Arc::new(SystemClock), clusters).await?;
+    let clusters = Arc::new(MutualTls(identity));
+    let cloud = Cloud::open(settings(&conf)?, Arc::new(SystemClock), clusters).await?;
 
     let admin = axum::serve(admin_socket(&conf.layout.cloud_socket())?, cloud.admin_router());
     let admin = admin.with_graceful_shutdown(stop.clone().wanted());
@@ -40,9 +37,30 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
     Ok(admin?)
 }
 
-/// The components whose keys this cloud controller makes: itself and those of this machine.
+/// Reaches cluster controllers with the cloud controller's identity. Each must prove its name.
+struct MutualTls(Identity);
+
+impl ClusterFactory for MutualTls {
+    fn cluster(
+        &self,
+        name: &ClusterName,
+        endpoint: &str,
+    ) -> Result<Arc<dyn ClusterApi>, CallError> {
+        let peer = Role::Cluster(name.clone());
+        match ClusterClient::new(&self.0, &peer, endpoint.to_owned()) {
+            Ok(client) => Ok(Arc::new(client)),
+            Err(error) => Err(CallError::Failed(error.to_string())),
+        }
+    }
+}
+
+/// The components whose keys this cloud controller makes at its start: itself and those of this
+/// machine.
 fn roles(conf: &Conf) -> Vec<Role> {
-    let mut roles = vec![Role::Cloud, Role::Cluster(conf.cluster_name.clone())];
+    let mut roles = vec![Role::Cloud];
+    if conf.start.cc {
+        roles.push(Role::Cluster(conf.cluster_name.clone()));
+    }
     if conf.start.nc {
         roles.extend(conf.nodes.iter().find(|node| is_here(node)).cloned().map(Role::Node));
     }
@@ -60,20 +78,25 @@ fn public_hosts(conf: &Conf) -> Vec<String> {
 }
 
 fn settings(conf: &Conf) -> Result<Settings, Failure> {
-    let space = conf.address_space.ok_or("VNET_SUBNET is missing; run: euca_conf --setup")?;
     Ok(Settings {
         layout: conf.layout.clone(),
         database_url: conf.database_url.clone(),
         public_url: format!("http://{}:{}", conf.cloud_host, conf.ports.cloud),
         image_source: format!("{}:{}", conf.cloud_host, conf.ports.cloud),
         signature_v1: conf.ec2_signature_v1,
-        cluster: ClusterConfig {
-            name: conf.cluster_name.clone(),
-            endpoint: format!("127.0.0.1:{}", conf.ports.cc),
-            subnet: space.subnet,
-            addrs_per_net: space.addrs_per_net,
-            policy: policy(conf.sched_policy),
-        },
+        cluster: if conf.start.cc { Some(cluster(conf)?) } else { None },
         public_addresses: conf.public_addresses.clone(),
+    })
+}
+
+/// The cluster of this machine.
+fn cluster(conf: &Conf) -> Result<ClusterConfig, Failure> {
+    let space = conf.address_space.ok_or("VNET_SUBNET is missing; run: euca_conf --setup")?;
+    Ok(ClusterConfig {
+        name: conf.cluster_name.clone(),
+        endpoint: format!("127.0.0.1:{}", conf.ports.cc),
+        subnet: space.subnet,
+        addrs_per_net: space.addrs_per_net,
+        policy: policy(conf.sched_policy),
     })
 }

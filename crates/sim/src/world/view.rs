@@ -49,7 +49,7 @@ impl SimCloud {
     /// When a component does not live.
     pub async fn look_closely(&self) -> Scene {
         let mut scene = self.look().await;
-        let cluster = &self.settings.cluster.name;
+        let cluster = &self.settings.cluster.as_ref().expect("the cluster of the head").name;
         let desired = self.records.cluster_desired(cluster, &self.settings.image_source).await;
         let desired = desired.expect("the database works");
         let cc = self.cc_wire.target().expect("a cluster controller that lives");

@@ -76,8 +76,8 @@ async fn silence_flags_and_releases_nothing() {
 
     let zone: types::ClusterName = "zone1".parse().unwrap();
     let silence = protocol::CallError::Unreachable("no route to host".into());
-    assert!(world.state.record_silent(zone.clone(), &silence).await.unwrap());
-    assert!(!world.state.record_silent(zone, &silence).await.unwrap(), "no news");
+    assert!(world.state.record_silent(zone.clone(), &silence, NOW).await.unwrap());
+    assert!(!world.state.record_silent(zone, &silence, NOW).await.unwrap(), "no news");
     let seen = world.see(instance.id, NOW).await.unwrap();
     assert_eq!((seen.state, seen.impaired), (InstanceState::Running, true));
     let cluster = world.state.clusters().await.unwrap().remove(0);

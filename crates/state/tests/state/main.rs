@@ -4,6 +4,7 @@
 mod addresses;
 mod attributes;
 mod capacity;
+mod clusters;
 mod database;
 mod groups;
 mod images;

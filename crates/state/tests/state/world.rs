@@ -85,6 +85,7 @@ pub(crate) fn observed(
         settings: None,
         instances,
         problems: vec![],
+        settings: None,
     }
 }
 

@@ -248,7 +248,8 @@ async fn status_is_that_of_running_instances_and_their_nodes() {
     assert!(status(&[("InstanceId.1", &pending)]).await.body.contains("<instanceStatusSet/>"));
     let zone = "one".parse().unwrap();
     let silence = protocol::CallError::Unreachable("no route to host".into());
-    it.world.cloud.state().record_silent(zone, &silence).await.unwrap();
+    let now = it.world.cloud.now();
+    it.world.cloud.state().record_silent(zone, &silence, now).await.unwrap();
     let silent = status(&[]).await;
     assert_eq!(
         silent.all("status").iter().filter(|text| !text.contains('<')).collect::<Vec<_>>(),

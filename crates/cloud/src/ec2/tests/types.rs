@@ -91,3 +91,38 @@ async fn the_account_has_attributes() {
         world.call(&user, "DescribeAccountAttributes", &[("AttributeName.1", "colour")]).await;
     assert_eq!(unknown.refusal(), (400, "InvalidParameterValue"));
 }
+
+#[tokio::test]
+async fn what_the_administrator_sets_is_seen_and_launched_at_once() {
+    let world = World::new().await;
+    let (state, image) = (world.cloud.state(), world.image().await.to_string());
+    let set = ["tiny.2=1,64,2", "m1.small=2,256,20"].map(|text| text.parse().unwrap());
+    state.set_vm_types(set.to_vec()).await.unwrap();
+    for (action, element) in [
+        ("DescribeInstanceTypes", "instanceType"),
+        ("DescribeInstanceTypeOfferings", "instanceType"),
+    ] {
+        let shown = world.call(&world.admin, action, &[]).await.good();
+        let mut names = shown.all(element);
+        names.sort_unstable();
+        assert_eq!(names, ["m1.small", "tiny.2"], "{action}");
+    }
+    let verbose = [("ZoneName.1", "verbose")];
+    let lines = world.call(&world.admin, "DescribeAvailabilityZones", &verbose).await.good();
+    assert_eq!(lines.all("zoneState")[2], "0008 / 0008   1     64     2");
+    assert_eq!(lines.all("zoneState")[3], "0004 / 0004   2    256    20");
+    let launch = async |vm_type: &str| {
+        let pairs = [
+            ("ImageId", image.as_str()),
+            ("MinCount", "1"),
+            ("MaxCount", "1"),
+            ("InstanceType", vm_type),
+        ];
+        world.call(&world.admin, "RunInstances", &pairs).await
+    };
+    assert_eq!(launch("tiny.2").await.good().text("instanceType"), "tiny.2");
+    assert_eq!(launch("m1.large").await.refusal(), (400, "InvalidParameterValue"));
+    state.delete_vm_type("tiny.2".to_owned()).await.unwrap();
+    let running = world.call(&world.admin, "DescribeInstances", &[]).await.good();
+    assert_eq!(running.text("instanceType"), "tiny.2", "it is what it was launched as");
+}

@@ -1,6 +1,6 @@
 //! A cloud to call.
 
-use crate::{Cloud, Clusters, Settings, ec2};
+use crate::{Cloud, Settings, ec2};
 use async_trait::async_trait;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
@@ -16,7 +16,7 @@ use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
-use types::{Clock, Figures, ImageId, ImageKind, InstanceId, Timestamp};
+use types::{Clock, ClusterName, Figures, ImageId, ImageKind, InstanceId, Timestamp};
 
 pub(super) const HOST: &str = "cloud.example:8773";
 pub(super) const PATH: &str = "/services/Eucalyptus";
@@ -101,6 +101,7 @@ impl ClusterApi for Obedient {
             settings: None,
             instances: instances.map(Self::instance).collect(),
             problems: Vec::new(),
+            settings: None,
         })
     }
 
@@ -134,18 +135,18 @@ impl World {
             image_source: HOST.to_owned(),
             public_addresses: POOL.map(Ipv4Addr::from).into(),
             signature_v1,
-            cluster: ClusterConfig {
+            cluster: Some(ClusterConfig {
                 name: "one".parse().unwrap(),
                 endpoint: "front-end:8774".to_owned(),
                 subnet: "10.5.0.0/16".parse().unwrap(),
                 addrs_per_net: 64,
                 policy: Policy::Greedy,
-            },
+            }),
         };
         let clock = Arc::new(StoppedClock(AtomicI64::new(1_800_000_000_000)));
         let cluster: Arc<dyn ClusterApi> = Arc::new(Obedient::default());
-        let clusters = Clusters::from([(settings.cluster.name.clone(), cluster)]);
-        let cloud = Cloud::open(settings, Arc::<StoppedClock>::clone(&clock), clusters);
+        let clusters = move |_: &ClusterName, _: &str| Ok(Arc::clone(&cluster));
+        let cloud = Cloud::open(settings, Arc::<StoppedClock>::clone(&clock), Arc::new(clusters));
         let cloud = cloud.await.unwrap();
         let admin = cloud.state().user_by_name("admin").await.unwrap().unwrap();
         cloud.pass().await.unwrap();
