@@ -262,7 +262,7 @@ async fn new_keys_are_used_for_new_connections_without_a_restart() {
     copy_keys(new.path(), dir.path(), &all);
     assert!(identity.refresh().unwrap());
     let refused = called(&held).sync(desired(7)).await;
-    assert!(matches!(refused, Err(CallError::Unreachable(_))), "{refused:?}");
+    assert!(matches!(refused, Err(CallError::NotTrusted(_))), "{refused:?}");
     assert_eq!(open.sync(desired(7)).await, Ok(()), "an open connection goes on");
     assert!(held.refresh().unwrap());
     assert_eq!(called(&held).sync(desired(7)).await, Ok(()));

@@ -71,6 +71,7 @@ mod tests {
                 certificate_ok: seen && !refused,
                 last_seen: seen.then(|| Timestamp::from_millis(0)),
                 capacity: Figures { cores: 8, memory_mb: 4096, disk_gb: 100 },
+                overhead: Figures::default(),
                 orphans: vec![],
                 problems: vec![],
             },

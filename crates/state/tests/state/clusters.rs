@@ -1,7 +1,7 @@
 //! Clusters that come, change and go.
 
 use crate::world::{NOW, World, cluster, node, observed, report};
-use protocol::{ClusterSettings, InstancePhase};
+use protocol::{CallError, ClusterSettings, InstancePhase};
 use state::{Cluster, Error, Registration, RunRequest, Standing, State};
 use types::{ClusterName, Figures, InstanceState, Timestamp, VmType};
 
@@ -147,13 +147,13 @@ async fn a_cluster_whose_network_is_full_passes_the_launch_on() {
 async fn a_silent_cluster_takes_no_launches_after_the_time_of_a_restart() {
     let world = World::with_cores(3).await;
     world.join("far", "10.9.0.0/16", 5).await;
-    let silent = "no route to host".to_owned();
-    assert!(world.state.record_silent(name("far"), silent.clone(), NOW).await.unwrap());
+    let silent = CallError::Unreachable("no route to host".into());
+    assert!(world.state.record_silent(name("far"), &silent, NOW).await.unwrap());
     let (soon, late) = (NOW.plus_millis(20_000), NOW.plus_millis(60_000));
     assert_eq!(world.launch_in(None, (1, 1), soon).await.unwrap().0, "zone1");
     assert_eq!(world.launch_in(Some("far"), (1, 1), soon).await.unwrap().0, "far");
     // that it is still silent is no news
-    assert!(!world.state.record_silent(name("far"), silent, late).await.unwrap());
+    assert!(!world.state.record_silent(name("far"), &silent, late).await.unwrap());
     let refused = world.launch_in(Some("far"), (1, 1), late).await.unwrap_err();
     assert!(matches!(refused, Error::ClusterUnreachable(_)), "{refused}");
     assert_eq!(world.launch_in(None, (1, 1), late).await.unwrap().0, "zone1");
@@ -222,7 +222,8 @@ async fn a_cluster_goes_when_its_instances_are_gone_and_leaves_no_trace() {
     assert_eq!(find(&world.state, "far").await, None);
     // a report that was under way
     world.state.record_observed(name("far"), ended, NOW).await.unwrap();
-    assert!(!world.state.record_silent(name("far"), "gone".into(), NOW).await.unwrap());
+    let gone = CallError::Unreachable("gone".into());
+    assert!(!world.state.record_silent(name("far"), &gone, NOW).await.unwrap());
     assert_eq!(find(&world.state, "far").await, None);
     let refused = world.launch_in(Some("far"), (1, 1), NOW).await;
     assert!(matches!(refused, Err(Error::ClusterNotFound(_))), "{refused:?}");
@@ -241,7 +242,8 @@ async fn a_lost_cluster_is_given_up_on_the_administrators_word() {
     let launched = world.state.run_instances(request, NOW).await.unwrap().reservation;
     let answers = world.state.deregister_cluster(name("far"), true, NOW).await.unwrap_err();
     assert!(matches!(answers, Error::ClusterAnswers(_)), "{answers}");
-    world.state.record_silent(name("far"), "burnt down".into(), NOW).await.unwrap();
+    let burnt = CallError::Unreachable("burnt down".into());
+    world.state.record_silent(name("far"), &burnt, NOW).await.unwrap();
     world.state.deregister_cluster(name("far"), true, NOW).await.unwrap();
     let seen = world.see(launched.instances[0].id, NOW).await.unwrap();
     assert_eq!(seen.state, InstanceState::Terminated);

@@ -101,7 +101,7 @@ async fn a_controller_whose_certificate_is_not_accepted_is_known_until_one_is() 
     let silence = protocol::CallError::Unreachable("connection refused".into());
     assert!(accepted().await);
     for error in [&refused, &silence] {
-        assert!(world.state.record_silent(zone.clone(), error).await.unwrap());
+        assert!(world.state.record_silent(zone.clone(), error, NOW).await.unwrap());
         assert!(!accepted().await, "silence shows no other certificate");
     }
     world.observe(vec![]).await;

@@ -82,7 +82,6 @@ pub(crate) fn observed(
         revision: 1,
         generation: 1,
         nodes,
-        settings: None,
         instances,
         problems: vec![],
         settings: None,

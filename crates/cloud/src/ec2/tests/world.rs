@@ -98,7 +98,6 @@ impl ClusterApi for Obedient {
                 orphans: Vec::new(),
                 problems: Vec::new(),
             }],
-            settings: None,
             instances: instances.map(Self::instance).collect(),
             problems: Vec::new(),
             settings: None,

@@ -62,7 +62,8 @@ async fn verbose_tells_whose_certificate_was_accepted_when_it_was_reached_last()
         (&distrust, "certs[cc=false,nc=true]"),
         (&silence, "certs[cc=false,nc=true]"),
     ] {
-        world.cloud.state().record_silent(zone.clone(), error).await.unwrap();
+        let now = world.cloud.now();
+        world.cloud.state().record_silent(zone.clone(), error, now).await.unwrap();
         let verbose = [("ZoneName.1", "verbose")];
         let answer = world.call(&world.admin, ZONES, &verbose).await.good();
         let node = answer.all("zoneState").pop().unwrap();
