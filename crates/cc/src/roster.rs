@@ -58,7 +58,12 @@ impl Cc {
 
     /// Takes over SCHEDPOLICY.
     pub fn set_policy(&self, policy: Policy) {
-        self.change(|state| state.policy = policy);
+        self.change(|state| {
+            if state.policy != policy {
+                tracing::info!(policy = policy.as_str(), "nodes are chosen by another policy");
+            }
+            state.policy = policy;
+        });
     }
 
     /// Begins to follow who is a node now, and leaves those who are none any more.

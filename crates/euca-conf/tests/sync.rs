@@ -100,7 +100,7 @@ impl Site {
     fn machine(&self, name: &str) {
         let bin = self.home.path().join("machines").join(name).join("bin");
         fs::create_dir_all(&bin).unwrap();
-        script(&bin.join("rsync"), "#!/bin/sh\nexit 98\n");
+        script(&bin.join("rsync"), "#!/bin/sh\ntest \"$1\" = --version || exit 98\n");
     }
 
     fn program(&self, name: &str, body: &str) {

@@ -35,7 +35,8 @@ pub(crate) async fn rooms_with_waiting(
     db: &mut Connection,
     cluster: &ClusterName,
 ) -> Result<Vec<Room>> {
-    let policy = sqlx::query("SELECT policy FROM clusters WHERE name = $1")
+    // a cluster that has not told its policy has no instances either
+    let policy = sqlx::query("SELECT policy FROM clusters WHERE name = $1 AND policy <> ''")
         .bind(cluster.as_str())
         .fetch_optional(&mut *db)
         .await?;

@@ -120,7 +120,7 @@ impl Remote {
     fn look(&self, issued: &IssuedKeys, digest: &str) -> Result<Found, String> {
         let (keys, cat) = (&self.keys, issued.files.join(" "));
         let said = self.ssh(&format!(
-            "command -v rsync >/dev/null && echo rsync; cd {keys} 2>/dev/null || exit 0; \
+            "rsync --version >/dev/null 2>&1 && echo rsync; cd {keys} 2>/dev/null || exit 0; \
              test -e ca-pk.pem && echo cloud; stat -c %a . {cat} 2>/dev/null | tr '\\n' ' '; echo; \
              cat {cat} 2>/dev/null | sha256sum | cut -c 1-64"
         ))?;

@@ -32,6 +32,18 @@ impl Town {
         self.fleet.front.must("euca_sync_key", [node]);
         self.fleet.on(node).start();
         self.wait_listed(node, " up ");
+        self.wait_known(node);
+    }
+
+    /// Waits until the cloud has heard of a node's room, too.
+    fn wait_known(&self, node: &str) {
+        wait_for(&format!("{node}'s room"), SOON, || {
+            let said =
+                self.fleet.front.tool("admin", "euca-describe-availability-zones", ["verbose"]);
+            let is_known = said.lines().any(|line| line.contains(node) && line.contains("nc=true"));
+            let has_room = said.lines().any(|l| l.contains("m1.small") && !l.contains("0000 /"));
+            (is_known && has_room).then_some(())
+        });
     }
 
     /// Waits until a node is listed with these words.

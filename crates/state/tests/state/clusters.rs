@@ -312,3 +312,11 @@ async fn vm_types_change_together_while_they_are_in_use() {
     assert!(matches!(world.state.delete_vm_type("a".into()).await, Err(Error::VmTypeNotFound(_))));
     assert!(matches!(world.state.delete_vm_type("c".into()).await, Err(Error::NoVmTypes)));
 }
+
+#[tokio::test]
+async fn a_cluster_that_has_told_nothing_is_shown_without_room() {
+    let world = World::with_cores(1).await;
+    world.state.register_cluster(at("far", "far:8774")).await.unwrap();
+    let capacities = world.state.type_capacities(&name("far")).await.unwrap();
+    assert!(!capacities.is_empty() && capacities.iter().all(|it| it.room.max == 0));
+}
