@@ -53,7 +53,7 @@ pub(crate) fn domain_xml(
 
 /// The domain's UUID, the same at every start.
 ///
-/// It begins with `ec2`, by which cloud-init recognises EC2 once the serial number says the same.
+/// It begins with `ec2`, by which cloud-init recognises EC2: see [`write_smbios`].
 fn uuid(id: InstanceId) -> String {
     format!("ec2e5ca1-0000-8000-8000-0000{:08x}", id.bits())
 }
@@ -67,6 +67,7 @@ struct Names<'a> {
     disks: Vec<&'a str>,
     kernel: Option<&'a str>,
     ramdisk: Option<&'a str>,
+    vm_type: &'a str,
     root_device: &'a str,
     uefi: Option<(&'a str, &'a str)>,
     console: &'a str,
@@ -82,6 +83,7 @@ impl<'a> Names<'a> {
             disks: disks.map(|disk| path(disk)).collect::<Result<_, _>>()?,
             kernel: spec.kernel.as_deref().map(path).transpose()?,
             ramdisk: spec.ramdisk.as_deref().map(path).transpose()?,
+            vm_type: name(&spec.vm_type)?,
             root_device: name(&spec.root_device)?,
             uefi: uefi.transpose()?,
             console: path(&spec.console)?,
@@ -125,6 +127,7 @@ fn write_domain(
         text(xml, "vcpu", &[("placement", "static")], &spec.figures.cores.to_string())?;
         write_boot(xml, names)?;
         write_machine(xml, accelerator)?;
+        write_smbios(xml, spec.id, names)?;
         write_life_cycle(xml)?;
         write_devices(xml, spec, names)?;
         qemu_user.map_or(Ok(()), |user| write_ownership(xml, user))
@@ -142,6 +145,37 @@ fn write_identity(xml: &mut Xml, id: InstanceId) -> io::Result<()> {
     })
 }
 
+/// What the guest's firmware says of the machine, as on EC2 (AWS, "Identify EC2 Linux instances").
+/// cloud-init takes a machine for one of EC2 when its UUID and its serial number are the same and
+/// begin with `ec2`.
+fn write_smbios(xml: &mut Xml, id: InstanceId, names: &Names<'_>) -> io::Result<()> {
+    const MAKER: &str = "Amazon EC2";
+    let (uuid, id) = (uuid(id), id.to_string());
+    let tables: [(&str, &[(&str, &str)]); 4] = [
+        ("bios", &[("vendor", MAKER)]),
+        (
+            "system",
+            &[
+                ("manufacturer", MAKER),
+                ("product", names.vm_type),
+                ("serial", &uuid),
+                ("uuid", &uuid),
+            ],
+        ),
+        ("baseBoard", &[("manufacturer", MAKER), ("asset", &id)]),
+        ("chassis", &[("manufacturer", MAKER), ("asset", MAKER)]),
+    ];
+    nest(xml, "sysinfo", &[("type", "smbios")], |xml| {
+        tables.into_iter().try_for_each(|(table, entries)| {
+            nest(xml, table, &[], |xml| {
+                entries
+                    .iter()
+                    .try_for_each(|(entry, says)| text(xml, "entry", &[("name", entry)], says))
+            })
+        })
+    })
+}
+
 fn write_boot(xml: &mut Xml, names: &Names<'_>) -> io::Result<()> {
     nest(xml, "os", &[], |xml| {
         text(xml, "type", &[("arch", "x86_64"), ("machine", MACHINE)], "hvm")?;
@@ -149,6 +183,7 @@ fn write_boot(xml: &mut Xml, names: &Names<'_>) -> io::Result<()> {
             text(xml, "loader", &[("readonly", "yes"), ("type", "pflash")], code)?;
             text(xml, "nvram", &[], nvram)?;
         }
+        empty(xml, "smbios", &[("mode", "sysinfo")])?;
         let Some(kernel) = names.kernel else {
             return empty(xml, "boot", &[("dev", "hd")]);
         };

@@ -61,6 +61,8 @@ pub struct Uefi {
 pub struct DomainSpec {
     /// The instance; its id is the domain's name.
     pub id: InstanceId,
+    /// The name of its VM type, which the guest reads as the machine's product.
+    pub vm_type: String,
     /// Cores and memory.
     pub figures: Figures,
     /// The root disk, a qcow2 overlay; the first disk of the guest.

@@ -267,6 +267,7 @@ mod tests {
             bus: DiskBus::Virtio,
             kernel: None,
             ramdisk: None,
+            vm_type: "m1.small".into(),
             root_device: "/dev/vda1".into(),
             uefi: None,
             nic: NicModel::Virtio,

@@ -19,8 +19,9 @@ use types::{DiskBus, Figures, InstanceId, MacAddr};
 
 /// Tokens that stand for whole elements of the built-in XML: the token, the element above it (none
 /// for the root) and its name.
-const ELEMENTS: [(&str, Option<&str>, &str); 5] = [
+const ELEMENTS: [(&str, Option<&str>, &str); 6] = [
     ("METADATA", None, "metadata"),
+    ("SYSINFO", None, "sysinfo"),
     ("OS", None, "os"),
     ("CPU", None, "cpu"),
     ("DISKS", Some("devices"), "disk"),
@@ -269,6 +270,7 @@ fn samples() -> [DomainSpec; 2] {
         root: "/sample/i-4EA305C1/root".into(),
         further_disks: vec![],
         bus: DiskBus::Virtio,
+        vm_type: "m1.small".into(),
         root_device: "/dev/vda1".to_owned(),
         uefi: None,
         nic: NicModel::Virtio,

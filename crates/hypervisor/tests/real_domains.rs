@@ -93,6 +93,7 @@ impl Machine {
             bus: DiskBus::Virtio,
             kernel: None,
             ramdisk: None,
+            vm_type: "m1.small".into(),
             root_device: "/dev/vda1".into(),
             uefi: None,
             nic: NicModel::Virtio,

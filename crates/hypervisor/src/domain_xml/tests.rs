@@ -13,6 +13,7 @@ fn trio() -> DomainSpec {
         bus: DiskBus::Virtio,
         kernel: Some("/opt/eucalyptus/instances/eucalyptus/cache/aa/image".into()),
         ramdisk: Some("/opt/eucalyptus/instances/eucalyptus/cache/bb/image".into()),
+        vm_type: "m1.small".into(),
         root_device: "/dev/vda1".into(),
         uefi: None,
         nic: NicModel::Virtio,

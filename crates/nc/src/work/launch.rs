@@ -100,6 +100,7 @@ impl Node {
         DomainSpec {
             id: desired.id,
             figures: desired.figures,
+            vm_type: desired.vm_type.clone(),
             root_device: root_device(&disks),
             further_disks: disks.layout.further_disks(),
             root: disks.root,
