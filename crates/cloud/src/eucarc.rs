@@ -73,7 +73,7 @@ impl Eucarc<'_> {
             ("EC2_USER_ID", quoted(&self.user.account.to_string())),
             ("AWS_ACCESS_KEY_ID", access_key),
             ("AWS_SECRET_ACCESS_KEY", secret_key),
-            ("AWS_DEFAULT_REGION", "eucalyptus".to_owned()),
+            ("AWS_DEFAULT_REGION", types::REGION.to_owned()),
             ("AWS_ENDPOINT_URL_EC2", ec2),
             ("AWS_ENDPOINT_URL_S3", s3),
             ("AWS_ENDPOINT_URL_STS", quoted(&format!("{}{STS}", self.public_url))),

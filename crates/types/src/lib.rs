@@ -3,6 +3,9 @@
 //! A value of these types is valid by construction: text from outside is parsed here once and
 //! not checked again. This crate does no I/O and knows no other crate of the workspace.
 
+/// The one region of this cloud, as `eucarc` names it to SDKs.
+pub const REGION: &str = "eucalyptus";
+
 mod account;
 mod boot;
 mod crash;

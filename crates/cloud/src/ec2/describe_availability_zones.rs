@@ -12,8 +12,8 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 use types::{ClusterName, Timestamp};
 
-/// The one region of this cloud, as `eucarc` names it to SDKs.
-pub(super) const REGION: &str = "eucalyptus";
+pub(super) use types::REGION;
+
 /// Nobody has to ask for a zone or the region before using it.
 pub(super) const OPT_IN: &str = "opt-in-not-required";
 /// The only kind of zone.

@@ -1,9 +1,11 @@
 //! A stock distribution from elsewhere, with its own boot loader and cloud-init: in the longer
 //! forms only, because an emulated Debian takes a minute to boot and some to make.
 
+use crate::machine::wait_for;
 use crate::site::Site;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Marks its own run, with bytes that are no text in it.
 const USER_DATA: &[u8] =
@@ -31,6 +33,11 @@ fn debian_boots_from_its_own_disk_and_its_cloud_init_finds_ec2() {
     let ip = site.wait_state("admin", id, "running")[4].clone();
 
     let to = format!("debian@{ip}");
+    // an emulated Debian takes a minute or two, and longer on a busy machine
+    wait_for("the guest's own tools", Duration::from_secs(600), || {
+        let console = site.tool("admin", "euca-get-console-output", [id]);
+        console.contains(" finished at ").then_some(())
+    });
     let says = |command: &str| site.wait_login(&key, &to, command);
     let status = says("cloud-init status --wait --long");
     assert!(status.contains("status: done") && status.contains("DataSourceEc2"), "{status}");

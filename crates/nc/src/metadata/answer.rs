@@ -91,8 +91,31 @@ fn version_root(entry: &Entry) -> Item {
         listed: "user-data".to_owned(),
         item: Item::Bytes(user_data.clone()),
     });
+    let dynamic = directory("dynamic", vec![directory("instance-identity", identity(entry))]);
     let meta_data = directory("meta-data", meta_data(entry));
-    Item::Directory([meta_data].into_iter().chain(user_data).collect())
+    Item::Directory([dynamic, meta_data].into_iter().chain(user_data).collect())
+}
+
+/// The instance identity document (AWS, "Instance identity documents"), without signatures: nobody
+/// could check them.
+fn identity(entry: &Entry) -> Vec<Named> {
+    let instance = &entry.desired;
+    let image = |image: &Option<protocol::ImageRef>| image.as_ref().map(|it| it.id.to_string());
+    let document = serde_json::json!({
+        "accountId": instance.account,
+        "architecture": "x86_64",
+        "availabilityZone": entry.cluster,
+        "imageId": instance.root.id.to_string(),
+        "instanceId": instance.id.to_string(),
+        "instanceType": instance.vm_type,
+        "kernelId": image(&instance.kernel),
+        "pendingTime": instance.launch_time.to_string(),
+        "privateIp": instance.nic.ip,
+        "ramdiskId": image(&instance.ramdisk),
+        "region": types::REGION,
+        "version": "2017-09-30",
+    });
+    vec![line("document", format!("{document:#}"))]
 }
 
 fn meta_data(entry: &Entry) -> Vec<Named> {
@@ -113,6 +136,7 @@ fn meta_data(entry: &Entry) -> Vec<Named> {
         Some(line("local-hostname", &hostname)),
         Some(line("local-ipv4", instance.nic.ip)),
         Some(line("mac", instance.nic.mac)),
+        Some(directory("network", vec![directory("interfaces", vec![interfaces(instance)])])),
         Some(directory("placement", vec![line("availability-zone", &entry.cluster)])),
         public("public-hostname"),
         public("public-ipv4"),
@@ -122,6 +146,22 @@ fn meta_data(entry: &Entry) -> Vec<Named> {
         Some(line("security-groups", security_groups(instance))),
     ];
     all.into_iter().flatten().collect()
+}
+
+/// The interfaces by Ethernet address, of which an instance has one.
+fn interfaces(instance: &InstanceDesired) -> Named {
+    let nic = &instance.nic;
+    let public = nic.public_ip.map(|ip| line("public-ipv4s", ip));
+    let mut says = vec![
+        line("device-number", 0),
+        line("local-hostname", Lease::of(instance).hostname),
+        line("local-ipv4s", nic.ip),
+        line("mac", nic.mac),
+        line("owner-id", instance.account),
+    ];
+    says.extend(public);
+    says.push(line("security-groups", security_groups(instance)));
+    directory("macs", vec![directory(&nic.mac.to_string(), says)])
 }
 
 /// The disks, as the guest names them.
@@ -172,7 +212,13 @@ mod tests {
     #[test]
     fn every_path_has_the_meaning_that_ec2_gives_it() {
         let table = [
-            ("/latest", "meta-data/\nuser-data"),
+            ("/latest", "dynamic/\nmeta-data/\nuser-data"),
+            ("/latest/dynamic/instance-identity/", "document"),
+            ("/latest/meta-data/network/interfaces/macs/", "d0:0d:4e:a3:05:c1/"),
+            (
+                "/latest/meta-data/network/interfaces/macs/d0:0d:4e:a3:05:c1/local-ipv4s",
+                "192.168.2.2",
+            ),
             ("/1.0/meta-data/ami-id", "emi-00000001"),
             ("/2009-04-04/meta-data/ami-launch-index", "3"),
             ("/latest/meta-data/ami-manifest-path", "images/emi-00000001.manifest.xml"),
@@ -238,7 +284,22 @@ mod tests {
         assert_eq!(answer("/latest/user-data", &entry).unwrap().body, [0, 159, 146, 150]);
         entry.desired.user_data.clear();
         assert_eq!(answer("/latest/user-data", &entry), None);
-        assert_eq!(answer("/latest/", &entry).unwrap().body, b"meta-data/");
+        assert_eq!(answer("/latest/", &entry).unwrap().body, b"dynamic/\nmeta-data/");
+    }
+
+    #[test]
+    fn the_identity_document_names_the_instance() {
+        let document = body("/2021-03-23/dynamic/instance-identity/document").unwrap();
+        let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+        for (key, value) in [
+            ("instanceId", "i-4EA305C1"),
+            ("imageId", "emi-00000001"),
+            ("availabilityZone", "zone1"),
+            ("region", "eucalyptus"),
+            ("privateIp", "192.168.2.2"),
+        ] {
+            assert_eq!(document[key], value, "{key}");
+        }
     }
 
     #[test]

@@ -170,7 +170,7 @@ async fn one_guests_idle_connections_do_not_keep_others_out() {
     let _ = refused.read_to_end(&mut nothing).await;
     assert!(nothing.is_empty(), "one too many is closed unanswered");
     let other = world.ask("127.0.0.2", "GET /latest/ HTTP/1.1").await;
-    assert_eq!(other, (200, "meta-data/".to_owned()));
+    assert_eq!(other, (200, "dynamic/\nmeta-data/".to_owned()));
 }
 
 #[tokio::test]
