@@ -18,9 +18,7 @@ fn a_second_cluster_joins_serves_and_leaves() {
     let emi = front.register_images();
     let key = front.key("admin", "mine");
 
-    front.must("euca_conf", ["--register-cluster", "two", "second"]);
-    front.must("euca_sync_key", ["--cluster", "two", "second"]);
-    front.must("euca_sync_key", ["node3"]);
+    fleet.follow("A second cluster", "euca_conf --register-cluster");
     fleet.on("second").start();
     fleet.on("node3").start();
     let zones = || front.tool("admin", "euca-describe-availability-zones", ["verbose"]);
@@ -29,6 +27,11 @@ fn a_second_cluster_joins_serves_and_leaves() {
         let line = listed.lines().find(|line| line.contains("node3"))?;
         line.contains("nc=true").then_some(())
     });
+
+    let listed = fleet.follow("A second cluster", "euca_conf --list-clusters");
+    assert!(listed.contains("two  second:8774  up since"), "{listed}");
+    let types = fleet.follow("VM types", "euca_conf --set-vm-types");
+    assert!(types.contains("huge.1") && zones().contains("huge.1"), "{types}");
 
     let run = |zone: &str| {
         let args = [emi.as_str(), "-k", &key.name, "-t", "m1.small", "-z", zone];
@@ -53,7 +56,7 @@ fn a_second_cluster_joins_serves_and_leaves() {
     assert!(!leave.status.success() && said.contains(&two), "{said}");
     front.tool("admin", "euca-terminate-instances", [&two]);
     front.wait_state("admin", &two, "terminated");
-    front.must("euca_conf", ["--deregister-cluster", "two"]);
+    fleet.follow("A second cluster", "euca_conf --deregister-cluster");
     assert!(!zones().contains("two"), "{}", zones());
     front.tool("admin", "euca-terminate-instances", [&one]);
     front.wait_state("admin", &one, "terminated");

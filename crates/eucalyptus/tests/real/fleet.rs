@@ -1,7 +1,7 @@
 //! Several test machines on one switch: a front end and others that its administrator adds.
 
 use crate::installation::Installation;
-use crate::machine::Machine;
+use crate::machine::{Machine, must};
 use crate::site::Site;
 use crate::switch::Switch;
 use std::collections::BTreeMap;
@@ -43,6 +43,19 @@ impl Fleet {
         let root = self.front.root().to_owned();
         let lines = format!("VNET_INTERFACE=\"eth0\"\n{lines}");
         self.others.insert(name, Installation::below(machine, root, &lines));
+    }
+
+    /// Types on the front end what docs/machines.md says under a heading, from the block on that
+    /// begins with this command; what it printed. What it may not do fails the test.
+    pub(crate) fn follow(&self, heading: &str, first: &str) -> String {
+        let text = include_str!("../../../../docs/machines.md");
+        let section = text.split("\n## ").find(|it| it.lines().next() == Some(heading)).unwrap();
+        let start = format!("```sh\n{first}");
+        let at = section.find(&start).unwrap_or_else(|| panic!("{heading}: {first}"));
+        let block = section[at + "```sh\n".len()..].split("```").next().unwrap();
+        let mut shell = self.front.as_user("admin", "bash");
+        shell.args(["-euc", block]);
+        must(shell)
     }
 
     /// A machine beside the front end.

@@ -31,6 +31,11 @@ impl Town {
     fn start(&self, node: &str) {
         self.fleet.front.must("euca_sync_key", [node]);
         self.fleet.on(node).start();
+        self.wait_up(node);
+    }
+
+    /// Waits until a node answers and the cloud knows what it has.
+    fn wait_up(&self, node: &str) {
         self.wait_listed(node, " up ");
         self.wait_known(node);
     }
@@ -55,7 +60,7 @@ impl Town {
     }
 
     fn listed(&self, node: &str) -> Option<String> {
-        let list = self.fleet.front.must("euca_conf", ["--list-nodes"]);
+        let list = self.fleet.follow("A node joins", "euca_conf --list-nodes");
         let line = list.lines().find(|line| line.split_whitespace().next() == Some(node))?;
         Some(line.split_whitespace().collect::<Vec<_>>().join(" "))
     }
@@ -103,8 +108,9 @@ fn nodes_join_are_drained_and_leave_while_the_cloud_runs() {
     let (first, home) = town.launch();
     assert_eq!(home, "node1");
 
-    front.must("euca_conf", ["--register-nodes", "node2"]);
-    town.start("node2");
+    town.fleet.follow("A node joins", "euca_conf --register-nodes");
+    town.fleet.on("node2").start();
+    town.wait_up("node2");
     let (second, home) = town.launch();
     assert_eq!(home, "node2", "ROUNDROBIN goes on with the next node");
     let verbose = front.tool("admin", "euca-describe-availability-zones", ["verbose"]);
@@ -121,7 +127,7 @@ fn nodes_join_are_drained_and_leave_while_the_cloud_runs() {
     town.says(&first, &format!("ping -c 1 -W 5 {there} >/dev/null"));
 
     town.set_policy("GREEDY");
-    front.must("euca_conf", ["--drain-nodes", "node1"]);
+    town.fleet.follow("A node is drained and leaves", "euca_conf --drain-nodes");
     town.wait_listed("node1", " draining ");
     let (third, home) = town.launch();
     assert_eq!(home, "node2", "GREEDY would take node1, which is drained");
@@ -132,7 +138,7 @@ fn nodes_join_are_drained_and_leave_while_the_cloud_runs() {
     assert_eq!(&town.says(&first, METADATA), &first, "a drained node keeps its instances");
 
     town.terminate(&[&first]);
-    front.must("euca_conf", ["--deregister-nodes", "node1"]);
+    town.fleet.follow("A node is drained and leaves", "euca_conf --deregister-nodes");
     wait_for("node1 to leave", SOON, || town.listed("node1").is_none().then_some(()));
     front.must("euca_conf", ["--register-nodes", "node1"]);
     town.wait_listed("node1", " up ");
@@ -172,8 +178,7 @@ fn a_dead_node_comes_back_with_its_instances_untouched_and_keys_rotate_under_the
         front.machine().must("sh", ["-c", show, node])
     };
     let before = certificate("node1");
-    front.must("euca_conf", ["--rotate-keys", "node1"]);
-    front.must("euca_sync_key", ["node1"]);
+    town.fleet.follow("New keys", "euca_conf --rotate-keys");
     wait_for("the new certificate", SOON, || (certificate("node1") != before).then_some(()));
     town.wait_listed("node1", " up ");
     assert_eq!(town.says(&id, BOOT_ID), boot_id);
