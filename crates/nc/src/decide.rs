@@ -23,11 +23,6 @@ pub(crate) const REBOOT_TAKES_MS: u64 = 4 * 60 * 1000;
 /// its own guest.
 pub(crate) const REVIVED_APART_MS: u64 = 60 * 1000;
 
-/// Reason of an instance whose domain ended and nobody can tell how.
-pub(crate) const ENDED_BY_ITSELF: &str = "the guest powered itself off or its virtual machine was \
-    ended on its node; which of them is not known, because libvirt was restarted since or has lost \
-    it; the console output may tell";
-
 /// Reason of an instance that runs again after its host did.
 pub(crate) const HOST_REBOOTED: &str =
     "its node was rebooted, and it was started again from its disks";
@@ -39,6 +34,11 @@ pub(crate) const DIED: &str = "the process of its virtual machine died (on its n
 /// Reason of an instance that runs again after somebody on its node ended it.
 pub(crate) const DESTROYED: &str = "somebody ended its virtual machine on its node, and it was \
     started again from its disks; only terminating or stopping it ends it";
+
+/// Reason of an instance that runs again after its domain ended and nobody can tell how.
+pub(crate) const LOST: &str = "its virtual machine ended on its node while libvirt was not looking \
+    or was made to forget it, so that nobody can tell how, and it was started again from its \
+    disks; the console output may tell";
 
 /// Reason of an instance that was withdrawn before it was started.
 pub(crate) const WITHDRAWN: &str = "it was withdrawn before it was started";
@@ -219,7 +219,8 @@ fn rebooting(entry: &Entry, sight: &Sight<'_>, reboots: u32) -> Action {
 }
 
 /// A guest that shuts down ends its instance, disks and all, as an instance of the instance store
-/// has it. No other end of a virtual machine is its owner's wish: it is started again.
+/// has it. No other end of a virtual machine is known to be its owner's wish: it is started again.
+/// A guest that shut down unseen thus comes up once more, which costs less than anybody's data.
 fn started_and_gone(entry: &Entry, sight: &Sight<'_>) -> Action {
     let runs_on = matches!(sight.wanted, Wanted::Run { .. });
     let start_again = |why| if runs_on { Action::StartAgain(why) } else { Action::Rest };
@@ -240,10 +241,10 @@ fn started_and_gone(entry: &Entry, sight: &Sight<'_>) -> Action {
     let lately = sight.passed(entry.revived_at) < REVIVED_APART_MS;
     match ending {
         Ending::PoweredOff => Action::Remove(Some(reason::GUEST_POWERED_OFF)),
-        Ending::Unknown => Action::Remove(Some(ENDED_BY_ITSELF)),
-        Ending::Died | Ending::Destroyed if lately => Action::Rest,
+        _ if lately => Action::Rest,
         Ending::Died => start_again(Some(DIED)),
         Ending::Destroyed => start_again(Some(DESTROYED)),
+        Ending::Unknown => start_again(Some(LOST)),
     }
 }
 

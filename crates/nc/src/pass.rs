@@ -1,6 +1,6 @@
 //! One look at everything.
 
-use crate::decide::{Action, DESTROYED, DIED, Reboot, Sight, decide};
+use crate::decide::{Action, DESTROYED, DIED, LOST, Reboot, Sight, decide};
 use crate::entry::{Entry, Phase};
 use crate::hypervise::Survey;
 use crate::node::{Nc, Node};
@@ -85,7 +85,7 @@ impl Nc {
             Action::StartAgain(reason) => {
                 tracing::info!(%id, reason, request, "starting again from its disks");
                 let now = node.adapters.clock.now();
-                let revived = matches!(reason, Some(DIED | DESTROYED));
+                let revived = matches!(reason, Some(DIED | DESTROYED | LOST));
                 node.record(id, |entry| {
                     entry.phase = Phase::Prepared;
                     entry.reason = reason.map(str::to_owned);

@@ -36,7 +36,8 @@ fn every_combination_has_its_step() {
         StartAgain,
     };
     use Wanted::{Terminate, Unnamed};
-    let gone = Remove(Some(ENDED_BY_ITSELF));
+    // Nobody knows of its end that it was wanted, so its disks stay.
+    let lost = StartAgain(Some(super::LOST));
     let off = Remove(Some(reason::GUEST_POWERED_OFF));
     let rebooted = StartAgain(Some(HOST_REBOOTED));
     let died = StartAgain(Some(DIED));
@@ -74,10 +75,10 @@ fn every_combination_has_its_step() {
         (Started, THIS, Wanted::Run { reboots: 2 }, Some(Running), AskToReboot(2)),
         (Started, THIS, Wanted::Run { reboots: 2 }, Some(Crashed), Reset(2)),
         (Started, THIS, Wanted::Run { reboots: 2 }, Some(Starting), Rest),
-        (Started, THIS, Wanted::Run { reboots: 2 }, None, gone),
+        (Started, THIS, Wanted::Run { reboots: 2 }, None, lost),
         (Started, THIS, RUN, Some(Starting), Rest),
         (Started, THIS, RUN, Some(Crashed), Rest),
-        (Started, THIS, RUN, LOST, gone),
+        (Started, THIS, RUN, LOST, lost),
         (Started, THIS, RUN, OFF, off),
         (Started, THIS, RUN, DEAD, died),
         (Started, THIS, RUN, KILLED, StartAgain(Some(DESTROYED))),
@@ -86,9 +87,11 @@ fn every_combination_has_its_step() {
         (Started, THIS, Unnamed, KILLED, Rest),
         (Started, EARLIER, RUN, OFF, rebooted),
         (Started, EARLIER, RUN, LOST, rebooted),
-        (Started, THIS, RUN, None, gone),
+        (Started, THIS, RUN, None, lost),
         (Started, THIS, Unnamed, Some(Running), Rest),
-        (Started, THIS, Unnamed, None, gone),
+        (Started, THIS, Unnamed, None, Rest),
+        (Started, THIS, Unnamed, LOST, Rest),
+        (Started, THIS, STOP, LOST, PowerOff),
         (Started, THIS, Terminate, Some(Running), Remove(None)),
         (Started, THIS, Terminate, None, Remove(None)),
         (Started, EARLIER, RUN, None, rebooted),
@@ -201,7 +204,7 @@ fn what_dies_again_and_again_is_started_once_a_minute() {
     const MINUTE: i64 = REVIVED_APART_MS as i64;
     let mut entry = entry(Started, THIS);
     entry.revived_at = Some(Timestamp::from_millis(0));
-    for ending in [Died, Destroyed] {
+    for ending in [Died, Destroyed, Unknown] {
         let step = |now| step(&entry, RUN, Some(Stopped(ending)), now);
         assert_eq!(step(MINUTE - 1), Action::Rest);
         assert!(matches!(step(MINUTE), Action::StartAgain(Some(_))));
