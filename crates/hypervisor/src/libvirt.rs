@@ -159,6 +159,10 @@ impl Hypervisor for Libvirt {
         })
     }
 
+    fn keep(&self, id: InstanceId) -> Result<(), HypervisorError> {
+        self.call(&format!("give {id} a lasting definition"), |link| link.keep(id))
+    }
+
     fn shutdown(&self, id: InstanceId) -> Result<(), HypervisorError> {
         self.call(&format!("shut down {id}"), |link| link.shutdown(id))
     }

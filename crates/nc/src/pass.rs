@@ -50,6 +50,9 @@ impl Nc {
             let domain = domains.get(id.to_string().as_str());
             let state = domain.map(|domain| domain.state);
             self.node.note_crash(id, state == Some(DomainState::Crashed));
+            if domain.is_some_and(|it| !it.lasting) && entry.phase < Phase::Removing {
+                self.node.keep(id).await;
+            }
             let sight = Sight {
                 wanted: self.node.state().wanted(id),
                 domain: state,
@@ -133,6 +136,15 @@ impl Node {
                 slot.crashed = crashed;
             }
         });
+    }
+
+    /// Sees to it that the end of a domain can be told, whichever version started it and however
+    /// that was interrupted. A domain for which that fails is tried again by the next pass.
+    async fn keep(&self, id: InstanceId) {
+        match self.ask(move |hypervisor| hypervisor.keep(id)).await {
+            Ok(()) => tracing::info!(%id, "its domain was given a lasting definition"),
+            Err(problem) => tracing::warn!(%id, %problem, "how its domain ends cannot be known"),
+        }
     }
 
     async fn note_capacity(&self, survey: &Survey) {

@@ -97,6 +97,29 @@ async fn a_virtual_machine_that_ends_otherwise_is_started_again_from_its_disks_o
     }
 }
 
+/// A domain that vanishes at its end tells nobody that its guest has shut down.
+#[tokio::test]
+async fn a_domain_that_would_vanish_at_its_end_is_made_to_stay_known() {
+    let id = ONE.parse().unwrap();
+    for cut_short in [true, false] {
+        let mut world = World::new();
+        if cut_short {
+            world.hypervisor.lose_next_start_answer();
+            world.bring_about(vec![instance(ONE)]).await;
+        } else {
+            world.bring_about(vec![instance(ONE)]).await;
+            world.hypervisor.make_passing(id);
+            world.restart();
+            world.settle().await;
+        }
+        world.hypervisor.power_off(id);
+        world.settle().await;
+        assert_eq!(world.phase(ONE).await, Some(InstancePhase::Terminated));
+        assert_eq!(world.reason(ONE).await, reason::GUEST_POWERED_OFF);
+        assert_eq!(world.starts(ONE), 1);
+    }
+}
+
 #[tokio::test]
 async fn a_crashed_guest_is_told_of_and_kept_until_its_owner_does_something() {
     let id = ONE.parse().unwrap();
