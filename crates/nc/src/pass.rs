@@ -152,9 +152,15 @@ impl Node {
         let known = self.state().capacity.disk_gb;
         let disk_gb = *disk.as_ref().unwrap_or(&known);
         let capacity = self.settings.limits.apply(&Figures { disk_gb, ..survey.capacity });
-        // A node that can start nothing has nothing to give; what it gave stays given.
-        let capacity = if survey.obstacle.is_some() { Figures::default() } else { capacity };
+        let capacity =
+            if survey.obstacle.is_some() { nothing_but_disk(&capacity) } else { capacity };
         self.change(|state| state.capacity = capacity);
         self.concern(Concern::Disks, disk.err().map(|error| error.to_string()));
     }
+}
+
+/// A node that can start nothing has nothing to give; what it gave stays given. Its disk is told
+/// nevertheless, because nothing at all says that the capacity is not known yet.
+fn nothing_but_disk(capacity: &Figures) -> Figures {
+    Figures { disk_gb: capacity.disk_gb.max(1), ..Figures::default() }
 }

@@ -182,7 +182,8 @@ async fn a_node_that_can_start_nothing_says_so_and_has_nothing_to_give() {
     let observed = world.nc().observe(None, 0).await.unwrap();
     assert_eq!(
         (observed.capacity, observed.problems),
-        (Figures::default(), vec!["KVM runs no guests".to_owned()])
+        (Figures { cores: 0, memory_mb: 0, ..CAPACITY }, vec!["KVM runs no guests".to_owned()]),
+        "all zero would say that it is not known yet, and what was known would hold"
     );
     assert_eq!(world.phase(ONE).await, Some(InstancePhase::Running));
     assert_eq!(world.phase(TWO).await, Some(InstancePhase::Pending));
