@@ -124,6 +124,9 @@ pub struct Domain {
     pub name: String,
     /// What it does.
     pub state: DomainState,
+    /// Whether it stays known after its end; one that does not vanishes, and nobody can say any
+    /// more how it ended. See [`Hypervisor::keep`].
+    pub lasting: bool,
     /// How often it was seen to reboot or be reset. Only its growth means anything, and only
     /// within this process.
     pub reboots: u64,
@@ -147,6 +150,11 @@ pub trait Hypervisor: Send + Sync {
     /// Starts a domain. Success when one of this name runs already; one that has stopped is
     /// replaced. It stays known with its [`Ending`] after its end, until it is destroyed.
     fn start(&self, spec: &DomainSpec) -> Result<(), HypervisorError>;
+
+    /// Makes a domain that runs stay known with its [`Ending`] after its end, as one has it that
+    /// was started here and not interrupted. Success when it does so already, and when there is
+    /// none of this name.
+    fn keep(&self, id: InstanceId) -> Result<(), HypervisorError>;
 
     /// Asks the guest to shut down, as the power button of a machine does. Whether it does so is
     /// seen in [`domains`](Self::domains) only. Success when there is none of this name.

@@ -1,6 +1,7 @@
 //! A hypervisor in memory, with faults on demand.
 
 use crate::{Domain, DomainSpec, DomainState, Ending, Hypervisor, HypervisorError};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use types::{Figures, InstanceId};
@@ -31,6 +32,8 @@ struct SimDomain {
     state: DomainState,
     /// None for a domain that is not an instance of ours.
     spec: Option<DomainSpec>,
+    /// Whether it stays known after its end.
+    lasting: bool,
     resets: u32,
     /// Reboots of the guest's own and those that it was asked for.
     reboots: u32,
@@ -38,7 +41,7 @@ struct SimDomain {
 
 impl SimDomain {
     const fn started(spec: Option<DomainSpec>) -> Self {
-        Self { state: DomainState::Running, spec, resets: 0, reboots: 0 }
+        Self { state: DomainState::Running, spec, lasting: true, resets: 0, reboots: 0 }
     }
 }
 
@@ -54,7 +57,8 @@ impl SimHypervisor {
         self.machine().failing_starts.push_back(reason.to_owned());
     }
 
-    /// The next start happens, but its answer is lost: the caller sees [`HypervisorError::Unreachable`].
+    /// The next start happens, but it is cut short: the caller sees
+    /// [`HypervisorError::Unreachable`], and the domain has no lasting definition yet.
     pub fn lose_next_start_answer(&self) {
         self.machine().lost_starts += 1;
     }
@@ -79,9 +83,20 @@ impl SimHypervisor {
         self.end(id, Ending::PoweredOff);
     }
 
-    /// The domain comes to this end. It stays known.
+    /// The domain comes to this end. It stays known if it has a lasting definition.
     pub fn end(&self, id: InstanceId, ending: Ending) {
-        self.set_state(id, DomainState::Stopped(ending));
+        match self.machine().domains.entry(id.to_string()) {
+            Entry::Occupied(it) if !it.get().lasting => drop(it.remove()),
+            Entry::Occupied(mut it) => it.get_mut().state = DomainState::Stopped(ending),
+            Entry::Vacant(_) => {}
+        }
+    }
+
+    /// From now on the domain has no lasting definition, as those of earlier versions had none.
+    pub fn make_passing(&self, id: InstanceId) {
+        if let Some(domain) = self.machine().domains.get_mut(&id.to_string()) {
+            domain.lasting = false;
+        }
     }
 
     /// The domain is no longer known, as one that had no lasting definition.
@@ -176,6 +191,7 @@ impl Hypervisor for SimHypervisor {
         let shown = |(name, domain): (&String, &SimDomain)| Domain {
             name: name.clone(),
             state: domain.state,
+            lasting: domain.lasting,
             reboots: u64::from(domain.resets) + u64::from(domain.reboots),
         };
         Ok(machine.domains.iter().map(shown).collect())
@@ -202,11 +218,20 @@ impl Hypervisor for SimHypervisor {
         if let Some(reason) = machine.failing_starts.pop_front() {
             return Err(HypervisorError::Failed(reason));
         }
-        machine.domains.insert(name.clone(), SimDomain::started(Some(spec.clone())));
+        let cut_short = machine.lost_starts > 0;
+        let domain = SimDomain { lasting: !cut_short, ..SimDomain::started(Some(spec.clone())) };
+        machine.domains.insert(name.clone(), domain);
         *machine.starts.entry(name).or_default() += 1;
-        if machine.lost_starts > 0 {
+        if cut_short {
             machine.lost_starts -= 1;
             return Err(unreachable());
+        }
+        Ok(())
+    }
+
+    fn keep(&self, id: InstanceId) -> Result<(), HypervisorError> {
+        if let Some(domain) = self.reached()?.domains.get_mut(&id.to_string()) {
+            domain.lasting = true;
         }
         Ok(())
     }
@@ -311,7 +336,16 @@ mod tests {
         sim.lose_next_start_answer();
         assert_eq!(sim.start(&spec(1)), Err(unreachable()));
         assert_eq!(sim.start(&spec(1)), Ok(()));
-        assert_eq!(sim.starts(InstanceId::from_bits(1)), 1, "the lost start had happened");
+        let id = InstanceId::from_bits(1);
+        assert_eq!(sim.starts(id), 1, "the lost start had happened");
+        assert!(!sim.domains().unwrap()[0].lasting, "but not all of it");
+        sim.keep(id).unwrap();
+        sim.power_off(id);
+        assert_eq!(sim.domains().unwrap()[0].state, DomainState::Stopped(Ending::PoweredOff));
+        sim.start(&spec(1)).unwrap();
+        sim.make_passing(id);
+        sim.power_off(id);
+        assert_eq!(sim.domains(), Ok(vec![]));
     }
 
     #[test]

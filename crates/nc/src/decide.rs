@@ -23,11 +23,6 @@ pub(crate) const REBOOT_TAKES_MS: u64 = 4 * 60 * 1000;
 /// its own guest.
 pub(crate) const REVIVED_APART_MS: u64 = 60 * 1000;
 
-/// Reason of an instance whose domain ended and nobody can tell how.
-pub(crate) const ENDED_BY_ITSELF: &str = "the guest powered itself off or its virtual machine was \
-    ended on its node; which of them is not known, because libvirt was restarted since or has lost \
-    it; the console output may tell";
-
 /// Reason of an instance that runs again after its host did.
 pub(crate) const HOST_REBOOTED: &str =
     "its node was rebooted, and it was started again from its disks";
@@ -39,6 +34,11 @@ pub(crate) const DIED: &str = "the process of its virtual machine died (on its n
 /// Reason of an instance that runs again after somebody on its node ended it.
 pub(crate) const DESTROYED: &str = "somebody ended its virtual machine on its node, and it was \
     started again from its disks; only terminating or stopping it ends it";
+
+/// Reason of an instance that runs again after its domain ended and nobody can tell how.
+pub(crate) const LOST: &str = "its virtual machine ended on its node while libvirt was not looking \
+    or was made to forget it, so that nobody can tell how, and it was started again from its \
+    disks; the console output may tell";
 
 /// Reason of an instance that was withdrawn before it was started.
 pub(crate) const WITHDRAWN: &str = "it was withdrawn before it was started";
@@ -160,8 +160,12 @@ impl Sight<'_> {
         self.domain == Some(DomainState::Crashed)
     }
 
-    fn passed(&self, since: Option<Timestamp>) -> u64 {
-        since.map_or(u64::MAX, |at| self.now.millis_since(at))
+    /// Whether this long has passed since a time. One that is further ahead than that was noted by
+    /// a clock that has been set back since; waiting for it could take days.
+    fn has_passed(&self, millis: u64, since: Option<Timestamp>) -> bool {
+        since.is_none_or(|at| {
+            self.now.millis_since(at) >= millis || at.millis_since(self.now) > millis
+        })
     }
 }
 
@@ -208,7 +212,7 @@ fn rebooting(entry: &Entry, sight: &Sight<'_>, reboots: u32) -> Action {
         let crashed = sight.has_crashed();
         return if crashed { Action::Reset(reboots) } else { Action::AskToReboot(reboots) };
     };
-    let too_long = sight.passed(Some(begun.since)) >= REBOOT_TAKES_MS;
+    let too_long = sight.has_passed(REBOOT_TAKES_MS, Some(begun.since));
     match sight.reboot {
         _ if sight.has_crashed() => Action::Reset(reboots),
         Reboot::Seen => Action::NoteRebooted(begun.wanted),
@@ -219,7 +223,8 @@ fn rebooting(entry: &Entry, sight: &Sight<'_>, reboots: u32) -> Action {
 }
 
 /// A guest that shuts down ends its instance, disks and all, as an instance of the instance store
-/// has it. No other end of a virtual machine is its owner's wish: it is started again.
+/// has it. No other end of a virtual machine is known to be its owner's wish: it is started again.
+/// A guest that shut down unseen thus comes up once more, which costs less than anybody's data.
 fn started_and_gone(entry: &Entry, sight: &Sight<'_>) -> Action {
     let runs_on = matches!(sight.wanted, Wanted::Run { .. });
     let start_again = |why| if runs_on { Action::StartAgain(why) } else { Action::Rest };
@@ -237,13 +242,13 @@ fn started_and_gone(entry: &Entry, sight: &Sight<'_>) -> Action {
     if entry.rebooting.is_some() && runs_on {
         return start_again(None);
     }
-    let lately = sight.passed(entry.revived_at) < REVIVED_APART_MS;
+    let lately = !sight.has_passed(REVIVED_APART_MS, entry.revived_at);
     match ending {
         Ending::PoweredOff => Action::Remove(Some(reason::GUEST_POWERED_OFF)),
-        Ending::Unknown => Action::Remove(Some(ENDED_BY_ITSELF)),
-        Ending::Died | Ending::Destroyed if lately => Action::Rest,
+        _ if lately => Action::Rest,
         Ending::Died => start_again(Some(DIED)),
         Ending::Destroyed => start_again(Some(DESTROYED)),
+        Ending::Unknown => start_again(Some(LOST)),
     }
 }
 
@@ -251,9 +256,9 @@ fn started_and_gone(entry: &Entry, sight: &Sight<'_>) -> Action {
 fn halting(entry: &Entry, sight: &Sight<'_>) -> Action {
     let listens = matches!(sight.domain, Some(DomainState::Running | DomainState::Starting));
     let forced = sight.wanted == Wanted::Stop { forced: true };
-    if !listens || forced || sight.passed(entry.halting_since) >= GUEST_TAKES_MS {
+    if !listens || forced || sight.has_passed(GUEST_TAKES_MS, entry.halting_since) {
         Action::PowerOff
-    } else if sight.passed(sight.asked) >= ASK_AGAIN_MS {
+    } else if sight.has_passed(ASK_AGAIN_MS, sight.asked) {
         Action::AskToShutDown
     } else {
         Action::Rest

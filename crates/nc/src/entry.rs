@@ -63,7 +63,7 @@ pub struct Entry {
     /// The reboot that its guest was asked for and is not known to have made.
     #[serde(default)]
     pub rebooting: Option<Rebooting>,
-    /// When it was started again because its virtual machine had died.
+    /// When it was started again because its virtual machine had ended, and not by its guest.
     #[serde(default)]
     pub revived_at: Option<Timestamp>,
 }

@@ -1,6 +1,6 @@
 //! One look at everything.
 
-use crate::decide::{Action, DESTROYED, DIED, Reboot, Sight, decide};
+use crate::decide::{Action, DESTROYED, DIED, LOST, Reboot, Sight, decide};
 use crate::entry::{Entry, Phase};
 use crate::hypervise::Survey;
 use crate::node::{Nc, Node};
@@ -50,6 +50,9 @@ impl Nc {
             let domain = domains.get(id.to_string().as_str());
             let state = domain.map(|domain| domain.state);
             self.node.note_crash(id, state == Some(DomainState::Crashed));
+            if domain.is_some_and(|it| !it.lasting) && entry.phase < Phase::Removing {
+                self.node.keep(id).await;
+            }
             let sight = Sight {
                 wanted: self.node.state().wanted(id),
                 domain: state,
@@ -85,7 +88,7 @@ impl Nc {
             Action::StartAgain(reason) => {
                 tracing::info!(%id, reason, request, "starting again from its disks");
                 let now = node.adapters.clock.now();
-                let revived = matches!(reason, Some(DIED | DESTROYED));
+                let revived = matches!(reason, Some(DIED | DESTROYED | LOST));
                 node.record(id, |entry| {
                     entry.phase = Phase::Prepared;
                     entry.reason = reason.map(str::to_owned);
@@ -135,14 +138,29 @@ impl Node {
         });
     }
 
+    /// Sees to it that the end of a domain can be told, whichever version started it and however
+    /// that was interrupted. A domain for which that fails is tried again by the next pass.
+    async fn keep(&self, id: InstanceId) {
+        match self.ask(move |hypervisor| hypervisor.keep(id)).await {
+            Ok(()) => tracing::info!(%id, "its domain was given a lasting definition"),
+            Err(problem) => tracing::warn!(%id, %problem, "how its domain ends cannot be known"),
+        }
+    }
+
     async fn note_capacity(&self, survey: &Survey) {
         let disk = self.adapters.disks.capacity_gb().await;
         let known = self.state().capacity.disk_gb;
         let disk_gb = *disk.as_ref().unwrap_or(&known);
         let capacity = self.settings.limits.apply(&Figures { disk_gb, ..survey.capacity });
-        // A node that can start nothing has nothing to give; what it gave stays given.
-        let capacity = if survey.obstacle.is_some() { Figures::default() } else { capacity };
+        let capacity =
+            if survey.obstacle.is_some() { nothing_but_disk(&capacity) } else { capacity };
         self.change(|state| state.capacity = capacity);
         self.concern(Concern::Disks, disk.err().map(|error| error.to_string()));
     }
+}
+
+/// A node that can start nothing has nothing to give; what it gave stays given. Its disk is told
+/// nevertheless, because nothing at all says that the capacity is not known yet.
+fn nothing_but_disk(capacity: &Figures) -> Figures {
+    Figures { disk_gb: capacity.disk_gb.max(1), ..Figures::default() }
 }

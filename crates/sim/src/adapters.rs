@@ -35,6 +35,10 @@ impl Hypervisor for FusedHypervisor {
         self.1.pass_blocking(|| self.0.start(spec))
     }
 
+    fn keep(&self, id: InstanceId) -> Result<(), HypervisorError> {
+        self.1.pass_blocking(|| self.0.keep(id))
+    }
+
     fn shutdown(&self, id: InstanceId) -> Result<(), HypervisorError> {
         self.1.pass_blocking(|| self.0.shutdown(id))
     }

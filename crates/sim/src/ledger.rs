@@ -12,7 +12,7 @@ pub struct Ledger {
     pub asked: BTreeMap<InstanceId, Asked>,
     /// The latest turn, and the furthest state of it, in which an instance was seen.
     pub furthest: BTreeMap<InstanceId, (u32, InstanceState)>,
-    /// Guests that powered themselves off, or ended so that nobody can tell.
+    /// Guests that powered themselves off.
     pub powered_off: BTreeSet<InstanceId>,
     /// How often a running instance had been started and rebooted when its last reboot was promised.
     pub before_reboot: BTreeMap<InstanceId, (u32, u32)>,

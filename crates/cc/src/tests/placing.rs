@@ -76,6 +76,17 @@ async fn a_node_that_offers_less_than_it_gave_keeps_its_instances_and_takes_none
     }
 }
 
+/// As a node says it of which KVM turns out to run no guests.
+#[tokio::test]
+async fn a_node_that_can_start_nothing_is_passed_over() {
+    let mut world = World::new(2);
+    world.bring_about(vec![instance(ONE)]).await;
+    world.nodes[0].set_capacity(Figures { cores: 0, memory_mb: 0, ..NODE });
+    world.settle().await;
+    world.bring_about(vec![instance(ONE), instance(TWO)]).await;
+    assert_eq!(world.held(), [[ONE], [TWO]]);
+}
+
 #[tokio::test]
 async fn a_stopped_instance_keeps_its_node_and_its_room() {
     let mut world = World::new(1);

@@ -4,6 +4,7 @@ use super::events::{Reboots, Watch};
 use super::remedy;
 use crate::domain_xml::QemuUser;
 use crate::{Domain, DomainSpec, DomainState, Ending, HypervisorError};
+use std::collections::HashSet;
 use std::fmt;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
@@ -110,12 +111,18 @@ impl Link {
     }
 
     pub(super) fn domains(&self) -> Result<Vec<Domain>, Trouble> {
+        // Listed first: one that is given its definition meanwhile is given it once more.
+        let passing = self.connect.list_all_domains(sys::VIR_CONNECT_LIST_DOMAINS_TRANSIENT)?;
+        let passing = passing.iter().map(VirtDomain::get_name);
+        // One that has vanished since has no name any more.
+        let passing: HashSet<String> = passing.filter_map(Result::ok).collect();
         let mut found = Vec::new();
         for domain in self.connect.list_all_domains(0)? {
             // One that ended since the list was made is no longer known.
             if let Some(state) = state(&domain)? {
                 let name = domain.get_name()?;
-                found.push(Domain { reboots: self.reboots.of(&name), name, state });
+                let (reboots, lasting) = (self.reboots.of(&name), !passing.contains(&name));
+                found.push(Domain { name, state, lasting, reboots });
             }
         }
         self.reboots.keep_only(&found);
@@ -125,7 +132,8 @@ impl Link {
     /// Starts a domain, unless it runs, from the XML that is made for the user that QEMU runs as.
     ///
     /// It is started first and then given a lasting definition: a domain without one vanishes at
-    /// its end, and nobody could say any more how it came to it.
+    /// its end, and nobody could say any more how it came to it. When that is interrupted or
+    /// fails, [`keep`](Self::keep) does it later.
     pub(super) fn start(
         &self,
         spec: &DomainSpec,
@@ -156,8 +164,21 @@ impl Link {
             Err(error) => return Err(error.into()),
         }
         if let Err(error) = VirtDomain::define_xml(&self.connect, &xml) {
-            warn!(id = %spec.id, %error, "how this domain will end cannot be known");
+            warn!(id = %spec.id, %error, "the domain has no lasting definition yet");
         }
+        Ok(())
+    }
+
+    /// Gives a domain that runs a lasting definition: its own, as it runs.
+    pub(super) fn keep(&self, id: InstanceId) -> Result<(), Trouble> {
+        let Some(domain) = self.lookup(id)? else { return Ok(()) };
+        if unless_gone(domain.is_persistent())? != Some(false) {
+            return Ok(());
+        }
+        let Some(xml) = unless_gone(domain.get_xml_desc(sys::VIR_DOMAIN_XML_INACTIVE))? else {
+            return Ok(());
+        };
+        VirtDomain::define_xml(&self.connect, &xml)?;
         Ok(())
     }
 

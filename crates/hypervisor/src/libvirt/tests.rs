@@ -10,7 +10,8 @@ fn fake() -> Libvirt {
 #[test]
 fn domains_and_capacity_are_read_through_libvirt() {
     let libvirt = fake();
-    let running = Domain { name: "test".to_owned(), state: DomainState::Running, reboots: 0 };
+    let name = "test".to_owned();
+    let running = Domain { name, state: DomainState::Running, lasting: true, reboots: 0 };
     assert!(libvirt.domains().unwrap().contains(&running));
     let capacity = libvirt.capacity().unwrap();
     assert_eq!((capacity.cores, capacity.memory_mb, capacity.disk_gb), (16, 3072, 0));
@@ -32,6 +33,27 @@ fn a_libvirt_that_is_away_is_named_with_what_to_do() {
         assert!(message.starts_with(&format!("libvirt is not reachable at {uri}: ")), "{message}");
         assert!(message.contains("Is libvirtd running?"), "{message}");
     }
+}
+
+/// Killed between the start of a domain and its definition, or started by a version that made none.
+#[test]
+fn a_domain_without_a_lasting_definition_is_given_one() {
+    let (libvirt, id) = (fake(), InstanceId::from_bits(0x2));
+    let lasting = || {
+        let domains = libvirt.domains().unwrap();
+        domains.into_iter().find(|it| it.name == id.to_string()).map(|it| it.lasting)
+    };
+    assert_eq!(libvirt.keep(id), Ok(()), "there is none");
+    let xml = format!(
+        "<domain type='test'><name>{id}</name><memory unit='MiB'>64</memory><os><type>hvm</type></os>\
+         </domain>"
+    );
+    let start = || libvirt.call("start it", |link| link.start_passing(&id.to_string(), &xml));
+    start().unwrap();
+    assert_eq!(lasting(), Some(false));
+    assert_eq!((libvirt.keep(id), libvirt.keep(id)), (Ok(()), Ok(())));
+    assert_eq!(lasting(), Some(true));
+    assert_eq!((libvirt.destroy(id), lasting()), (Ok(()), None), "definition and all");
 }
 
 #[test]

@@ -36,7 +36,8 @@ fn every_combination_has_its_step() {
         StartAgain,
     };
     use Wanted::{Terminate, Unnamed};
-    let gone = Remove(Some(ENDED_BY_ITSELF));
+    // Nobody knows of its end that it was wanted, so its disks stay.
+    let lost = StartAgain(Some(super::LOST));
     let off = Remove(Some(reason::GUEST_POWERED_OFF));
     let rebooted = StartAgain(Some(HOST_REBOOTED));
     let died = StartAgain(Some(DIED));
@@ -74,10 +75,10 @@ fn every_combination_has_its_step() {
         (Started, THIS, Wanted::Run { reboots: 2 }, Some(Running), AskToReboot(2)),
         (Started, THIS, Wanted::Run { reboots: 2 }, Some(Crashed), Reset(2)),
         (Started, THIS, Wanted::Run { reboots: 2 }, Some(Starting), Rest),
-        (Started, THIS, Wanted::Run { reboots: 2 }, None, gone),
+        (Started, THIS, Wanted::Run { reboots: 2 }, None, lost),
         (Started, THIS, RUN, Some(Starting), Rest),
         (Started, THIS, RUN, Some(Crashed), Rest),
-        (Started, THIS, RUN, LOST, gone),
+        (Started, THIS, RUN, LOST, lost),
         (Started, THIS, RUN, OFF, off),
         (Started, THIS, RUN, DEAD, died),
         (Started, THIS, RUN, KILLED, StartAgain(Some(DESTROYED))),
@@ -86,9 +87,11 @@ fn every_combination_has_its_step() {
         (Started, THIS, Unnamed, KILLED, Rest),
         (Started, EARLIER, RUN, OFF, rebooted),
         (Started, EARLIER, RUN, LOST, rebooted),
-        (Started, THIS, RUN, None, gone),
+        (Started, THIS, RUN, None, lost),
         (Started, THIS, Unnamed, Some(Running), Rest),
-        (Started, THIS, Unnamed, None, gone),
+        (Started, THIS, Unnamed, None, Rest),
+        (Started, THIS, Unnamed, LOST, Rest),
+        (Started, THIS, STOP, LOST, PowerOff),
         (Started, THIS, Terminate, Some(Running), Remove(None)),
         (Started, THIS, Terminate, None, Remove(None)),
         (Started, EARLIER, RUN, None, rebooted),
@@ -201,11 +204,47 @@ fn what_dies_again_and_again_is_started_once_a_minute() {
     const MINUTE: i64 = REVIVED_APART_MS as i64;
     let mut entry = entry(Started, THIS);
     entry.revived_at = Some(Timestamp::from_millis(0));
-    for ending in [Died, Destroyed] {
+    for ending in [Died, Destroyed, Unknown] {
         let step = |now| step(&entry, RUN, Some(Stopped(ending)), now);
         assert_eq!(step(MINUTE - 1), Action::Rest);
         assert!(matches!(step(MINUTE), Action::StartAgain(Some(_))));
     }
+}
+
+/// By a day, with which a guest was left without a power cut, and a dead one dead, for as long. A
+/// small step is none of these: nobody loses power a moment after being asked.
+#[test]
+fn a_clock_that_is_set_back_holds_nothing_up() {
+    const DAY: i64 = 24 * HOUR;
+    let at = |millis: u64| Timestamp::from_millis(DAY + millis as i64);
+    let now = at(0);
+    let see = |entry: &Entry, wanted, domain, asked| {
+        let reboot = Reboot::Asked;
+        decide(entry, &Sight { wanted, domain, asked, reboot, boot_id: BOOT, now })
+    };
+    let (up, dead) = (Some(Running), Some(Stopped(Died)));
+    for (ahead, is_long_past) in [(1, false), (0, false), (u64::from(u32::MAX), true)] {
+        let mut halting = entry(Halting, THIS);
+        halting.halting_since = Some(at(ahead));
+        let expected = if is_long_past { Action::PowerOff } else { Action::Rest };
+        assert_eq!(see(&halting, STOP, up, Some(at(ahead))), expected, "{ahead}");
+
+        let mut rebooting = entry(Started, THIS);
+        rebooting.rebooting = Some(Rebooting { wanted: 1, since: at(ahead) });
+        let expected = if is_long_past { Action::Reset(1) } else { Action::Rest };
+        let wanted = Wanted::Run { reboots: 1 };
+        assert_eq!(see(&rebooting, wanted, up, None), expected, "{ahead}");
+
+        let mut revived = entry(Started, THIS);
+        revived.revived_at = Some(at(ahead));
+        let expected =
+            if is_long_past { Action::StartAgain(Some(super::DIED)) } else { Action::Rest };
+        assert_eq!(see(&revived, RUN, dead, None), expected, "{ahead}");
+    }
+    let mut halting = entry(Halting, THIS);
+    halting.halting_since = Some(now);
+    let far = Some(at(ASK_AGAIN_MS + 1));
+    assert_eq!(see(&halting, STOP, up, far), Action::AskToShutDown);
 }
 
 #[test]

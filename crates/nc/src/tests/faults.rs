@@ -150,6 +150,10 @@ impl Hypervisor for Hypervisors {
         self.1.pass_blocking(|| self.0.start(spec))
     }
 
+    fn keep(&self, id: InstanceId) -> Result<(), HypervisorError> {
+        self.1.pass_blocking(|| self.0.keep(id))
+    }
+
     fn shutdown(&self, id: InstanceId) -> Result<(), HypervisorError> {
         self.1.pass_blocking(|| self.0.shutdown(id))
     }

@@ -4,6 +4,7 @@ use disks::DiskError;
 use hostnet::HostNetError;
 use hypervisor::{Hypervisor, HypervisorError};
 use netplan::NodeNic;
+use std::fs;
 
 /// What a node that has, or is about to start, these instances applies.
 pub(super) fn plan_of(ids: &[&str]) -> NodePlan {
@@ -88,6 +89,48 @@ async fn a_start_whose_answer_was_lost_is_found_and_not_repeated() {
     world.bring_about(vec![instance(ONE)]).await;
     assert_eq!(world.phase(ONE).await, Some(InstancePhase::Running));
     assert_eq!(world.starts(ONE), 1);
+}
+
+/// The domain ran, the journal did not know of its disks, and after a crash and a reboot of the
+/// host new ones took their place.
+#[tokio::test]
+async fn no_domain_is_started_before_its_disks_are_noted() {
+    let mut world = World::new();
+    world.settle().await;
+    // A file where the journal wants a directory: every write fails as on a full disk.
+    let user = world.home.path().join("alice");
+    fs::write(&user, "").unwrap();
+    world.bring_about(vec![instance(ONE)]).await;
+    assert_eq!(world.phase(ONE).await, Some(InstancePhase::Pending));
+    assert!(world.reason(ONE).await.contains("journal cannot be written"));
+    assert_eq!(world.starts(ONE), 0);
+
+    fs::remove_file(&user).unwrap();
+    world.settle().await;
+    assert_eq!(world.phase(ONE).await, Some(InstancePhase::Running));
+    let made = world.disks.preparations(ONE.parse().unwrap());
+    world.reboot_host();
+    world.settle().await;
+    assert_eq!(world.phase(ONE).await, Some(InstancePhase::Running));
+    assert_eq!(world.disks.preparations(ONE.parse().unwrap()), made, "its disks hold its data");
+}
+
+#[tokio::test]
+async fn used_disks_of_which_there_is_no_note_are_not_replaced() {
+    let mut world = World::new();
+    world.bring_about(vec![instance(ONE)]).await;
+    world.nc = None;
+    let journal = crate::journal::Journal::new(world.home.path().to_owned());
+    let mut entry = journal.recall().unwrap().entries.remove(0);
+    entry.disks = None;
+    journal.store(&entry).unwrap();
+    world.reboot_host();
+    world.settle().await;
+    assert_eq!(world.phase(ONE).await, Some(InstancePhase::Pending));
+    assert!(world.reason(ONE).await.contains("has no note of its disks"));
+    assert_eq!(world.disks.preparations(ONE.parse().unwrap()), 1);
+    world.bring_about(vec![ended(ONE)]).await;
+    world.assert_all_given_back("once its owner ends it");
 }
 
 #[tokio::test]

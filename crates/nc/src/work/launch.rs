@@ -11,6 +11,11 @@ use std::time::Instant;
 use tokio::sync::SemaphorePermit;
 use types::{InstanceId, crash_point};
 
+/// Versions before this one could start a domain and, on a full disk, not note its disks.
+const DISKS_NOT_KNOWN: &str = "it has run before, and its node has no note of its disks; they are \
+    left as they are in its directory under INSTANCE_PATH, and none are made in their place; save \
+    what is on them and terminate it";
+
 impl Node {
     /// Launches an instance. One that cannot be launched is removed with the reason, unless it
     /// has run before: then its disks are somebody's data, and starting it is tried again.
@@ -31,7 +36,7 @@ impl Node {
             () = self.told_otherwise(id) => return Ok(()),
         };
         if let Some(made) = made {
-            self.record_prepared(id, made).await;
+            self.record_prepared(id, made).await?;
             self.measures.disks_ready(id, self.adapters.clock.now());
         }
         let entry = self.known(id)?;
@@ -63,6 +68,9 @@ impl Node {
         let entry = self.known(id)?;
         if entry.disks.is_some() {
             return Ok((turn, None));
+        }
+        if entry.started_in.is_some() {
+            return Err(Setback::Wait(DISKS_NOT_KNOWN.to_owned()));
         }
         let progress = |doing: String| self.note(id, Some(doing));
         let request = disk_request(&entry);

@@ -52,13 +52,19 @@ impl Node {
         });
     }
 
-    pub(super) async fn record_prepared(&self, id: InstanceId, made: PreparedDisks) {
+    /// Notes that an instance has its disks. Its domain may only be started once that is on disk:
+    /// who does not know of them makes others in their place.
+    pub(super) async fn record_prepared(
+        &self,
+        id: InstanceId,
+        made: PreparedDisks,
+    ) -> Result<(), Setback> {
         let disks = DiskPaths::new(made, self.settings.bus);
-        self.record(id, |entry| {
+        self.record_for_sure(id, |entry| {
             entry.disks = Some(disks);
             entry.phase = Phase::Prepared;
         })
-        .await;
+        .await
     }
 
     /// Notes that an instance's domain runs. Reboots that were asked for before it ran count as

@@ -92,10 +92,10 @@ impl Driver {
         });
     }
 
-    /// Only a guest's own end, or one that nobody can tell from it, may end its instance.
+    /// Only a guest's own end may end its instance; one that nobody can tell from it does not.
     fn end_guest(&mut self, id: InstanceId, ending: Option<Ending>) {
         for machine in self.world.machines.iter().filter(|it| it.hypervisor.is_running(id)) {
-            if matches!(ending, None | Some(Ending::PoweredOff | Ending::Unknown)) {
+            if ending == Some(Ending::PoweredOff) {
                 self.ledger.powered_off.insert(id);
             }
             match ending {
