@@ -182,6 +182,32 @@ async fn a_tag_is_given_once_in_the_whole_cloud() {
 }
 
 #[tokio::test]
+async fn one_cluster_does_not_use_up_the_networks_of_another() {
+    let world = World::with_cores(8).await;
+    // Eight networks of four addresses fit behind the eight that are not used.
+    world.state.register_cluster(at("small", "small:8774")).await.unwrap();
+    see(&world.state, "small", 9, told("10.9.0.0/26", 4, "GREEDY")).await;
+    let launch = async |user: &str, cluster| {
+        let user = world.user(user).await;
+        let request = RunRequest { cluster: Some(name(cluster)), ..world.request(&user) };
+        let launched = world.state.run_instances(request, NOW).await?.reservation;
+        let instance = &launched.instances[0];
+        Ok((instance.tag.get(), instance.ip.to_string()))
+    };
+    for n in 0..8 {
+        launch(&format!("first{n}"), "zone1").await.unwrap();
+    }
+    for n in 0..8 {
+        let place = launch(&format!("second{n}"), "small").await.unwrap();
+        assert_eq!(place, (18 + n, format!("10.9.0.{}", 34 + 4 * n)));
+    }
+    let refused: Result<_, Error> = launch("last", "small").await;
+    let exhausted =
+        matches!(refused, Err(Error::NetworksExhausted { in_use: 8, in_cloud: 16, .. }));
+    assert!(exhausted, "{refused:?}");
+}
+
+#[tokio::test]
 async fn registering_again_moves_a_cluster_and_what_is_wrong_is_refused() {
     let world = World::with_cores(1).await;
     world.join("far", "10.9.0.0/16", 4).await;
