@@ -6,7 +6,7 @@ use crate::roster::{Node, NodeEntry, Ways};
 use crate::settings::Settings;
 use crate::sighting::Sighting;
 use durable::DurableError;
-use hostnet::HostNet;
+use hostnet::{HostNet, Path};
 use ipnet::Ipv4Net;
 use netplan::RouterPlan;
 use placement::{Policy, Room};
@@ -79,6 +79,8 @@ pub(crate) struct State {
     pub(crate) addrs_per_net: u32,
     /// SCHEDPOLICY.
     pub(crate) policy: Policy,
+    /// Whether nodes on other machines can be given networks.
+    pub(crate) has_transport: bool,
     /// NODES.
     pub(crate) roster: Vec<NodeEntry>,
     /// As the cloud sent it last; none before the first.
@@ -111,6 +113,7 @@ impl Cc {
             subnet: settings.router.vnet_subnet,
             addrs_per_net: settings.addrs_per_net,
             policy: settings.policy,
+            has_transport: settings.router.vxlan,
             roster: nodes,
             desired,
             placements,
@@ -244,10 +247,19 @@ impl State {
         self.sightings.iter_mut().find(|(name, _)| name == node).map(|(_, sighting)| sighting)
     }
 
+    /// Whether instances of a node would have a network: its machine was found, and is this one or
+    /// one that is joined with it.
+    pub(crate) fn is_joined(&self, node: &NodeName) -> bool {
+        let path = self.placements.machines.nodes.get(node);
+        path.is_some_and(|path| *path == Path::Here || self.has_transport)
+    }
+
     /// The nodes that answer and are given new instances, in the order of NODES.
     pub(crate) fn rooms(&self) -> Vec<Room> {
         let room = |(name, sighting): &(NodeName, Sighting)| {
-            let usable = sighting.reachable && sighting.standing == Standing::Accepting;
+            let usable = sighting.reachable
+                && sighting.standing == Standing::Accepting
+                && self.is_joined(name);
             let Seen { capacity, overhead, .. } = sighting.seen.filter(|_| usable)?;
             Some(Room::empty(name.clone(), capacity, overhead))
         };
