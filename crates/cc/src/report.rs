@@ -36,12 +36,20 @@ impl State {
         observed
     }
 
-    /// One whose instances would have no network offers nothing: the cloud must not count on it.
+    /// One whose instances would have no network, or that is another cluster's, offers nothing: the
+    /// cloud must not count on it.
     fn node(&self, name: &NodeName, sighting: &Sighting) -> NodeStatus {
         let mut status = status(name, sighting);
-        if !self.is_joined(name) {
+        let holder = self.holder(sighting);
+        if holder.is_some() || !self.is_joined(name) {
             status.capacity = Figures::default();
         }
+        status.problems.extend(holder.map(|holder| {
+            format!(
+                "node {name} has instances of cluster \"{holder}\" and gets none of this one: \
+                 terminate them, or name the node in NODES of one cluster only"
+            )
+        }));
         status
     }
 
