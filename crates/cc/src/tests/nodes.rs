@@ -175,3 +175,16 @@ async fn a_node_that_does_not_know_its_capacity_yet_has_what_it_had() {
     assert_eq!(world.observed().await.nodes[0].capacity, NODE);
     assert_eq!(world.place_of(ONE).await, on("a", Running));
 }
+
+#[tokio::test]
+async fn consoles_come_from_a_node_that_has_left_too() {
+    let mut world = World::new(2);
+    world.bring_about(vec![instance(ONE)]).await;
+    world.list("b");
+    world.bring_about(vec![ended(ONE)]).await;
+    world.bring_about(vec![]).await;
+    let names: Vec<_> = world.observed().await.nodes.into_iter().map(|it| it.name).collect();
+    assert_eq!(names, ["b".parse().unwrap()], "the other has left");
+    let console = world.cc().console_output(ONE.parse().unwrap()).await.unwrap();
+    assert_eq!(console.output_base64, "i-00000001 on a");
+}
