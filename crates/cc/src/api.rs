@@ -5,6 +5,7 @@ use crate::memory::{Placement, generation};
 use crate::nodes::limited;
 use async_trait::async_trait;
 use protocol::{CallError, ClusterApi, ClusterDesired, ClusterObserved, ConsoleOutput, Revision};
+use std::sync::Arc;
 use std::time::Duration;
 use types::{InstanceId, NodeName};
 
@@ -57,11 +58,14 @@ impl ClusterApi for Cc {
 
     async fn console_output(&self, id: InstanceId) -> Result<ConsoleOutput, CallError> {
         let name = self.node_of(id).ok_or_else(|| CallError::NotFound(id.to_string()))?;
-        let node = self.followed().into_iter().find(|node| node.name == name);
-        let node = node.ok_or_else(|| {
-            CallError::Unreachable(format!("node {name}, which has {id}, is not in NODES"))
-        })?;
-        limited(CONSOLE_WAIT, node.api.console_output(id)).await
+        // It may have left since: it keeps its consoles all the same.
+        let way = match self.followed().into_iter().find(|node| node.name == name) {
+            Some(node) => Arc::clone(&node.api),
+            None => self.ways.to(&name).map_err(|cause| {
+                CallError::Unreachable(format!("node {name}, which has {id}: {cause}"))
+            })?,
+        };
+        limited(CONSOLE_WAIT, way.console_output(id)).await
     }
 }
 

@@ -6,7 +6,7 @@ use crate::roster::{Node, NodeEntry, Ways};
 use crate::settings::Settings;
 use crate::sighting::Sighting;
 use durable::DurableError;
-use hostnet::HostNet;
+use hostnet::{HostNet, Path};
 use ipnet::Ipv4Net;
 use netplan::RouterPlan;
 use placement::{Policy, Room};
@@ -14,7 +14,7 @@ use protocol::{ClusterDesired, ClusterObserved, Standing};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedMutexGuard, watch};
-use types::{Clock, InstanceId, NodeName, Timestamp};
+use types::{Clock, ClusterName, InstanceId, NodeName, Timestamp};
 
 /// Why a cluster controller could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +79,8 @@ pub(crate) struct State {
     pub(crate) addrs_per_net: u32,
     /// SCHEDPOLICY.
     pub(crate) policy: Policy,
+    /// Whether nodes on other machines can be given networks.
+    pub(crate) has_transport: bool,
     /// NODES.
     pub(crate) roster: Vec<NodeEntry>,
     /// As the cloud sent it last; none before the first.
@@ -111,6 +113,7 @@ impl Cc {
             subnet: settings.router.vnet_subnet,
             addrs_per_net: settings.addrs_per_net,
             policy: settings.policy,
+            has_transport: settings.router.vxlan,
             roster: nodes,
             desired,
             placements,
@@ -244,10 +247,29 @@ impl State {
         self.sightings.iter_mut().find(|(name, _)| name == node).map(|(_, sighting)| sighting)
     }
 
+    /// Whether instances on a node would have a network: its machine was found, and is this one or
+    /// one that is joined with it.
+    pub(crate) fn is_joined(&self, node: &NodeName) -> bool {
+        let path = self.placements.machines.nodes.get(node);
+        path.is_some_and(|path| *path == Path::Here || self.has_transport)
+    }
+
+    /// The other cluster that has instances on a node.
+    pub(crate) fn holder<'a>(&self, sighting: &'a Sighting) -> Option<&'a ClusterName> {
+        sighting.holder(&self.desired.as_ref()?.cluster)
+    }
+
+    /// Whether a node can be given new instances, now or when it answers again.
+    pub(crate) fn is_usable(&self, name: &NodeName, sighting: &Sighting) -> bool {
+        sighting.standing == Standing::Accepting
+            && self.is_joined(name)
+            && self.holder(sighting).is_none()
+    }
+
     /// The nodes that answer and are given new instances, in the order of NODES.
     pub(crate) fn rooms(&self) -> Vec<Room> {
         let room = |(name, sighting): &(NodeName, Sighting)| {
-            let usable = sighting.reachable && sighting.standing == Standing::Accepting;
+            let usable = sighting.reachable && self.is_usable(name, sighting);
             let Seen { capacity, overhead, .. } = sighting.seen.filter(|_| usable)?;
             Some(Room::empty(name.clone(), capacity, overhead))
         };

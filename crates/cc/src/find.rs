@@ -107,7 +107,8 @@ impl State {
 
 fn no_transport(node: &NodeName) -> String {
     format!(
-        "node {node} is on another machine, so its instances have no network: set \
+        "node {node} is on another machine, so it gets no instances, and those that it has have \
+         no network: set \
          VNET_TRANSPORT=\"vxlan\" in eucalyptus.conf on the cluster controller's machine and \
          restart the cluster controller"
     )

@@ -94,6 +94,7 @@ impl Cc {
                     if let Some(observed) = &mut sighting.observed {
                         observed.generation = wanted.generation;
                         observed.sequence = wanted.sequence;
+                        observed.cluster = Some(wanted.cluster.clone());
                     }
                     sighting.acknowledged = Some(wanted);
                 });
@@ -129,7 +130,7 @@ impl Cc {
 
     /// What a reachable node should take in and has not; what is in it counts as told from now on.
     /// One whose machine was not found yet is told nothing: whether the router is there decides
-    /// how the node guards itself.
+    /// how the node guards itself. One that was another cluster's is told when it gets an instance.
     async fn wanted(&self, name: &NodeName) -> Option<NodeDesired> {
         let reachable = self.state().sighting(name).is_some_and(|sighting| sighting.reachable);
         if !reachable || !self.state().placements.machines.nodes.contains_key(name) {
@@ -147,7 +148,13 @@ impl Cc {
         let mut state = self.state();
         let wanted =
             share(state.desired.as_ref()?, &state.placements, name, self.settings.router.vxlan);
-        state.sighting(name)?.lacks(&wanted).then_some(wanted)
+        let sighting = state.sighting(name)?;
+        // Two clusters that name one node would take it from each other for ever.
+        let is_of_another = sighting.other_cluster(&wanted.cluster).is_some();
+        if is_of_another && wanted.instances.is_empty() {
+            return None;
+        }
+        sighting.lacks(&wanted).then_some(wanted)
     }
 }
 

@@ -10,7 +10,7 @@ use protocol::{
 };
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use types::{InstanceId, NodeName};
+use types::{Figures, InstanceId, NodeName};
 
 /// What each node says of each instance.
 type Said<'a> = HashMap<(&'a NodeName, InstanceId), &'a InstanceObserved>;
@@ -23,7 +23,7 @@ impl State {
             cluster: desired.map(|desired| desired.cluster.clone()),
             revision: 0,
             generation: generation(desired),
-            nodes: self.sightings.iter().map(|(name, sighting)| status(name, sighting)).collect(),
+            nodes: self.sightings.iter().map(|(name, it)| self.node(name, it)).collect(),
             settings: Some(ClusterSettings {
                 subnet: self.subnet,
                 addrs_per_net: self.addrs_per_net,
@@ -34,6 +34,23 @@ impl State {
         };
         observed.revision = revision(&observed);
         observed
+    }
+
+    /// One whose instances would have no network, or that is another cluster's, offers nothing: the
+    /// cloud must not count on it.
+    fn node(&self, name: &NodeName, sighting: &Sighting) -> NodeStatus {
+        let mut status = status(name, sighting);
+        let holder = self.holder(sighting);
+        if holder.is_some() || !self.is_joined(name) {
+            status.capacity = Figures::default();
+        }
+        status.problems.extend(holder.map(|holder| {
+            format!(
+                "node {name} has instances of cluster \"{holder}\" and gets none of this one: \
+                 terminate them, or name the node in NODES of one cluster only"
+            )
+        }));
+        status
     }
 
     fn instances(&self) -> Vec<InstanceObserved> {

@@ -147,6 +147,6 @@ impl State {
     /// Whether a node is given new instances.
     pub(crate) fn accepts(&self, node: &NodeName) -> bool {
         let sighting = self.sightings.iter().find(|(name, _)| name == node);
-        sighting.is_some_and(|(_, sighting)| sighting.standing == Standing::Accepting)
+        sighting.is_some_and(|(name, sighting)| self.is_usable(name, sighting))
     }
 }

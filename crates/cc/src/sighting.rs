@@ -5,7 +5,7 @@ use protocol::{
     CallError, ClusterDesired, InstanceDesired, InstanceObserved, InstancePhase, NodeDesired,
     NodeObserved, Standing,
 };
-use types::{Figures, InstanceId, NodeName, RequestId, Timestamp};
+use types::{ClusterName, Figures, InstanceId, NodeName, RequestId, Timestamp};
 
 /// What is known of one node since this process runs.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +38,17 @@ impl Sighting {
     /// What the node says of its instances.
     pub(crate) fn instances(&self) -> &[InstanceObserved] {
         self.observed.as_ref().map_or(&[], |observed| &observed.instances)
+    }
+
+    /// The other cluster than this one whose desired state the node has.
+    pub(crate) fn other_cluster(&self, own: &ClusterName) -> Option<&ClusterName> {
+        self.observed.as_ref()?.cluster.as_ref().filter(|cluster| *cluster != own)
+    }
+
+    /// The other cluster that has instances on the node, so that it takes none of this one.
+    pub(crate) fn holder(&self, own: &ClusterName) -> Option<&ClusterName> {
+        let held = self.observed.as_ref().is_some_and(|observed| observed.held);
+        self.other_cluster(own).filter(|_| held)
     }
 
     /// Takes in a report. Capacity that the node does not know yet stays as it was.
@@ -100,7 +111,10 @@ pub(crate) fn absorb(placements: &mut Placements, here: &Report<'_>) {
         }
     }
     // The node took in placements that this controller has no record of any more.
-    let same_generation = here.desired.is_some_and(|it| it.generation == observed.generation);
+    let same_generation = here.desired.is_some_and(|it| {
+        let ours = observed.cluster.as_ref().is_none_or(|cluster| *cluster == it.cluster);
+        ours && it.generation == observed.generation
+    });
     if same_generation && observed.sequence > placements.sequence {
         placements.sequence = observed.sequence + 1;
     }

@@ -23,7 +23,7 @@ impl NodeApi for Nc {
         let node = &self.node;
         let turn = Arc::new(Arc::clone(&node.syncing).lock_owned().await);
         node.state().admit(&node.settings.name, &desired)?;
-        if node.state().desired.as_ref() != Some(&desired) {
+        if node.state().desired() != Some(&desired) {
             self.keep(desired, Arc::clone(&turn)).await?;
         }
         crash_point("nc.told");
@@ -69,11 +69,12 @@ impl Nc {
     /// else makes room.
     async fn keep(&self, desired: NodeDesired, turn: Turn) -> Result<(), CallError> {
         let node = &self.node;
-        let copy = desired.clone();
+        let told = node.state().after(desired.clone());
+        let copy = told.clone();
         let stored = node
             .write(move |journal| {
                 let _turn = turn;
-                journal.store_desired(&copy)
+                journal.store_told(&copy)
             })
             .await;
         node.change(|state| match &stored {
@@ -83,7 +84,7 @@ impl Nc {
                 for new in runs.filter(|it| !state.slots.contains_key(&it.id)) {
                     node.measures.told(new.id, now);
                 }
-                state.desired = Some(desired);
+                state.told = Some(told);
                 state.take_in_desired();
             }
             Err(_) => state.take_in_ends(&desired),

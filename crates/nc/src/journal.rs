@@ -6,12 +6,14 @@
 
 use crate::entry::Entry;
 use durable::DurableError;
-use protocol::NodeDesired;
+use protocol::{Generation, NodeDesired};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
-use types::{InstanceId, UserName};
+use types::{ClusterName, InstanceId, UserName};
 
 const ENTRY: &str = "instance.json";
 
@@ -22,10 +24,25 @@ pub(crate) struct Journal {
     closed: RwLock<bool>,
 }
 
+/// How far a cluster's desired states have got: generation, then sequence.
+pub(crate) type Order = (Generation, u64);
+
+/// What a node was told should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Told {
+    /// The last desired state.
+    #[serde(flatten)]
+    pub(crate) desired: NodeDesired,
+    /// How far the states of clusters had got that the node belonged to before. Each cluster counts
+    /// for itself, and a late message of one must not be taken for news.
+    #[serde(default)]
+    pub(crate) before: BTreeMap<ClusterName, Order>,
+}
+
 /// What the journal holds.
 #[derive(Debug, Default)]
 pub(crate) struct Recalled {
-    pub(crate) desired: Option<NodeDesired>,
+    pub(crate) told: Option<Told>,
     pub(crate) entries: Vec<Entry>,
     /// Entries that cannot be read. Their instances are left exactly as they are.
     pub(crate) unreadable: Vec<(InstanceId, String)>,
@@ -44,7 +61,7 @@ impl Journal {
     /// Everything, as it was when the last node controller ended.
     pub(crate) fn recall(&self) -> Result<Recalled, DurableError> {
         let mut recalled =
-            Recalled { desired: durable::load(&self.desired_path())?, ..Recalled::default() };
+            Recalled { told: durable::load(&self.desired_path())?, ..Recalled::default() };
         for (id, path) in entry_paths(&self.root) {
             match durable::load(&path) {
                 Ok(Some(entry)) => recalled.entries.push(entry),
@@ -55,8 +72,8 @@ impl Journal {
         Ok(recalled)
     }
 
-    pub(crate) fn store_desired(&self, desired: &NodeDesired) -> Result<(), DurableError> {
-        self.unless_closed(|| durable::store(&self.desired_path(), desired))
+    pub(crate) fn store_told(&self, told: &Told) -> Result<(), DurableError> {
+        self.unless_closed(|| durable::store(&self.desired_path(), told))
     }
 
     pub(crate) fn store(&self, entry: &Entry) -> Result<(), DurableError> {
@@ -147,7 +164,7 @@ mod tests {
         let recalled = journal.recall().unwrap();
         assert_eq!(recalled.entries, [entry("i-00000001")]);
         assert_eq!(recalled.unreadable[0].0.to_string(), "i-00000002");
-        assert_eq!(recalled.desired, None);
+        assert_eq!(recalled.told, None);
         assert!(user.join("notes.txt").exists() && user.join("i-00000003").exists());
     }
 

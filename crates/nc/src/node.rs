@@ -98,7 +98,7 @@ impl Nc {
         let recalled = journal.recall()?;
         let slot = |entry: Entry| (entry.desired.id, Slot::new(entry, false));
         let state = State {
-            desired: recalled.desired,
+            told: recalled.told,
             slots: recalled.entries.into_iter().map(slot).collect(),
             unreadable: recalled.unreadable.into_iter().collect(),
             overhead: settings.overhead,

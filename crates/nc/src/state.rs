@@ -2,6 +2,7 @@
 
 use crate::decide::Wanted;
 use crate::entry::{Entry, Phase};
+use crate::journal::{Order, Told};
 use hypervisor::{Domain, DomainState};
 use netplan::NodeNic;
 use protocol::{
@@ -10,7 +11,7 @@ use protocol::{
 };
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use types::{Figures, InstanceId, NodeName, Timestamp};
+use types::{ClusterName, Figures, InstanceId, NodeName, Timestamp};
 
 /// One instance.
 #[derive(Debug)]
@@ -46,8 +47,8 @@ pub(crate) enum Concern {
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    /// The last desired state; none before the first.
-    pub(crate) desired: Option<NodeDesired>,
+    /// What the node was told last; none before the first time.
+    pub(crate) told: Option<Told>,
     pub(crate) slots: BTreeMap<InstanceId, Slot>,
     /// Instances whose entry cannot be read, with the reason. They are left exactly as they are.
     pub(crate) unreadable: BTreeMap<InstanceId, String>,
@@ -59,24 +60,73 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// The last desired state; none before the first.
+    pub(crate) fn desired(&self) -> Option<&NodeDesired> {
+        self.told.as_ref().map(|told| &told.desired)
+    }
+
     pub(crate) fn desired_instance(&self, id: InstanceId) -> Option<&InstanceDesired> {
-        self.desired.as_ref()?.instances.iter().find(|instance| instance.id == id)
+        self.desired()?.instances.iter().find(|instance| instance.id == id)
     }
 
     pub(crate) fn wanted(&self, id: InstanceId) -> Wanted {
         Wanted::of(self.desired_instance(id))
     }
 
-    /// Refuses what is meant for another node or is older than what was kept (fencing).
+    /// The cluster that has instances here, or may have. Until they are terminated no other one
+    /// commands the node.
+    fn holder(&self) -> Option<&ClusterName> {
+        let mut entries = self.slots.values().map(|slot| &slot.entry);
+        let live = entries.find(|entry| entry.phase != Phase::Terminated);
+        let kept = || {
+            let kept = self.desired()?;
+            let is_new =
+                |it: &InstanceDesired| it.goal == Goal::Run && !self.slots.contains_key(&it.id);
+            let held = !self.unreadable.is_empty() || kept.instances.iter().any(is_new);
+            held.then_some(&kept.cluster)
+        };
+        live.map(|entry| &entry.cluster).or_else(kept)
+    }
+
+    /// How far a cluster's desired states have got; none when it has told nothing yet.
+    fn order_of(&self, cluster: &ClusterName) -> Option<Order> {
+        let told = self.told.as_ref()?;
+        let kept = &told.desired;
+        if kept.cluster == *cluster {
+            return Some((kept.generation, kept.sequence));
+        }
+        told.before.get(cluster).copied()
+    }
+
+    /// What is kept once this was told: a cluster that the node leaves is remembered.
+    pub(crate) fn after(&self, desired: NodeDesired) -> Told {
+        let mut before = BTreeMap::new();
+        if let Some(told) = &self.told {
+            let Told { desired: left, before: others } = told;
+            before.clone_from(others);
+            before.insert(left.cluster.clone(), (left.generation, left.sequence));
+        }
+        before.remove(&desired.cluster);
+        Told { desired, before }
+    }
+
+    /// Refuses what is meant for another node, is of another cluster than that whose instances are
+    /// here, or is older than what was kept (fencing).
     pub(crate) fn admit(&self, node: &NodeName, desired: &NodeDesired) -> Result<(), CallError> {
         if desired.node != *node {
             let text = format!("this is node {node}, not {}: check NODES", desired.node);
             return Err(CallError::Failed(text));
         }
-        let order = |it: &NodeDesired| (it.generation, it.sequence);
-        match &self.desired {
-            Some(kept) if order(desired) < order(kept) => {
-                Err(CallError::Stale { given: desired.generation, seen: kept.generation })
+        let cluster = &desired.cluster;
+        if let Some(holder) = self.holder().filter(|holder| *holder != cluster) {
+            return Err(CallError::Failed(format!(
+                "node {node} has instances of cluster \"{holder}\", so cluster \"{cluster}\" cannot \
+                 command it: terminate them, or name the node in NODES of one cluster only"
+            )));
+        }
+        match self.order_of(cluster) {
+            Some(kept) if (desired.generation, desired.sequence) < kept => {
+                Err(CallError::Stale { given: desired.generation, seen: kept.0 })
             }
             _ => Ok(()),
         }
@@ -85,7 +135,7 @@ impl State {
     /// Brings the entries up to the desired state: new ones for instances not heard of before,
     /// the newest description in those that nobody works on.
     pub(crate) fn take_in_desired(&mut self) {
-        let Some(desired) = &self.desired else { return };
+        let Some(Told { desired, .. }) = &self.told else { return };
         for instance in &desired.instances {
             if self.unreadable.contains_key(&instance.id) {
                 continue;
@@ -132,8 +182,10 @@ impl State {
         let mut observed = NodeObserved {
             node: node.clone(),
             revision: 0,
-            generation: self.desired.as_ref().map_or(0, |desired| desired.generation),
-            sequence: self.desired.as_ref().map_or(0, |desired| desired.sequence),
+            generation: self.desired().map_or(0, |desired| desired.generation),
+            sequence: self.desired().map_or(0, |desired| desired.sequence),
+            cluster: self.holder().or(self.desired().map(|desired| &desired.cluster)).cloned(),
+            held: self.holder().is_some(),
             capacity: self.capacity,
             overhead: self.overhead,
             instances: self.slots.iter().filter_map(shown).collect(),
@@ -172,7 +224,7 @@ impl State {
 
     /// Marks as to be removed what `desired` wants removed, and nothing else of it.
     pub(crate) fn take_in_ends(&mut self, desired: &NodeDesired) {
-        let Some(kept) = &mut self.desired else { return };
+        let Some(Told { desired: kept, .. }) = &mut self.told else { return };
         for instance in desired.instances.iter().filter(|it| it.goal == Goal::Terminate) {
             if let Some(kept) = kept.instances.iter_mut().find(|kept| kept.id == instance.id) {
                 kept.goal = Goal::Terminate;
@@ -202,13 +254,15 @@ fn revision(observed: &NodeObserved) -> Revision {
         revision: _,
         generation,
         sequence,
+        cluster,
+        held,
         capacity,
         overhead,
         instances,
         orphans,
         problems,
     } = observed;
-    (node, generation, sequence, capacity, overhead).hash(&mut hash);
+    (node, generation, sequence, cluster, held, capacity, overhead).hash(&mut hash);
     (instances, orphans, problems).hash(&mut hash);
     hash.finish()
 }

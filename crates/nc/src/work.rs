@@ -157,7 +157,7 @@ impl Node {
     fn network_plan(&self) -> NodePlan {
         let (nics, fabric) = {
             let state = self.state();
-            let fabric = state.desired.as_ref().and_then(|desired| desired.fabric.clone());
+            let fabric = state.desired().and_then(|desired| desired.fabric.clone());
             (state.nics(), fabric)
         };
         let metadata_port = self.settings.metadata_port;

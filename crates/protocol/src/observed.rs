@@ -65,6 +65,13 @@ pub struct NodeObserved {
     /// The sequence that came with it; 0 before the first.
     #[serde(default)]
     pub sequence: u64,
+    /// The cluster that they are of; none before the first, and from an older node controller.
+    #[serde(default)]
+    pub cluster: Option<ClusterName>,
+    /// Whether there are or may be instances of that cluster: no other one can command the node
+    /// then.
+    #[serde(default)]
+    pub held: bool,
     /// What the node can give to instances altogether; all zero while it does not know yet.
     pub capacity: Figures,
     /// What each instance costs the node beside the figures of its VM type.

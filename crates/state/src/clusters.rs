@@ -187,6 +187,31 @@ pub(crate) async fn bump(db: &mut Connection, name: &ClusterName) -> Result<Gene
     row.ok_or_else(|| Error::ClusterNotFound(name.clone()))?.number("generation")
 }
 
+/// Whether a cluster has kept a later generation than there is: it was registered again after its
+/// record was forgotten, or the database is an older copy. A number near the end of all numbers is
+/// no generation, and believing it would leave none for what follows.
+pub(crate) const fn is_ahead(kept: Generation, known: Generation) -> bool {
+    const LAST: Generation = 1 << 62;
+    known < kept && kept < LAST
+}
+
+/// Makes the desired state of a cluster later than the generation that it has kept: it would
+/// refuse it for ever otherwise.
+pub(crate) async fn overtake(
+    db: &mut Connection,
+    name: &ClusterName,
+    kept: Generation,
+) -> Result<()> {
+    let cluster = name.as_str();
+    tracing::warn!(cluster, kept, "the cluster has kept a later state than there is; overtaken");
+    sqlx::query("UPDATE clusters SET generation = $1 WHERE name = $2 AND generation < $1")
+        .bind(column(kept + 1))
+        .bind(cluster)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 /// Stores what launches go by.
 pub(crate) async fn store_settings(db: &mut Connection, config: &ClusterConfig) -> Result<()> {
     sqlx::query("UPDATE clusters SET subnet = $1, addrs_per_net = $2, policy = $3 WHERE name = $4")

@@ -198,17 +198,19 @@ pub enum Error {
         /// How many are free.
         available: usize,
     },
-    /// Every network of the cluster's subnet, or its tag, is in use.
+    /// Every network of the cluster's subnet, or every tag, is in use.
     #[error(
-        "no network of cluster \"{cluster}\" is free, {in_use} are in use in the cloud: a group \
-         gets one with its first instance; terminate the instances of a group, or enlarge \
-         VNET_SUBNET"
+        "no network of cluster \"{cluster}\" is free: {in_use} are in use, {in_cloud} in all \
+         clusters: a group gets one with its first instance; terminate the instances of a group, \
+         or enlarge VNET_SUBNET"
     )]
     NetworksExhausted {
         /// The cluster.
         cluster: ClusterName,
-        /// How many networks are in use, in all clusters: each has a tag of its own.
+        /// How many of its networks are in use.
         in_use: usize,
+        /// How many are in use in all clusters: each has a tag of its own.
+        in_cloud: usize,
     },
     /// A client token was used again with other parameters.
     #[error("the client token was used before with different parameters")]

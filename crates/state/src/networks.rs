@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use types::{ClusterName, GroupId, NetworkTag};
 
-/// The network of a group: the one it has, or a new one at the lowest free tag.
+/// The network of a group: the one it has, or a new one.
 pub(crate) async fn of_group(
     db: &mut Connection,
     cluster: &ClusterConfig,
@@ -54,7 +54,8 @@ async fn allocate(
     }
     let network = lowest_free(cluster, &tags, &here).ok_or_else(|| Error::NetworksExhausted {
         cluster: cluster.name.clone(),
-        in_use: tags.len(),
+        in_use: here.len(),
+        in_cloud: tags.len(),
     })?;
     sqlx::query("INSERT INTO networks (cluster, tag, group_id, subnet) VALUES ($1, $2, $3, $4)")
         .bind(cluster.name.as_str())
@@ -66,23 +67,28 @@ async fn allocate(
     Ok(network)
 }
 
-/// The network with the lowest tag that is free and fits.
+/// The lowest free subnet with the lowest free tag: in the order of tags, as it was in 1.4 where
+/// no other cluster takes any (FACTS 4.1).
 ///
 /// A tag is given once in the whole cloud: clusters may share a switch, and there a tag is all
 /// that keeps two groups apart. Subnets are kept apart within a cluster only, whose router knows
-/// no other's; there, those that were made when VNET_SUBNET was another must not be overlapped
-/// either.
+/// no other's, so that no cluster uses up another's; there, those that were made when VNET_SUBNET
+/// was another must not be overlapped either.
 fn lowest_free(
     cluster: &ClusterConfig,
     tags: &BTreeSet<NetworkTag>,
     here: &[Ipv4Net],
 ) -> Option<GroupSubnet> {
     let overlaps = |a: &Ipv4Net, b: &Ipv4Net| a.contains(b) || b.contains(a);
-    (NetworkTag::FIRST.get()..=NetworkTag::LAST.get())
-        .filter_map(|tag| NetworkTag::try_from(tag).ok())
-        .filter(|tag| !tags.contains(tag))
+    let all = || {
+        (NetworkTag::FIRST.get()..=NetworkTag::LAST.get())
+            .filter_map(|tag| NetworkTag::try_from(tag).ok())
+    };
+    let place = all()
         .map_while(|tag| netplan::subnet_of(tag, cluster.subnet, cluster.addrs_per_net))
-        .find(|new| here.iter().all(|subnet| !overlaps(subnet, &new.subnet)))
+        .find(|new| here.iter().all(|subnet| !overlaps(subnet, &new.subnet)))?;
+    let tag = all().find(|tag| !tags.contains(tag))?;
+    Some(GroupSubnet { tag, ..place })
 }
 
 /// The free addresses of a network, lowest first.

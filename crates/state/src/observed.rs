@@ -166,7 +166,8 @@ async fn is_stale(
         && known.nodes.iter().zip(&observed.nodes).all(|(known, status)| same(known, status));
     let as_before = registration::judge(db, known, observed).await?
         == (known.settings.clone(), known.problems.clone());
-    Ok(!(known.reachable && seen_lately && same_nodes && as_before))
+    let ahead = clusters::is_ahead(observed.generation, known.generation);
+    Ok(!(known.reachable && seen_lately && same_nodes && as_before) || ahead)
 }
 
 /// Whether two reports of a node say the same, but for a sight that is hardly newer.
@@ -266,6 +267,9 @@ async fn record_cluster(
     let Some(known) = known else { return Ok(()) };
     let judged = registration::judge(db, known, &observed).await?;
     registration::answered(db, &cluster, &judged, now).await?;
+    if clusters::is_ahead(observed.generation, known.generation) {
+        clusters::overtake(db, &cluster, observed.generation).await?;
+    }
     sqlx::query("DELETE FROM nodes WHERE cluster = $1")
         .bind(cluster.as_str())
         .execute(&mut *db)

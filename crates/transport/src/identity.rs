@@ -1,7 +1,7 @@
 //! A component's own keys, loaded, and the TLS configurations made from them.
 
 use crate::pki::{self, der_of, file_error, read};
-use crate::role::RoleKind;
+use crate::role::Caller;
 use crate::{Role, TransportError};
 use aws_lc_rs::digest::{Context, SHA256};
 use rustls::pki_types::pem::PemObject;
@@ -200,8 +200,8 @@ fn check_name(
     )))
 }
 
-/// The kind of component that a verified certificate names.
-pub(crate) fn role_of(certificate: &CertificateDer<'_>) -> Option<RoleKind> {
+/// The component that a verified certificate names.
+pub(crate) fn caller_of(certificate: &CertificateDer<'_>) -> Option<Caller> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    pki::names_of(&parsed).iter().find_map(|name| RoleKind::of_dns_name(name))
+    pki::names_of(&parsed).iter().find_map(|name| Caller::of_dns_name(name))
 }

@@ -3,14 +3,14 @@
 //! `POST /v1/cluster/sync`, `GET /v1/cluster/observe?since=&wait_ms=`,
 //! `GET /v1/cluster/console/{instance}`; the same under `/v1/node`; `GET /v1/images/{digest}`.
 
-use crate::role::RoleKind;
+use crate::role::{Caller, Role, RoleKind};
 use async_trait::async_trait;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use http::{StatusCode, header};
 use protocol::{CallError, ClusterApi, ClusterDesired, Digest, NodeApi, NodeDesired, Revision};
 use serde::{Deserialize, Serialize};
@@ -75,12 +75,21 @@ pub fn cluster_routes(api: Arc<dyn ClusterApi>) -> Router {
     only(RoleKind::Cloud, routes)
 }
 
-/// A node controller's routes; only cluster controllers may use them.
+/// A node controller's routes; only cluster controllers may use them, and each commands in the
+/// name of its own cluster only.
 pub fn node_routes(api: Arc<dyn NodeApi>) -> Router {
     async fn sync(
         State(api): State<Arc<dyn NodeApi>>,
+        Extension(caller): Extension<Caller>,
         Json(desired): Json<NodeDesired>,
     ) -> Response {
+        if !caller.is(&Role::Cluster(desired.cluster.clone())) {
+            let cluster = &desired.cluster;
+            return refusal(format!(
+                "this is the certificate of another component than the controller of cluster \
+                 \"{cluster}\", which alone may say what should be of it"
+            ));
+        }
         answer(api.sync(desired).await)
     }
     async fn observe(State(api): State<Arc<dyn NodeApi>>, Query(q): Query<Observe>) -> Response {
@@ -119,13 +128,16 @@ pub fn image_routes(store: Arc<dyn ImageStore>) -> Router {
 /// Answers nobody but components of one kind.
 fn only(kind: RoleKind, routes: Router) -> Router {
     let gate = move |request: Request, next: Next| async move {
-        if request.extensions().get::<RoleKind>() == Some(&kind) {
+        if request.extensions().get::<Caller>().is_some_and(|caller| caller.kind == kind) {
             return next.run(request).await;
         }
-        let refusal = CallError::Failed("this certificate may not make this call".to_owned());
-        (StatusCode::FORBIDDEN, Json(refusal)).into_response()
+        refusal("this certificate may not make this call".to_owned())
     };
     routes.layer(DefaultBodyLimit::max(SYNC_BYTES)).layer(from_fn(gate))
+}
+
+fn refusal(text: String) -> Response {
+    (StatusCode::FORBIDDEN, Json(CallError::Failed(text))).into_response()
 }
 
 fn answer<T: Serialize>(result: Result<T, CallError>) -> Response {

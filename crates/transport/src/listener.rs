@@ -3,9 +3,9 @@
 //! The first byte tells TLS from HTTP; a verified component certificate tells internal calls from
 //! the public. The two sets of routes never meet.
 
-use crate::identity::role_of;
+use crate::identity::caller_of;
 use crate::idle::Idle;
-use crate::role::RoleKind;
+use crate::role::Caller;
 use crate::{Identity, TransportError};
 use axum::Router;
 use axum::body::Body;
@@ -175,12 +175,12 @@ async fn connection(
     let tls = TlsAcceptor::from(shared.identity.server());
     let stream = timeout(limits.head_timeout, tls.accept(stream)).await??;
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-    let (role, routes) = match certificate {
-        Some(certificate) => (role_of(certificate), Some(shared.internal.clone())),
+    let (caller, routes) = match certificate {
+        Some(certificate) => (caller_of(certificate), Some(shared.internal.clone())),
         None => (None, shared.public.clone()),
     };
     match routes {
-        Some(routes) => requests(stream, peer, role, routes, limits, stopped).await,
+        Some(routes) => requests(stream, peer, caller, routes, limits, stopped).await,
         None => Ok(()),
     }
 }
@@ -189,7 +189,7 @@ async fn connection(
 async fn requests<S>(
     stream: S,
     peer: SocketAddr,
-    role: Option<RoleKind>,
+    caller: Option<Caller>,
     routes: Router,
     limits: Limits,
     mut stopped: watch::Receiver<bool>,
@@ -199,8 +199,8 @@ where
 {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(PeerAddr(peer));
-        if let Some(role) = role {
-            request.extensions_mut().insert(role);
+        if let Some(caller) = caller.clone() {
+            request.extensions_mut().insert(caller);
         }
         routes.clone().oneshot(request.map(Body::new))
     });

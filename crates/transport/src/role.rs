@@ -22,6 +22,24 @@ pub(crate) enum RoleKind {
     Node,
 }
 
+/// Who makes a call, as its verified certificate says; an extension of every internal request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Caller {
+    pub(crate) kind: RoleKind,
+    dns_name: String,
+}
+
+impl Caller {
+    /// The component with this DNS name in its certificate.
+    pub(crate) fn of_dns_name(name: &str) -> Option<Self> {
+        Some(Self { kind: RoleKind::of_dns_name(name)?, dns_name: name.to_owned() })
+    }
+
+    pub(crate) fn is(&self, role: &Role) -> bool {
+        self.dns_name == role.dns_name()
+    }
+}
+
 const CLUSTER_SUBJECT: &str = "Eucalyptus cluster controller ";
 const NODE_SUBJECT: &str = "Eucalyptus node controller ";
 const CLOUD: &str = "cloud.eucalyptus.internal";
@@ -68,7 +86,7 @@ impl Role {
 
 impl RoleKind {
     /// The kind that a certificate's DNS name stands for.
-    pub(crate) fn of_dns_name(name: &str) -> Option<Self> {
+    fn of_dns_name(name: &str) -> Option<Self> {
         if name == CLOUD {
             Some(Self::Cloud)
         } else if name.ends_with(CLUSTER) {

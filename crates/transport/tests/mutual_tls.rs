@@ -37,6 +37,8 @@ impl NodeApi for FakeNode {
             revision: since.unwrap_or_default() + 1,
             generation: 7,
             sequence: 0,
+            cluster: None,
+            held: false,
             capacity: Figures::default(),
             overhead: Figures::default(),
             instances: Vec::new(),
@@ -137,6 +139,22 @@ async fn another_component_may_not_make_the_call() {
         let refused = client(dir.path(), &role, &node("n1"), address).sync(desired(7)).await;
         assert!(matches!(refused, Err(CallError::Failed(_))), "{role:?}: {refused:?}");
     }
+}
+
+#[tokio::test]
+async fn a_cluster_controller_commands_in_the_name_of_its_own_cluster_only() {
+    let dir = tempfile::tempdir().unwrap();
+    keys(dir.path());
+    // keys of the same cloud, of another cluster's machine
+    let other = Role::Cluster("two".parse().unwrap());
+    let issued = pki::issued::issue(dir.path(), &other).unwrap();
+    let address = serve_node(dir.path()).await;
+    let intruder = client(&issued.directory, &other, &node("n1"), address);
+    let refused = intruder.sync(desired(7)).await;
+    let told = matches!(&refused, Err(CallError::Failed(text)) if text.contains("cluster \"one\""));
+    assert!(told, "{refused:?}");
+    let own = NodeDesired { cluster: "two".parse().unwrap(), ..desired(7) };
+    assert_eq!(intruder.sync(own).await, Ok(()), "the node itself decides whether it may move");
 }
 
 #[tokio::test]

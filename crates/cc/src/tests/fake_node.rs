@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::watch;
-use types::{Figures, InstanceId, NodeName, Timestamp};
+use types::{ClusterName, Figures, InstanceId, NodeName, Timestamp};
 
 pub(super) struct FakeNode {
     pub(super) name: NodeName,
@@ -20,6 +20,8 @@ pub(super) struct FakeNode {
 #[derive(Default)]
 struct Told {
     desired: Option<NodeDesired>,
+    /// Another cluster that commands it, and whether that has instances on it.
+    other: Option<(ClusterName, bool)>,
     phases: BTreeMap<InstanceId, (InstancePhase, Option<String>)>,
     capacity: Figures,
     overhead: Figures,
@@ -56,6 +58,12 @@ impl FakeNode {
 
     pub(super) fn set(&self, fault: Fault) {
         self.told().fault = fault;
+    }
+
+    /// Another cluster takes it over.
+    pub(super) fn becomes_of(&self, cluster: &str, held: bool) {
+        self.told().other = Some((cluster.parse().unwrap(), held));
+        self.changed();
     }
 
     pub(super) fn set_overhead(&self, overhead: Figures) {
@@ -156,6 +164,10 @@ impl NodeApi for FakeNode {
             {
                 return Err(CallError::Stale { given: desired.generation, seen: kept.generation });
             }
+            if let Some((other, true)) = &told.other {
+                return Err(CallError::Failed(format!("it has instances of {other}")));
+            }
+            told.other = None;
             if fault == Fault::Refuses {
                 return Err(CallError::Failed("the disk is full".to_owned()));
             }
@@ -194,6 +206,14 @@ impl NodeApi for FakeNode {
             revision: *self.changes.borrow(),
             generation: told.desired.as_ref().map_or(0, |it| it.generation),
             sequence: told.desired.as_ref().map_or(0, |it| it.sequence),
+            cluster: match (&told.other, &told.desired) {
+                (Some((other, _)), _) => Some(other.clone()),
+                (None, desired) => desired.as_ref().map(|it| it.cluster.clone()),
+            },
+            held: match &told.other {
+                Some((_, held)) => *held,
+                None => told.phases.values().any(|it| it.0 != InstancePhase::Terminated),
+            },
             capacity: told.capacity,
             overhead: told.overhead,
             instances: told.phases.iter().map(shown).collect(),

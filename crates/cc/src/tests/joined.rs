@@ -1,4 +1,5 @@
 use super::*;
+use InstancePhase::{Pending, Running};
 use hostnet::{HostNetError, Path};
 use protocol::Fabric;
 use std::net::Ipv4Addr;
@@ -69,6 +70,49 @@ async fn without_a_transport_nodes_elsewhere_are_a_problem_and_guard_themselves(
     assert_eq!(world.net.router().overlay, None);
     assert_eq!(world.net.router().machines, [B, C].into());
     assert_eq!(world.fabrics(), [None, fabric(B, &[]), fabric(C, &[])]);
+}
+
+#[tokio::test]
+async fn a_node_whose_instances_would_have_no_network_gets_none_and_offers_nothing() {
+    for (path, vxlan, expected) in [
+        (Ok(Path::Here), false, on("b", Running)),
+        (at(B), true, on("b", Running)),
+        (at(B), false, on("", Pending)),
+        (lost("b"), true, on("", Pending)),
+    ] {
+        let mut world = World::new(2);
+        world.vxlan = vxlan;
+        world.list("b");
+        world.net.set_path("b", path);
+        world.restart();
+        world.bring_about(vec![instance(ONE)]).await;
+        assert_eq!(world.place_of(ONE).await, expected);
+        let offered = world.observed().await.nodes[0].capacity;
+        let waits = expected == on("", Pending);
+        assert_eq!(offered == Figures::default(), waits);
+        if waits {
+            assert!(world.reason(ONE).await.starts_with("waiting for a node"));
+            world.list("b a");
+            world.settle().await;
+            assert_eq!(world.place_of(ONE).await, on("a", Running));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_told_to_a_node_goes_elsewhere_when_its_network_is_lost() {
+    let mut world = spread(false);
+    world.net.set_path("b", Ok(Path::Here));
+    world.list("b c");
+    world.restart();
+    world.settle().await;
+    world.tell(vec![instance(ONE)]).await;
+    world.cc().place().await;
+    world.net.set_path("b", at(B));
+    world.list("b c a");
+    world.settle().await;
+    assert_eq!(world.place_of(ONE).await, on("a", Running));
+    assert_eq!(world.held()[1], Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -96,6 +96,28 @@ async fn a_node_that_refuses_is_named_and_told_again() {
 }
 
 #[tokio::test]
+async fn a_node_of_another_cluster_gets_nothing_until_it_is_free_and_is_then_taken_by_an_instance()
+{
+    let mut world = World::new(2);
+    world.settle().await;
+    world.nodes[0].becomes_of("elsewhere", true);
+    let syncs = world.nodes[0].syncs();
+    world.bring_about(vec![instance(ONE)]).await;
+    assert_eq!(world.place_of(ONE).await, on("b", InstancePhase::Running));
+    let status = world.observed().await.nodes.remove(0);
+    assert_eq!(status.capacity, Figures::default(), "the cloud does not count on it");
+    assert!(status.problems[0].contains("instances of cluster \"elsewhere\""), "{status:?}");
+
+    world.nodes[0].becomes_of("elsewhere", false);
+    world.bring_about(vec![instance(ONE)]).await;
+    assert_eq!(world.nodes[0].syncs(), syncs, "two clusters do not contend for a node");
+    let status = world.observed().await.nodes.remove(0);
+    assert_eq!((status.capacity, status.problems), (NODE, vec![]));
+    world.bring_about(vec![instance(ONE), instance(TWO)]).await;
+    assert_eq!(world.place_of(TWO).await, on("a", InstancePhase::Running));
+}
+
+#[tokio::test]
 async fn older_generations_are_refused_also_after_a_restart() {
     let mut world = World::new(1);
     world.generation = 6;
@@ -152,4 +174,17 @@ async fn a_node_that_does_not_know_its_capacity_yet_has_what_it_had() {
     world.bring_about(vec![instance(ONE)]).await;
     assert_eq!(world.observed().await.nodes[0].capacity, NODE);
     assert_eq!(world.place_of(ONE).await, on("a", Running));
+}
+
+#[tokio::test]
+async fn consoles_come_from_a_node_that_has_left_too() {
+    let mut world = World::new(2);
+    world.bring_about(vec![instance(ONE)]).await;
+    world.list("b");
+    world.bring_about(vec![ended(ONE)]).await;
+    world.bring_about(vec![]).await;
+    let names: Vec<_> = world.observed().await.nodes.into_iter().map(|it| it.name).collect();
+    assert_eq!(names, ["b".parse().unwrap()], "the other has left");
+    let console = world.cc().console_output(ONE.parse().unwrap()).await.unwrap();
+    assert_eq!(console.output_base64, "i-00000001 on a");
 }

@@ -64,14 +64,18 @@ impl Cloud {
         self.take_in_clusters().await
     }
 
-    /// Removes a registered cluster (see [`state::State::deregister_cluster`]), its keys too.
+    /// Removes a registered cluster (see [`state::State::deregister_cluster`]), its keys too. Keys
+    /// that an attempt which was broken off has left are removed by the next.
     ///
     /// # Errors
     /// When the state refuses.
     pub async fn deregister_cluster(&self, name: ClusterName, lost: bool) -> Result<()> {
-        self.state.deregister_cluster(name.clone(), lost, self.now()).await?;
-        self.take_in_clusters().await?;
-        self.forget_keys(KeyOwner::Cluster(name)).await
+        let removed = self.state.deregister_cluster(name.clone(), lost, self.now()).await;
+        if matches!(removed, Ok(()) | Err(state::Error::ClusterNotFound(_))) {
+            self.take_in_clusters().await?;
+            self.forget_keys(KeyOwner::Cluster(name)).await?;
+        }
+        Ok(removed?)
     }
 
     /// All clusters as they were last seen.

@@ -76,6 +76,11 @@ impl FakeCluster {
         self.kept.send_replace(None);
     }
 
+    /// It has kept a state of this generation from a record of it that was forgotten.
+    pub(crate) fn remember(&self, generation: u64) {
+        self.kept.send_modify(|kept| kept.as_mut().unwrap().generation = generation);
+    }
+
     fn check(&self) -> Result<(), CallError> {
         match *self.reachable.borrow() {
             true => Ok(()),
@@ -128,6 +133,10 @@ impl ClusterApi for FakeCluster {
     async fn sync(&self, desired: ClusterDesired) -> Result<(), CallError> {
         self.check()?;
         *self.syncs.lock().unwrap() += 1;
+        let (given, seen) = (desired.generation, self.kept().map_or(0, |kept| kept.generation));
+        if given < seen {
+            return Err(CallError::Stale { given, seen });
+        }
         self.kept.send_replace(Some(desired));
         Ok(())
     }

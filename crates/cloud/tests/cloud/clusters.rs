@@ -141,6 +141,22 @@ async fn keys_are_issued_once_rotated_on_demand_and_go_with_their_cluster() {
 }
 
 #[tokio::test]
+async fn keys_that_a_broken_off_deregistration_left_go_with_the_next() {
+    let world = World::new().await;
+    world.prepare_keys();
+    world.register("far", "cc2").await;
+    world.json("POST", "/v1/keys/issue", Some(json!({ "cluster": "far" }))).await;
+    let keys = world.layout.keys().join("clusters/far");
+    assert!(keys.exists());
+    // killed after this was committed
+    let state = world.cloud.state();
+    state.deregister_cluster("far".parse().unwrap(), false, world.cloud.now()).await.unwrap();
+    let (status, body) = world.json("DELETE", "/v1/clusters/far", None).await;
+    assert_eq!(status, 404, "{body}");
+    assert!(!keys.exists());
+}
+
+#[tokio::test]
 async fn vm_types_are_edited_together_one_by_one_and_removed() {
     let world = World::new().await;
     let figures = |cores: u32| json!({ "cores": cores, "memory_mb": 64, "disk_gb": 2 });

@@ -124,6 +124,18 @@ async fn a_cluster_that_lost_its_memory_is_told_everything_again() {
 }
 
 #[tokio::test]
+async fn a_cluster_that_has_seen_later_states_of_a_forgotten_record_is_told_all_the_same() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    world.passes(1).await;
+    world.cluster.remember(57);
+    let instance = world.launch(&admin).await;
+    world.passes(1).await;
+    let kept = world.cluster.kept().unwrap();
+    assert_eq!((kept.generation, kept.instances[0].id), (58, instance.id));
+}
+
+#[tokio::test]
 async fn the_loop_tells_at_once_what_was_poked_and_survives_silence() {
     let world = World::new().await;
     let admin = world.admin().await;

@@ -42,6 +42,54 @@ async fn older_states_and_those_for_other_nodes_are_refused_also_after_a_restart
 }
 
 #[tokio::test]
+async fn a_node_changes_its_cluster_when_it_has_no_instances_and_each_counts_for_itself() {
+    let mut world = World::new();
+    let of = |cluster: &str, generation, instances| NodeDesired {
+        generation,
+        sequence: 0,
+        node: "node1".parse().unwrap(),
+        cluster: cluster.parse().unwrap(),
+        image_source: "head:8773".to_owned(),
+        instances,
+        networks: Vec::new(),
+        fabric: None,
+    };
+    world.nc().sync(of("old", 7, vec![instance(ONE)])).await.unwrap();
+    for running in [false, true] {
+        if running {
+            world.settle().await;
+        }
+        world.restart();
+        let refused = world.nc().sync(of("new", 1, vec![instance(TWO)])).await;
+        let Err(CallError::Failed(text)) = refused else { panic!("{refused:?}") };
+        assert!(text.contains("node node1 has instances of cluster \"old\""), "{text}");
+        let now = world.nc().observe(None, 0).await.unwrap();
+        assert_eq!((now.cluster, now.held), (Some("old".parse().unwrap()), true));
+    }
+    // one that is not named any more runs on, and is still the old cluster's
+    world.nc().sync(of("old", 8, vec![])).await.unwrap();
+    world.settle().await;
+    assert!(world.nc().sync(of("new", 1, vec![])).await.is_err());
+    world.nc().sync(of("old", 9, vec![ended(ONE)])).await.unwrap();
+    world.settle().await;
+    assert!(!world.nc().observe(None, 0).await.unwrap().held);
+
+    world.nc().sync(of("new", 1, vec![instance(TWO)])).await.unwrap();
+    world.settle().await;
+    assert_eq!(world.phase(TWO).await, Some(InstancePhase::Running));
+    world.nc().sync(of("new", 2, vec![ended(TWO)])).await.unwrap();
+    world.settle().await;
+    world.restart();
+    let late = world.nc().sync(of("old", 8, vec![instance(ONE)])).await;
+    assert_eq!(late, Err(CallError::Stale { given: 8, seen: 9 }), "from before it left");
+    let late = world.nc().sync(of("new", 1, vec![instance(TWO)])).await;
+    assert_eq!(late, Err(CallError::Stale { given: 1, seen: 2 }));
+    world.nc().sync(of("old", 10, vec![])).await.unwrap();
+    let now = world.nc().observe(None, 0).await.unwrap();
+    assert_eq!((now.cluster, now.generation), (Some("old".parse().unwrap()), 10));
+}
+
+#[tokio::test]
 async fn an_instance_withdrawn_before_it_started_is_not_started() {
     let mut world = World::new();
     world.settle().await;

@@ -1,7 +1,7 @@
 //! Clusters that come, change and go.
 
 use crate::world::{NOW, World, cluster, node, observed, report};
-use protocol::{CallError, ClusterSettings, InstancePhase};
+use protocol::{CallError, ClusterObserved, ClusterSettings, InstancePhase};
 use state::{Cluster, Error, Registration, RunRequest, Standing, State};
 use types::{ClusterName, Figures, InstanceState, Timestamp, VmType};
 
@@ -179,6 +179,52 @@ async fn a_tag_is_given_once_in_the_whole_cloud() {
             assert!(seen.insert(instance.tag), "tag {} has two owners", instance.tag.get());
         }
     }
+}
+
+#[tokio::test]
+async fn one_cluster_does_not_use_up_the_networks_of_another() {
+    let world = World::with_cores(8).await;
+    // Eight networks of four addresses fit behind the eight that are not used.
+    world.state.register_cluster(at("small", "small:8774")).await.unwrap();
+    see(&world.state, "small", 9, told("10.9.0.0/26", 4, "GREEDY")).await;
+    let launch = async |user: &str, cluster| {
+        let user = world.user(user).await;
+        let request = RunRequest { cluster: Some(name(cluster)), ..world.request(&user) };
+        let launched = world.state.run_instances(request, NOW).await?.reservation;
+        let instance = &launched.instances[0];
+        Ok((instance.tag.get(), instance.ip.to_string()))
+    };
+    for n in 0..8 {
+        launch(&format!("first{n}"), "zone1").await.unwrap();
+    }
+    for n in 0..8 {
+        let place = launch(&format!("second{n}"), "small").await.unwrap();
+        assert_eq!(place, (18 + n, format!("10.9.0.{}", 34 + 4 * n)));
+    }
+    let refused: Result<_, Error> = launch("last", "small").await;
+    let exhausted =
+        matches!(refused, Err(Error::NetworksExhausted { in_use: 8, in_cloud: 16, .. }));
+    assert!(exhausted, "{refused:?}");
+}
+
+#[tokio::test]
+async fn what_a_cluster_has_kept_from_before_its_record_is_overtaken() {
+    let world = World::with_cores(1).await;
+    world.join("far", "10.9.0.0/16", 4).await;
+    let keeps = async |generation| {
+        let seen = ClusterObserved { generation, ..observed(vec![node("node9", 4)], vec![]) };
+        world.state.record_observed(name("far"), seen, NOW).await.unwrap();
+        world.state.cluster_generation(&name("far")).await.unwrap()
+    };
+    let before = keeps(0).await;
+    assert_eq!(keeps(before).await, before);
+    for _ in 0..2 {
+        assert_eq!(keeps(57).await, 58, "once is enough");
+    }
+    assert_eq!(keeps(58).await, 58);
+    assert_eq!(keeps(u64::MAX).await, 58, "nothing would be left for what follows");
+    world.launch_in(Some("far"), (1, 1), NOW).await.unwrap();
+    assert_eq!(world.state.cluster_desired(&name("far"), "").await.unwrap().generation, 59);
 }
 
 #[tokio::test]
