@@ -60,6 +60,7 @@ const LONG: &[Row] = &[
     ("nc", "nc.disks-discarded", Terminate),
     ("nc", "nc.disks-made", Launch),
     ("nc", "nc.network-made", Launch),
+    ("nc", "hypervisor.defined", Launch),
     ("nc", "nc.domain-started", Launch),
 ];
 
@@ -234,20 +235,15 @@ fn while_it_dies(site: &Site, component: &str, point: &str, ask: impl FnOnce()) 
 }
 
 /// Launches while a component dies; the id of what was launched.
-fn launch_while_it_dies(
-    site: &Site,
-    component: &str,
-    point: &str,
-    emi: &str,
-    key: &Key,
-) -> String {
+fn launch_while_it_dies(site: &Site, component: &str, point: &str, emi: &str, key: &Key) -> String {
     let before = shown(site);
     while_it_dies(site, component, point, || {
         let output = wait_for("a launch that is taken", SOON, || {
             let mut run = site.as_user("admin", "euca-run-instances");
             let output = run.args([emi, "-k", &key.name, "-t", "m1.small"]).output().unwrap();
             // what was restarted may not have heard of any room yet
-            let full = String::from_utf8_lossy(&output.stderr).contains("InsufficientInstanceCapacity");
+            let full =
+                String::from_utf8_lossy(&output.stderr).contains("InsufficientInstanceCapacity");
             (!full).then_some(output)
         });
         // the cloud that dies before its answer leaves the client with an error; others do not

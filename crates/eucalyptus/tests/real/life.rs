@@ -13,6 +13,9 @@ const SOON: Duration = Duration::from_secs(60);
 /// Ends a guest's kernel a moment later, when the ssh that asked for it is over.
 const PANIC: &str = "(sleep 1; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 </dev/null &";
 
+const QEMU_DIES: &str = "kill -9 $(cat /run/libvirt/qemu/$0.pid)";
+const LIBVIRTD_DIES: &str = "kill -9 $(cat /run/libvirtd.pid)";
+
 /// All that a reboot of the host ends or forgets.
 const HOST_GOES_DOWN: &str = r#"
     ps -e -o pid=,comm= | while read -r pid name; do
@@ -79,8 +82,7 @@ fn crashes(guest: &Guest<'_>) {
 fn loses_its_qemu(guest: &Guest<'_>) {
     guest.keep("dearer");
     let boot_id = guest.boot_id();
-    let kill = "kill -9 $(cat /run/libvirt/qemu/$0.pid)";
-    guest.site.machine().must("sh", ["-c", kill, &guest.id]);
+    guest.site.machine().must("sh", ["-c", QEMU_DIES, &guest.id]);
     guest.wait_reason("the process of its virtual machine died");
     guest.wait_booted(&boot_id);
     guest.wait_running();
@@ -132,8 +134,32 @@ fn a_guest_outlives_libvirtd_and_comes_back_after_its_host() {
     ids.sort_unstable();
     assert_eq!(site.domains(), ids);
     first.says(&format!("ping -c 1 -W 5 {} >/dev/null", second.ip));
+    end_while_nobody_looks(&first, &second);
     first.terminate();
-    second.terminate();
+}
+
+/// One guest's QEMU dies and the other guest powers itself off while neither libvirtd nor the node
+/// controller is there: how each has ended is known afterwards.
+fn end_while_nobody_looks(dying: &Guest<'_>, leaving: &Guest<'_>) {
+    let site = dying.site;
+    let boot_id = dying.boot_id();
+    site.kill("nc");
+    site.machine().must("sh", ["-c", LIBVIRTD_DIES]);
+    site.machine().must("sh", ["-c", QEMU_DIES, &dying.id]);
+    leaving.says("poweroff");
+    let console = site.files().join("var/eucalyptus/instances/admin").join(&leaving.id);
+    wait_for("the guest's last line", SOON, || {
+        let said = std::fs::read(console.join("console.log")).unwrap();
+        String::from_utf8_lossy(&said).trim_end().ends_with("Power down").then_some(())
+    });
+    site.machine().must("libvirtd", ["-d"]);
+    site.start();
+    dying.wait_reason("the process of its virtual machine died");
+    dying.wait_booted(&boot_id);
+    dying.wait_running();
+    assert_eq!(dying.kept(), "precious");
+    site.wait_state("admin", &leaving.id, "terminated");
+    leaving.wait_reason("Client.InstanceInitiatedShutdown: the guest powered itself off");
 }
 
 /// libvirtd dies, and comes back after a launch that has to wait for it; gives the launched one.
@@ -142,7 +168,7 @@ fn libvirtd_is_away<'a>(guest: &Guest<'a>, emi: &str) -> Guest<'a> {
     let boot_id = guest.boot_id();
     let health = Watch::of(site, "nc");
     health.wait_health("200", "ok");
-    site.machine().must("sh", ["-c", "kill -9 $(cat /run/libvirtd.pid)"]);
+    site.machine().must("sh", ["-c", LIBVIRTD_DIES]);
     health.wait_health("503", "libvirt");
     let id = site.run_instance("admin", emi, guest.key);
     wait_for("the reason that names libvirt", SOON, || {
@@ -162,9 +188,11 @@ fn libvirtd_is_away<'a>(guest: &Guest<'a>, emi: &str) -> Guest<'a> {
 
 /// What the three processes tell of one instance that runs.
 fn assert_measured(site: &Site) {
-    for (component, phase) in
-        [("cloud", "accepted_to_running"), ("cc", "received_to_told"), ("nc", "told_to_disks_ready")]
-    {
+    for (component, phase) in [
+        ("cloud", "accepted_to_running"),
+        ("cc", "received_to_told"),
+        ("nc", "told_to_disks_ready"),
+    ] {
         let watch = Watch::of(site, component);
         watch.wait_health("200", "ok");
         let launches = watch.sample("launch_phase_seconds_count", ("phase", phase));

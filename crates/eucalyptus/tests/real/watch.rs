@@ -26,7 +26,8 @@ impl<'a> Watch<'a> {
     /// The status and the body of an answer.
     fn get(&self, path: &str) -> (String, String) {
         let url = format!("http://127.0.0.1:{}{path}", self.port);
-        let said = self.site.machine().must("curl", ["-s", "-m", "10", "-w", "\n%{http_code}", &url]);
+        let said =
+            self.site.machine().must("curl", ["-s", "-m", "10", "-w", "\n%{http_code}", &url]);
         let (body, status) = said.rsplit_once('\n').unwrap();
         (status.to_owned(), body.to_owned())
     }
@@ -63,7 +64,11 @@ impl<'a> Watch<'a> {
         let samples = self.samples();
         let gauge = |kind: &str, figure: &str| {
             let name = format!("eucalyptus_node_{kind}_{figure}");
-            samples.iter().filter(|sample| sample.name == name).map(|sample| sample.value).sum::<f64>()
+            samples
+                .iter()
+                .filter(|sample| sample.name == name)
+                .map(|sample| sample.value)
+                .sum::<f64>()
         };
         let fit = |left: &dyn Fn(&str) -> f64| {
             let fits = M1_SMALL.map(|(figure, each)| (left(figure) / each).floor());
@@ -78,7 +83,6 @@ impl<'a> Watch<'a> {
 pub(crate) fn room_of_m1_small(site: &Site) -> (u32, u32) {
     let said = site.tool("admin", "euca-describe-availability-zones", ["verbose"]);
     let line = said.lines().find(|line| line.contains("m1.small")).unwrap();
-    let numbers: Vec<u32> =
-        line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let numbers: Vec<u32> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
     (numbers[0], numbers[1])
 }
