@@ -31,6 +31,7 @@ impl ClusterApi for Cc {
             let copy = desired.clone();
             let written = self.write(&turn, move |files| files.store_desired(&copy)).await;
             written.map_err(CallError::Failed)?;
+            types::crash_point("cc.told");
             let now = self.clock.now();
             self.change(|state| {
                 let is_new = |id| !state.placements.of.contains_key(&id);

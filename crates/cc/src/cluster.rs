@@ -203,6 +203,7 @@ impl Cc {
         if (&after.of, after.sequence) != (&before.of, before.sequence) {
             let copy = after.clone();
             self.write(&turn, move |files| files.store_placements(&copy)).await?;
+            types::crash_point("cc.decided");
         }
         self.change(|state| state.placements = after);
         Ok(())

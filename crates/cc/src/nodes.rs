@@ -144,6 +144,7 @@ impl Cc {
                 }
             };
             self.decide(tell).await.ok()?;
+            types::crash_point("cc.telling");
         }
         let mut state = self.state();
         let wanted =

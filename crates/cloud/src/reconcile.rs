@@ -183,6 +183,7 @@ impl Cloud {
         let launched = self.measures.new_launches(&desired);
         match way.api.sync(desired).await {
             Ok(()) => {
+                types::crash_point("cloud.handed-over");
                 let cluster = name.as_str();
                 tracing::debug!(cluster, generation, "desired state handed over");
                 way.set_kept(Some(generation));

@@ -48,6 +48,7 @@ impl State {
             let recorded =
                 self.write(move |db| Box::pin(record(db, cluster, observed, piece, now)));
             started.extend(recorded.await?);
+            types::crash_point("cloud.report-stored");
         }
         // what ended by this report counts already
         if is_stale(&mut *self.snapshot().await?, &cluster, &observed, now).await? {

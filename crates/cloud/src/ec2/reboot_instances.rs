@@ -27,6 +27,7 @@ impl Run for RebootInstances {
         ids.sort();
         ids.dedup();
         call.state().reboot_instances(call.scope(), ids, call.now).await.map_err(refuse)?;
+        types::crash_point("cloud.reboot.committed");
         call.cloud.poke();
         Ok(Return(true))
     }

@@ -29,6 +29,7 @@ impl Run for StartInstances {
         let ids = each_once(input.ids.0);
         let changes = call.state().start_instances(call.scope(), ids, call.now).await;
         let changes = changes.map_err(refuse)?;
+        types::crash_point("cloud.start.committed");
         call.cloud.poke();
         Ok(StateChanges(changes))
     }

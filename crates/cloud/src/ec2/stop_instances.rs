@@ -40,6 +40,7 @@ impl Run for StopInstances {
             (each_once(input.ids.0), input.force == Some(true) || input.skip == Some(true));
         let changes = call.state().stop_instances(call.scope(), ids, forced, call.now).await;
         let changes = changes.map_err(refuse)?;
+        types::crash_point("cloud.stop.committed");
         call.cloud.poke();
         Ok(StateChanges(changes))
     }

@@ -27,6 +27,7 @@ impl Run for TerminateInstances {
         let ids = each_once(input.ids.0);
         let changes = call.state().terminate_instances(call.scope(), ids, call.now).await;
         let changes = changes.map_err(refuse)?;
+        types::crash_point("cloud.terminate.committed");
         call.cloud.poke();
         Ok(StateChanges(changes))
     }

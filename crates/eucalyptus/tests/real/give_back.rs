@@ -7,9 +7,9 @@ use std::time::Duration;
 
 /// Everything on the machine that a launch may take.
 #[derive(Debug, PartialEq, Eq)]
-struct Held {
-    domains: Vec<String>,
-    links: Vec<String>,
+pub(crate) struct Held {
+    pub(crate) domains: Vec<String>,
+    pub(crate) links: Vec<String>,
     addresses: Vec<String>,
     rules: String,
     disks: Vec<String>,
@@ -17,7 +17,7 @@ struct Held {
 }
 
 impl Held {
-    fn now(site: &Site) -> Self {
+    pub(crate) fn now(site: &Site) -> Self {
         let machine = site.machine();
         let words = |text: String, at: usize| {
             let mut found: Vec<String> = text

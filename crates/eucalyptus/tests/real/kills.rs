@@ -4,8 +4,9 @@ use crate::machine::wait_for;
 use crate::site::{Key, Site};
 use std::time::Duration;
 
-const BOOT_ID: &str = "cat /proc/sys/kernel/random/boot_id";
-const METADATA: &str = "timeout 3 wget -q -O - http://169.254.169.254/latest/meta-data/instance-id";
+pub(crate) const BOOT_ID: &str = "cat /proc/sys/kernel/random/boot_id";
+pub(crate) const METADATA: &str =
+    "timeout 3 wget -q -O - http://169.254.169.254/latest/meta-data/instance-id";
 /// Asks for metadata all the time and counts what fails.
 const WATCH_METADATA: &str = "while :; do \
     timeout 3 wget -q -O /dev/null http://169.254.169.254/latest/meta-data/instance-id \

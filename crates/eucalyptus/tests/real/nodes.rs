@@ -10,14 +10,14 @@ const METADATA: &str = "wget -qO - http://169.254.169.254/latest/meta-data/insta
 const SOON: Duration = Duration::from_secs(60);
 
 /// A fleet whose front end knows `node1`, with the test images and a key that may log in.
-struct Town {
-    fleet: Fleet,
-    emi: String,
-    key: Key,
+pub(crate) struct Town {
+    pub(crate) fleet: Fleet,
+    pub(crate) emi: String,
+    pub(crate) key: Key,
 }
 
 impl Town {
-    fn new(lines: &str) -> Self {
+    pub(crate) fn new(lines: &str) -> Self {
         let fleet = Fleet::started(lines, &["node1", "node2"]);
         let front = &fleet.front;
         let emi = front.register_images();
@@ -28,7 +28,7 @@ impl Town {
     }
 
     /// Copies a node's keys to it and starts it.
-    fn start(&self, node: &str) {
+    pub(crate) fn start(&self, node: &str) {
         self.fleet.front.must("euca_sync_key", [node]);
         self.fleet.on(node).start();
         self.wait_up(node);

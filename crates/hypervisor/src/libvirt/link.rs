@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tracing::warn;
-use types::{Figures, InstanceId};
+use types::{Figures, InstanceId, crash_point};
 use virt::connect::Connect;
 use virt::domain::Domain as VirtDomain;
 use virt::error::{Error as VirtError, ErrorNumber};
@@ -131,9 +131,9 @@ impl Link {
 
     /// Starts a domain, unless it runs, from the XML that is made for the user that QEMU runs as.
     ///
-    /// It is started first and then given a lasting definition: a domain without one vanishes at
-    /// its end, and nobody could say any more how it came to it. When that is interrupted or
-    /// fails, [`keep`](Self::keep) does it later.
+    /// It is given a lasting definition before it is started: a domain without one vanishes at its
+    /// end, and nobody could say any more how it came to it, so that a QEMU that died would look
+    /// like a guest that may have shut down. A definition alone is what a start begins with.
     pub(super) fn start(
         &self,
         spec: &DomainSpec,
@@ -156,15 +156,19 @@ impl Link {
                 give(own, user)?;
             }
         }
-        match VirtDomain::create_xml(&self.connect, &xml, 0) {
+        let domain = VirtDomain::define_xml(&self.connect, &xml)?;
+        crash_point("hypervisor.defined");
+        match domain.create() {
             Ok(_) => {}
             Err(error) if self.runs(spec.id)? => {
                 warn!(id = %spec.id, %error, "the domain was started by somebody else meanwhile");
             }
-            Err(error) => return Err(error.into()),
-        }
-        if let Err(error) = VirtDomain::define_xml(&self.connect, &xml) {
-            warn!(id = %spec.id, %error, "the domain has no lasting definition yet");
+            Err(error) => {
+                if let Err(trouble) = undefine(&domain) {
+                    warn!(id = %spec.id, %trouble, "a domain that did not start stays known");
+                }
+                return Err(error.into());
+            }
         }
         Ok(())
     }

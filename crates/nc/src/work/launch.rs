@@ -36,12 +36,14 @@ impl Node {
             () = self.told_otherwise(id) => return Ok(()),
         };
         if let Some(made) = made {
+            crash_point("nc.disks-made");
             self.record_prepared(id, made).await?;
             self.measures.disks_ready(id, self.adapters.clock.now());
         }
         let entry = self.known(id)?;
         let Some(disks) = entry.disks.clone() else { return Ok(()) };
         self.fit_network().await.map_err(Setback::of_network)?;
+        crash_point("nc.network-made");
         if !self.state().should_run(id) {
             return Ok(());
         }

@@ -3,7 +3,7 @@
 use super::Setback;
 use crate::entry::Phase;
 use crate::node::Node;
-use types::InstanceId;
+use types::{InstanceId, crash_point};
 
 impl Node {
     /// Ends an instance and gives back its domain, its place in the network and its disks, in
@@ -28,6 +28,7 @@ impl Node {
         let entry = self.known(id)?;
         let discarded = self.adapters.disks.discard(&entry.desired.user, id).await;
         discarded.map_err(|e| Setback::Wait(format!("its disks could not be removed: {e}")))?;
+        crash_point("nc.disks-discarded");
         let now = self.adapters.clock.now();
         self.record(id, |entry| {
             entry.phase = Phase::Terminated;
@@ -44,6 +45,7 @@ impl Node {
         if !ended.map_err(Setback::of_hypervisor("its domain could not be ended"))? {
             return Err(Setback::Wait("its domain does not end; it is tried again".to_owned()));
         }
+        crash_point("nc.domain-ended");
         Ok(())
     }
 }

@@ -33,6 +33,7 @@ impl Node {
             entry.halting_since = None;
         })
         .await?;
+        crash_point("nc.halted");
         self.forget_asked(id);
         tracing::info!(%id, "stopped");
         Ok(())
