@@ -108,19 +108,20 @@ impl Libvirt {
         self.means.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What is wrong with the administrator's template, if there is one.
-    fn template_trouble(
+    /// The administrator's template and its text, if there is one, or what is wrong with it.
+    fn tried_template(
         &self,
         accelerator: Accelerator,
-    ) -> Result<Option<String>, HypervisorError> {
-        let Some(template) = &self.template else { return Ok(None) };
-        template.trouble(accelerator, |xml| {
+    ) -> Result<Result<Option<(&Template, String)>, String>, HypervisorError> {
+        let Some(template) = &self.template else { return Ok(Ok(None)) };
+        let tried = template.tried(accelerator, |xml| {
             let format = match accelerator {
                 Accelerator::Kvm | Accelerator::Qemu => "qemu-argv",
                 Accelerator::Xen => "xen-xl",
             };
             self.call("read it", |link| link.understands(format, xml))
-        })
+        })?;
+        Ok(tried.map(|text| Some((template, text?))))
     }
 }
 
@@ -135,7 +136,7 @@ impl Hypervisor for Libvirt {
 
     fn obstacle(&self) -> Result<Option<String>, HypervisorError> {
         match self.means() {
-            Means::Settled(accelerator) => self.template_trouble(accelerator),
+            Means::Settled(accelerator) => Ok(self.tried_template(accelerator)?.err()),
             // A matter of seconds, and no reason to send launches elsewhere.
             Means::Trying => Ok(None),
             Means::Refused(problem) => Ok(Some(problem)),
@@ -144,15 +145,13 @@ impl Hypervisor for Libvirt {
 
     fn start(&self, spec: &DomainSpec) -> Result<(), HypervisorError> {
         let accelerator = self.means().ready()?;
-        if let Some(problem) = self.template_trouble(accelerator)? {
-            return Err(HypervisorError::NotNow(problem));
-        }
+        let template = self.tried_template(accelerator)?.map_err(HypervisorError::NotNow)?;
         let doing = format!("start {}", spec.id);
         self.call(&doing, |link| {
             link.start(spec, |user| {
                 let built_in = domain_xml(spec, accelerator, user)?;
-                match &self.template {
-                    Some(template) => template.fill(spec, &built_in),
+                match &template {
+                    Some((template, text)) => template.fill(text, spec, &built_in),
                     None => Ok(built_in),
                 }
             })

@@ -43,24 +43,24 @@ impl Template {
         Self { path, tried: Mutex::new(None) }
     }
 
-    /// What is wrong with the file; none when it is good or not there. A text is tried once: with
+    /// The text of the file, if it is there, or what is wrong with it. A text is tried once: with
     /// the values of two instances, checked, and read by libvirt.
     ///
     /// # Errors
     /// When libvirt is away.
-    pub(crate) fn trouble(
+    pub(crate) fn tried(
         &self,
         accelerator: Accelerator,
         libvirt_reads: impl Fn(XmlFor<'_>) -> Result<(), HypervisorError>,
-    ) -> Result<Option<String>, HypervisorError> {
+    ) -> Result<Result<Option<String>, String>, HypervisorError> {
         let text = match self.read() {
             Ok(Some(text)) => text,
-            Ok(None) => return Ok(None),
-            Err(error) => return Ok(Some(self.named(&error))),
+            Ok(None) => return Ok(Ok(None)),
+            Err(error) => return Ok(Err(self.named(&error))),
         };
         let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, trouble)) = tried.as_ref().filter(|(before, _)| *before == text) {
-            return Ok(trouble.clone());
+            return Ok(trouble.clone().map_or(Ok(Some(text)), Err));
         }
         let mut trouble = None;
         for spec in samples() {
@@ -74,21 +74,18 @@ impl Template {
                 Err(away) => return Err(away),
             }
         }
-        *tried = Some((text, trouble.clone()));
-        Ok(trouble)
+        *tried = Some((text.clone(), trouble.clone()));
+        Ok(trouble.map_or(Ok(Some(text)), Err))
     }
 
-    /// The XML of a domain: from the template, or the built-in one where there is none.
+    /// The XML of a domain from a text that was tried. The file may have changed since.
     pub(crate) fn fill(
         &self,
+        text: &str,
         spec: &DomainSpec,
         built_in: &str,
     ) -> Result<String, HypervisorError> {
-        let failed = |problem: String| HypervisorError::Failed(self.named(&problem));
-        match self.read().map_err(failed)? {
-            Some(text) => fill(&text, spec, built_in).map_err(failed),
-            None => Ok(built_in.to_owned()),
-        }
+        fill(text, spec, built_in).map_err(|problem| HypervisorError::Failed(self.named(&problem)))
     }
 
     fn read(&self) -> Result<Option<String>, String> {

@@ -179,3 +179,22 @@ fn a_wrong_template_keeps_everything_from_being_started_until_it_is_repaired() {
     fs::remove_file(&path).unwrap();
     assert_eq!(libvirt.obstacle(), Ok(None));
 }
+
+/// The first launches of instances were ended by it, for good.
+#[test]
+fn a_template_that_breaks_between_its_test_and_its_use_is_used_as_it_was_tested() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("libvirt.xml");
+    fs::write(&path, built_in(Accelerator::Qemu).unwrap()).unwrap();
+    let template = Template::new(path.clone());
+    let breaks = |_: XmlFor<'_>| {
+        fs::write(&path, "<domain").unwrap();
+        Ok(())
+    };
+    let text = template.tried(Accelerator::Qemu, breaks).unwrap().unwrap().unwrap();
+    let [spec, _] = samples();
+    let xml = domain_xml(&spec, Accelerator::Qemu, USER).unwrap();
+    template.fill(&text, &spec, &xml).unwrap();
+    let next = template.tried(Accelerator::Qemu, |xml| xml(USER).map(drop));
+    assert!(next.unwrap().is_err(), "and refused from the next on");
+}
