@@ -160,8 +160,12 @@ impl Sight<'_> {
         self.domain == Some(DomainState::Crashed)
     }
 
-    fn passed(&self, since: Option<Timestamp>) -> u64 {
-        since.map_or(u64::MAX, |at| self.now.millis_since(at))
+    /// Whether this long has passed since a time. One that is further ahead than that was noted by
+    /// a clock that has been set back since; waiting for it could take days.
+    fn has_passed(&self, millis: u64, since: Option<Timestamp>) -> bool {
+        since.is_none_or(|at| {
+            self.now.millis_since(at) >= millis || at.millis_since(self.now) > millis
+        })
     }
 }
 
@@ -208,7 +212,7 @@ fn rebooting(entry: &Entry, sight: &Sight<'_>, reboots: u32) -> Action {
         let crashed = sight.has_crashed();
         return if crashed { Action::Reset(reboots) } else { Action::AskToReboot(reboots) };
     };
-    let too_long = sight.passed(Some(begun.since)) >= REBOOT_TAKES_MS;
+    let too_long = sight.has_passed(REBOOT_TAKES_MS, Some(begun.since));
     match sight.reboot {
         _ if sight.has_crashed() => Action::Reset(reboots),
         Reboot::Seen => Action::NoteRebooted(begun.wanted),
@@ -238,7 +242,7 @@ fn started_and_gone(entry: &Entry, sight: &Sight<'_>) -> Action {
     if entry.rebooting.is_some() && runs_on {
         return start_again(None);
     }
-    let lately = sight.passed(entry.revived_at) < REVIVED_APART_MS;
+    let lately = !sight.has_passed(REVIVED_APART_MS, entry.revived_at);
     match ending {
         Ending::PoweredOff => Action::Remove(Some(reason::GUEST_POWERED_OFF)),
         _ if lately => Action::Rest,
@@ -252,9 +256,9 @@ fn started_and_gone(entry: &Entry, sight: &Sight<'_>) -> Action {
 fn halting(entry: &Entry, sight: &Sight<'_>) -> Action {
     let listens = matches!(sight.domain, Some(DomainState::Running | DomainState::Starting));
     let forced = sight.wanted == Wanted::Stop { forced: true };
-    if !listens || forced || sight.passed(entry.halting_since) >= GUEST_TAKES_MS {
+    if !listens || forced || sight.has_passed(GUEST_TAKES_MS, entry.halting_since) {
         Action::PowerOff
-    } else if sight.passed(sight.asked) >= ASK_AGAIN_MS {
+    } else if sight.has_passed(ASK_AGAIN_MS, sight.asked) {
         Action::AskToShutDown
     } else {
         Action::Rest

@@ -211,6 +211,42 @@ fn what_dies_again_and_again_is_started_once_a_minute() {
     }
 }
 
+/// By a day, with which a guest was left without a power cut, and a dead one dead, for as long. A
+/// small step is none of these: nobody loses power a moment after being asked.
+#[test]
+fn a_clock_that_is_set_back_holds_nothing_up() {
+    const DAY: i64 = 24 * HOUR;
+    let at = |millis: u64| Timestamp::from_millis(DAY + millis as i64);
+    let now = at(0);
+    let see = |entry: &Entry, wanted, domain, asked| {
+        let reboot = Reboot::Asked;
+        decide(entry, &Sight { wanted, domain, asked, reboot, boot_id: BOOT, now })
+    };
+    let (up, dead) = (Some(Running), Some(Stopped(Died)));
+    for (ahead, is_long_past) in [(1, false), (0, false), (u64::from(u32::MAX), true)] {
+        let mut halting = entry(Halting, THIS);
+        halting.halting_since = Some(at(ahead));
+        let expected = if is_long_past { Action::PowerOff } else { Action::Rest };
+        assert_eq!(see(&halting, STOP, up, Some(at(ahead))), expected, "{ahead}");
+
+        let mut rebooting = entry(Started, THIS);
+        rebooting.rebooting = Some(Rebooting { wanted: 1, since: at(ahead) });
+        let expected = if is_long_past { Action::Reset(1) } else { Action::Rest };
+        let wanted = Wanted::Run { reboots: 1 };
+        assert_eq!(see(&rebooting, wanted, up, None), expected, "{ahead}");
+
+        let mut revived = entry(Started, THIS);
+        revived.revived_at = Some(at(ahead));
+        let expected =
+            if is_long_past { Action::StartAgain(Some(super::DIED)) } else { Action::Rest };
+        assert_eq!(see(&revived, RUN, dead, None), expected, "{ahead}");
+    }
+    let mut halting = entry(Halting, THIS);
+    halting.halting_since = Some(now);
+    let far = Some(at(ASK_AGAIN_MS + 1));
+    assert_eq!(see(&halting, STOP, up, far), Action::AskToShutDown);
+}
+
 #[test]
 fn a_console_is_kept_for_an_hour() {
     let ended = entry(Terminated, THIS);
