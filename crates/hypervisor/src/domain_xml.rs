@@ -29,7 +29,7 @@ const MACHINE: &str = "pc";
 
 type Xml = Writer<Vec<u8>>;
 
-/// The XML of a transient domain.
+/// The XML of a domain.
 ///
 /// With `qemu_user` the domain's files keep their owners: libvirt would otherwise hand the shared
 /// kernel, ramdisk and root image to the user that QEMU runs as, and a guest that breaks out of
