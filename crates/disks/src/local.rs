@@ -21,6 +21,7 @@
 mod base;
 mod cache;
 mod check;
+mod claim;
 mod count;
 mod download;
 mod evict;
@@ -141,12 +142,13 @@ impl LocalDisks {
         origin: Origin<'_>,
     ) -> Result<PreparedDisks, Fault> {
         let directory = self.directory(&request.user, request.id);
-        let made = directory.clone();
-        files::blocking(move || files::ensure_dir(&made)).await?;
-        instance::tidy(&directory).await?;
-        let made = instance::make(&directory, request, &self.cache, &self.options, origin).await;
+        let waiting = || (origin.progress)("waiting for its earlier preparation to end".to_owned());
+        let claim = self.cache.claims.claim(directory, waiting).await;
+        cache::ensure(&claim).await?;
+        instance::tidy(&claim).await?;
+        let made = instance::make(&claim, request, &self.cache, &self.options, origin).await;
         if made.is_err() {
-            instance::tidy(&directory).await?;
+            instance::tidy(&claim).await?;
         }
         made
     }
@@ -192,7 +194,8 @@ impl Disks for LocalDisks {
     }
 
     async fn discard(&self, user: &UserName, id: InstanceId) -> Result<(), DiskError> {
-        let removed = instance::discard(&self.directory(user, id)).await;
+        let claim = self.cache.claims.claim(self.directory(user, id), || ()).await;
+        let removed = instance::discard(&claim).await;
         removed.map_err(|fault| fault.under(&self.instance_path))
     }
 }
