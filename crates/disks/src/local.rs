@@ -153,12 +153,16 @@ impl LocalDisks {
         made
     }
 
-    /// Removes from the cache what this launch does not use, as far as room is wanted.
+    /// Removes from the cache what this launch does not use, as far as its disks want room when
+    /// they are written full.
     async fn make_room(&self, request: &DiskRequest) -> Result<u64, Fault> {
         let images = [Some(&request.root), request.kernel.as_ref(), request.ramdisk.as_ref()];
         let of = |image: &protocol::ImageRef| self.cache.path.join(image.digest.to_string());
         let keep: Vec<PathBuf> = images.into_iter().flatten().map(of).collect();
-        evict::make_room(&self.cache, request.root.size, &keep).await
+        let Options { ephemeral_mb, swap_mb, .. } = self.options;
+        let disks = request.disk_gb.saturating_mul(1 << 30);
+        let further = ephemeral_mb.saturating_add(swap_mb).saturating_mul(1 << 20);
+        evict::make_room(&self.cache, disks.saturating_add(further), &keep).await
     }
 }
 

@@ -101,6 +101,26 @@ pub(super) async fn make(
     }
 }
 
+/// The bytes that the image's data take in its base. A compressed image, or one of a disk that is
+/// too large for this shape, has another size of its own.
+pub(super) async fn needed_bytes(
+    image: &ImageRef,
+    claim: &Claim,
+    shape: Shape,
+) -> Result<u64, Fault> {
+    let disk_bytes = disk_bytes(image, claim).await?;
+    shape.check_room(image, disk_bytes)?;
+    if image.format == ImageFormat::Raw {
+        return Ok(disk_bytes);
+    }
+    // What is nowhere zero, which the base holds uncompressed as well.
+    let options = ["measure", "--output=json", "-f", image.format.as_str(), "-O", "qcow2", "image"];
+    let tool = Tool::new("qemu-img", LIMIT).directory(claim.directory()).args(options);
+    let said: serde_json::Value =
+        serde_json::from_slice(&tool.run().await?.stdout).unwrap_or_default();
+    Ok(said["required"].as_u64().unwrap_or(disk_bytes).min(disk_bytes))
+}
+
 /// Makes a base without an image.
 pub(super) async fn make_blank(claim: &Claim, made: &str, shape: Shape) -> Result<(), Fault> {
     remove_old(claim, made).await?;

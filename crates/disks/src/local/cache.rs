@@ -98,7 +98,7 @@ impl Cache {
         let base = claim.at(&shape.name());
         if !usable(&claim, &base).await? {
             self.claimed_image(image, &claim, origin).await?;
-            self.make_room(image.size).await?;
+            self.make_room(base::needed_bytes(image, &claim, shape).await?).await?;
             (origin.progress)(format!("making the disk of image {}", image.id));
             let made = base.with_extension("tmp");
             let outcome = base::make(image, &claim, &name(&made), shape).await;
