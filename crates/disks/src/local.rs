@@ -21,6 +21,7 @@
 mod base;
 mod cache;
 mod check;
+mod claim;
 mod count;
 mod download;
 mod evict;
@@ -141,22 +142,27 @@ impl LocalDisks {
         origin: Origin<'_>,
     ) -> Result<PreparedDisks, Fault> {
         let directory = self.directory(&request.user, request.id);
-        let made = directory.clone();
-        files::blocking(move || files::ensure_dir(&made)).await?;
-        instance::tidy(&directory).await?;
-        let made = instance::make(&directory, request, &self.cache, &self.options, origin).await;
+        let waiting = || (origin.progress)("waiting for its earlier preparation to end".to_owned());
+        let claim = self.cache.claims.claim(directory, waiting).await;
+        cache::ensure(&claim).await?;
+        instance::tidy(&claim).await?;
+        let made = instance::make(&claim, request, &self.cache, &self.options, origin).await;
         if made.is_err() {
-            instance::tidy(&directory).await?;
+            instance::tidy(&claim).await?;
         }
         made
     }
 
-    /// Removes from the cache what this launch does not use, as far as room is wanted.
+    /// Removes from the cache what this launch does not use, as far as its disks want room when
+    /// they are written full.
     async fn make_room(&self, request: &DiskRequest) -> Result<u64, Fault> {
         let images = [Some(&request.root), request.kernel.as_ref(), request.ramdisk.as_ref()];
         let of = |image: &protocol::ImageRef| self.cache.path.join(image.digest.to_string());
         let keep: Vec<PathBuf> = images.into_iter().flatten().map(of).collect();
-        evict::make_room(&self.cache, request.root.size, &keep).await
+        let Options { ephemeral_mb, swap_mb, .. } = self.options;
+        let disks = request.disk_gb.saturating_mul(1 << 30);
+        let further = ephemeral_mb.saturating_add(swap_mb).saturating_mul(1 << 20);
+        evict::make_room(&self.cache, disks.saturating_add(further), &keep).await
     }
 }
 
@@ -192,7 +198,8 @@ impl Disks for LocalDisks {
     }
 
     async fn discard(&self, user: &UserName, id: InstanceId) -> Result<(), DiskError> {
-        let removed = instance::discard(&self.directory(user, id)).await;
+        let claim = self.cache.claims.claim(self.directory(user, id), || ()).await;
+        let removed = instance::discard(&claim).await;
         removed.map_err(|fault| fault.under(&self.instance_path))
     }
 }

@@ -1,5 +1,6 @@
 //! The immutable raw disks under the overlays of instances.
 
+use super::claim::Claim;
 use super::fault::{Doing, Fault};
 use super::files;
 use super::tool::Tool;
@@ -75,42 +76,62 @@ impl Shape {
     }
 }
 
-/// Makes an image's base as `made` in `directory`, where the image is as `image`.
+/// Makes an image's base as `made` in the claimed directory, where the image is as `image`.
 pub(super) async fn make(
     image: &ImageRef,
-    directory: &Path,
+    claim: &Claim,
     made: &str,
     shape: Shape,
 ) -> Result<(), Fault> {
-    let disk_bytes = disk_bytes(image, directory).await?;
+    let disk_bytes = disk_bytes(image, claim).await?;
     shape.check_room(image, disk_bytes)?;
     match shape {
         Shape::Partitions { root_gb, ephemeral_mb, swap_mb } => {
             let places = places(root_gb, ephemeral_mb, swap_mb);
-            make_partitions(image, directory, made, &places, disk_bytes).await
+            make_partitions(image, claim, made, &places, disk_bytes).await
         }
         Shape::Disk { .. } => {
-            remove_old(directory, made).await?;
+            remove_old(claim, made).await?;
             let options = ["convert", "-q", "-f", image.format.as_str(), "-O", "raw", "-S", "4096"];
-            let tool = Tool::new("qemu-img", LIMIT).directory(directory).args(options);
+            let tool = Tool::new("qemu-img", LIMIT).directory(claim.directory()).args(options);
             tool.args(["image", made]).run().await?;
-            set_length(&directory.join(made), shape.room()).await
+            set_length(claim, made, shape.room()).await
         }
-        Shape::Ephemeral { .. } | Shape::Swap { .. } => make_blank(directory, made, shape).await,
+        Shape::Ephemeral { .. } | Shape::Swap { .. } => make_blank(claim, made, shape).await,
     }
 }
 
+/// The bytes that the image's data take in its base. A compressed image, or one of a disk that is
+/// too large for this shape, has another size of its own.
+pub(super) async fn needed_bytes(
+    image: &ImageRef,
+    claim: &Claim,
+    shape: Shape,
+) -> Result<u64, Fault> {
+    let disk_bytes = disk_bytes(image, claim).await?;
+    shape.check_room(image, disk_bytes)?;
+    if image.format == ImageFormat::Raw {
+        return Ok(disk_bytes);
+    }
+    // What is nowhere zero, which the base holds uncompressed as well.
+    let options = ["measure", "--output=json", "-f", image.format.as_str(), "-O", "qcow2", "image"];
+    let tool = Tool::new("qemu-img", LIMIT).directory(claim.directory()).args(options);
+    let said: serde_json::Value =
+        serde_json::from_slice(&tool.run().await?.stdout).unwrap_or_default();
+    Ok(said["required"].as_u64().unwrap_or(disk_bytes).min(disk_bytes))
+}
+
 /// Makes a base without an image.
-pub(super) async fn make_blank(directory: &Path, made: &str, shape: Shape) -> Result<(), Fault> {
-    remove_old(directory, made).await?;
+pub(super) async fn make_blank(claim: &Claim, made: &str, shape: Shape) -> Result<(), Fault> {
+    remove_old(claim, made).await?;
     match shape {
         Shape::Ephemeral { mb } => {
-            set_length(&directory.join(made), mb << 20).await?;
-            make_filesystem(directory, made, 0, mb << 20).await
+            set_length(claim, made, mb << 20).await?;
+            make_filesystem(claim, made, 0, mb << 20).await
         }
         Shape::Swap { mb } => {
-            set_length(&directory.join(made), mb << 20).await?;
-            write_swap(&directory.join(made), 0, mb << 20).await
+            set_length(claim, made, mb << 20).await?;
+            write_swap(claim, made, 0, mb << 20).await
         }
         Shape::Partitions { .. } | Shape::Disk { .. } => {
             Err(Fault::Failed("a disk of an image needs the image".to_owned()))
@@ -120,12 +141,12 @@ pub(super) async fn make_blank(directory: &Path, made: &str, shape: Shape) -> Re
 
 /// The bytes of the disk that an image describes. A qcow2 image is looked at before any tool opens
 /// it; the cloud did so too when it was registered, but the node need not rely on that.
-async fn disk_bytes(image: &ImageRef, directory: &Path) -> Result<u64, Fault> {
+async fn disk_bytes(image: &ImageRef, claim: &Claim) -> Result<u64, Fault> {
     if image.format == ImageFormat::Raw {
         return Ok(image.size);
     }
-    let (path, id, length) = (directory.join("image"), image.id, image.size);
-    let checked = files::blocking(move || {
+    let (path, id, length) = (claim.at("image"), image.id, image.size);
+    let checked = claim.blocking(move || {
         let mut file = File::open(&path).doing(|| format!("opening {}", path.display()))?;
         Qcow2::check(&mut file, length).map_err(|error| Fault::Image(id, error.to_string()))
     });
@@ -151,27 +172,27 @@ fn places(root_gb: u64, ephemeral_mb: u64, swap_mb: u64) -> Places {
 
 async fn make_partitions(
     image: &ImageRef,
-    directory: &Path,
+    claim: &Claim,
     made: &str,
     places: &Places,
     disk_bytes: u64,
 ) -> Result<(), Fault> {
-    copy_into_partition(image, directory, made, places).await?;
+    copy_into_partition(image, claim, made, places).await?;
     let fills_its_partition = disk_bytes.saturating_add(places.root.start) > places.root.bytes;
-    if !fills_its_partition && has_ext_filesystem(&directory.join(made), places.root.start)? {
-        match grow_filesystem(directory, made, places).await {
+    if !fills_its_partition && has_ext_filesystem(&claim.at(made), places.root.start)? {
+        match grow_filesystem(claim, made, places).await {
             Err(Fault::Refused(cause)) => {
                 warn!(image = %image.id, cause, "the image's filesystem keeps its size");
-                copy_into_partition(image, directory, made, places).await?;
+                copy_into_partition(image, claim, made, places).await?;
             }
             grown => grown?,
         }
     }
     if let Some(Partition { start, bytes, .. }) = places.ephemeral {
-        make_filesystem(directory, made, start, bytes).await?;
+        make_filesystem(claim, made, start, bytes).await?;
     }
     if let Some(Partition { start, bytes, .. }) = places.swap {
-        write_swap(&directory.join(made), start, bytes).await?;
+        write_swap(claim, made, start, bytes).await?;
     }
     Ok(())
 }
@@ -179,81 +200,81 @@ async fn make_partitions(
 /// Makes the disk with its table, and the image without its holes in the first partition.
 async fn copy_into_partition(
     image: &ImageRef,
-    directory: &Path,
+    claim: &Claim,
     made: &str,
     places: &Places,
 ) -> Result<(), Fault> {
     let id = [0, 1, 2, 3].map(|n| image.digest.0[n]);
     let table = partition_table([Some(places.root), places.ephemeral, places.swap, None], id);
     let table = table.map_err(|error| Fault::Image(image.id, error.to_string()))?;
-    remove_old(directory, made).await?;
-    set_length(&directory.join(made), places.end).await?;
-    write_at(&directory.join(made), 0, table.to_vec()).await?;
+    remove_old(claim, made).await?;
+    set_length(claim, made, places.end).await?;
+    write_at(claim, made, 0, table.to_vec()).await?;
     // "-f": an image that looks like another format is not interpreted, it is copied.
     let options = ["convert", "-q", "-n", "--target-is-zero", "-S", "4096"];
     let Partition { start, bytes, .. } = places.root;
     let target =
         format!("driver=raw,offset={start},size={bytes},file.driver=file,file.filename={made}");
-    let tool = Tool::new("qemu-img", LIMIT).directory(directory).args(options);
+    let tool = Tool::new("qemu-img", LIMIT).directory(claim.directory()).args(options);
     let tool = tool.args(["-f", image.format.as_str(), "image", "--target-image-opts", &target]);
     tool.run().await.map(drop)
 }
 
-async fn grow_filesystem(directory: &Path, made: &str, places: &Places) -> Result<(), Fault> {
-    let (root, disk) = (&places.root, directory.join(made));
+async fn grow_filesystem(claim: &Claim, made: &str, places: &Places) -> Result<(), Fault> {
+    let root = &places.root;
     let filesystem = format!("{made}?offset={}", root.start);
     // 1: errors were corrected, which replaying the journal counts as.
-    let check = Tool::new("e2fsck", LIMIT).directory(directory).good_codes(&[0, 1]);
+    let check = Tool::new("e2fsck", LIMIT).directory(claim.directory()).good_codes(&[0, 1]);
     check.args(["-f", "-p", &filesystem]).run().await?;
     // resize2fs cuts a file that was longer than the filesystem becomes, and counts from the
     // file's beginning. One that is as long it leaves, and writes behind its end where it must.
-    set_length(&disk, root.bytes).await?;
+    set_length(claim, made, root.bytes).await?;
     let size = format!("{}K", root.bytes >> 10);
-    let grow = Tool::new("resize2fs", LIMIT).directory(directory);
+    let grow = Tool::new("resize2fs", LIMIT).directory(claim.directory());
     grow.args([&filesystem, &size]).run().await?;
-    set_length(&disk, places.end).await
+    set_length(claim, made, places.end).await
 }
 
 /// An empty filesystem that guests of any age can mount.
-async fn make_filesystem(directory: &Path, made: &str, at: u64, bytes: u64) -> Result<(), Fault> {
+async fn make_filesystem(claim: &Claim, made: &str, at: u64, bytes: u64) -> Result<(), Fault> {
     let (offset, blocks) = (format!("offset={at}"), format!("{}k", bytes >> 10));
-    let tool = Tool::new("mke2fs", LIMIT).directory(directory);
+    let tool = Tool::new("mke2fs", LIMIT).directory(claim.directory());
     let options = ["-q", "-F", "-t", "ext3", "-m", "0", "-L", "ephemeral0", "-E", &offset];
     tool.args(options).args([made, blocks.as_str()]).run().await.map(drop)
 }
 
-async fn write_swap(disk: &Path, at: u64, bytes: u64) -> Result<(), Fault> {
+async fn write_swap(claim: &Claim, made: &str, at: u64, bytes: u64) -> Result<(), Fault> {
     // Whoever mounts swap by its UUID sees the same one on each of its instances.
     match swap_header(bytes, *b"eucalyptus swap\0") {
-        Some(page) => write_at(disk, at, page.to_vec()).await,
+        Some(page) => write_at(claim, made, at, page.to_vec()).await,
         None => Err(Fault::Failed(format!("{bytes} bytes are too few for swap space"))),
     }
 }
 
 /// A tool that an earlier process started may still write to a file of this name.
-async fn remove_old(directory: &Path, made: &str) -> Result<(), Fault> {
-    let old = directory.join(made);
-    files::blocking(move || files::remove(&old)).await
+async fn remove_old(claim: &Claim, made: &str) -> Result<(), Fault> {
+    let old = claim.at(made);
+    claim.blocking(move || files::remove(&old)).await
 }
 
-async fn write_at(disk: &Path, at: u64, bytes: Vec<u8>) -> Result<(), Fault> {
-    let disk = disk.to_owned();
-    files::blocking(move || {
+async fn write_at(claim: &Claim, made: &str, at: u64, bytes: Vec<u8>) -> Result<(), Fault> {
+    let disk = claim.at(made);
+    let work = move || {
         let file = OpenOptions::new().write(true).open(&disk);
         file.and_then(|file| file.write_all_at(&bytes, at))
             .doing(|| format!("writing to {}", disk.display()))
-    })
-    .await
+    };
+    claim.blocking(work).await
 }
 
-async fn set_length(disk: &Path, bytes: u64) -> Result<(), Fault> {
-    let disk = disk.to_owned();
-    files::blocking(move || {
+async fn set_length(claim: &Claim, made: &str, bytes: u64) -> Result<(), Fault> {
+    let disk = claim.at(made);
+    let work = move || {
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(&disk);
         file.and_then(|file| file.set_len(bytes))
             .doing(|| format!("making {} {bytes} bytes long", disk.display()))
-    })
-    .await
+    };
+    claim.blocking(work).await
 }
 
 /// Whether an ext2, ext3 or ext4 filesystem begins at `start` of a disk: its superblock is 1024

@@ -5,6 +5,7 @@
 //! more than one name.
 
 use super::base::{self, Shape};
+use super::claim::{Claim, Claims};
 use super::count::Counts;
 use super::download::Download;
 use super::evict;
@@ -19,8 +20,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use std::sync::{Mutex, PoisonError};
 use tracing::{info, warn};
 
 /// The directory of bases without an image.
@@ -43,8 +43,9 @@ pub(super) struct Cache {
     pub(super) path: PathBuf,
     /// The bytes that it may have.
     pub(super) limit: u64,
-    /// One lock per directory that is in use: concurrent launches wait for one download.
-    locks: Mutex<HashMap<String, Weak<AsyncMutex<()>>>>,
+    /// Its directories that are in use: concurrent launches wait for one download. Those of
+    /// instances as well.
+    pub(super) claims: Claims,
     /// The images that this process has seen to be right, and what they looked like then.
     verified: Mutex<HashMap<Digest, Stamp>>,
     /// What is measured.
@@ -55,8 +56,8 @@ impl Cache {
     /// Opens the directory and removes what is half made, or no longer what it was. Parts of
     /// downloads stay, to be continued.
     pub(super) fn open(path: PathBuf, limit: u64) -> Result<Self, Fault> {
-        let (locks, verified) = (Mutex::default(), Mutex::default());
-        let cache = Self { path, limit, locks, verified, counts: Counts::default() };
+        let (claims, verified) = (Claims::default(), Mutex::default());
+        let cache = Self { path, limit, claims, verified, counts: Counts::default() };
         for directory in cache.directories()? {
             tidy(&directory)?;
         }
@@ -77,11 +78,11 @@ impl Cache {
         &self,
         image: &ImageRef,
         origin: Origin<'_>,
-        link: &Path,
+        (instance, link): (&Claim, &str),
     ) -> Result<(), Fault> {
-        let _alone = self.alone(image, origin.progress).await;
-        let file = self.image_alone(image, origin).await?;
-        link_to(&file, link).await
+        let claim = self.claim(image, origin.progress).await;
+        let file = self.claimed_image(image, &claim, origin).await?;
+        link_to(&claim, file, instance, link).await
     }
 
     /// Gives an instance the image's base of this shape as `link`; it is made if it is missing.
@@ -90,86 +91,70 @@ impl Cache {
         image: &ImageRef,
         shape: Shape,
         origin: Origin<'_>,
-        link: &Path,
+        (instance, link): (&Claim, &str),
     ) -> Result<(), Fault> {
         shape.check_room(image, image.size)?;
-        let _alone = self.alone(image, origin.progress).await;
-        let directory = self.directory(image);
-        let base = directory.join(shape.name());
-        if !usable(&base).await? {
-            self.image_alone(image, origin).await?;
-            self.make_room(image.size).await?;
+        let claim = self.claim(image, origin.progress).await;
+        let base = claim.at(&shape.name());
+        if !usable(&claim, &base).await? {
+            self.claimed_image(image, &claim, origin).await?;
+            self.make_room(base::needed_bytes(image, &claim, shape).await?).await?;
             (origin.progress)(format!("making the disk of image {}", image.id));
             let made = base.with_extension("tmp");
-            let outcome = base::make(image, &directory, &name(&made), shape).await;
-            publish(outcome, made, &base).await?;
+            let outcome = base::make(image, &claim, &name(&made), shape).await;
+            publish(outcome, &claim, made, &base).await?;
             info!(image = %image.id, ?shape, "made the base of its overlays");
         } else {
             self.counts.hit();
         }
-        link_to(&base, link).await
+        link_to(&claim, base, instance, link).await
     }
 
     /// Gives an instance an empty disk of this shape as `link`.
-    pub(super) async fn blank(&self, shape: Shape, link: &Path) -> Result<(), Fault> {
-        let _alone = self.lock(BLANK).lock_owned().await;
-        let directory = self.path.join(BLANK);
-        let base = directory.join(shape.name());
-        if !usable(&base).await? {
-            let made = directory.clone();
-            files::blocking(move || files::ensure_dir(&made)).await?;
+    pub(super) async fn blank(
+        &self,
+        shape: Shape,
+        progress: Progress<'_>,
+        (instance, link): (&Claim, &str),
+    ) -> Result<(), Fault> {
+        let waiting = || progress("waiting for another launch that makes empty disks".to_owned());
+        let claim = self.claims.claim(self.path.join(BLANK), waiting).await;
+        let base = claim.at(&shape.name());
+        if !usable(&claim, &base).await? {
+            ensure(&claim).await?;
             let made = base.with_extension("tmp");
-            let outcome = base::make_blank(&directory, &name(&made), shape).await;
-            publish(outcome, made, &base).await?;
+            let outcome = base::make_blank(&claim, &name(&made), shape).await;
+            publish(outcome, &claim, made, &base).await?;
             info!(?shape, "made an empty disk");
         }
-        link_to(&base, link).await
+        link_to(&claim, base, instance, link).await
     }
 
-    fn directory(&self, image: &ImageRef) -> PathBuf {
-        self.path.join(image.digest.to_string())
+    async fn claim(&self, image: &ImageRef, progress: Progress<'_>) -> Claim {
+        let waiting =
+            || progress(format!("waiting for another launch that gets image {} ready", image.id));
+        self.claims.claim(self.path.join(image.digest.to_string()), waiting).await
     }
 
-    async fn alone(&self, image: &ImageRef, progress: Progress<'_>) -> OwnedMutexGuard<()> {
-        let lock = self.lock(&image.digest.to_string());
-        if let Ok(guard) = Arc::clone(&lock).try_lock_owned() {
-            return guard;
-        }
-        progress(format!("waiting for another launch that gets image {} ready", image.id));
-        lock.lock_owned().await
-    }
-
-    /// The lock of a directory, unless somebody has it.
-    pub(super) fn try_alone(&self, directory: &Path) -> Option<OwnedMutexGuard<()>> {
-        self.lock(&name(directory)).try_lock_owned().ok()
-    }
-
-    fn lock(&self, directory: &str) -> Arc<AsyncMutex<()>> {
-        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
-        locks.retain(|_, lock| lock.strong_count() > 0);
-        if let Some(lock) = locks.get(directory).and_then(Weak::upgrade) {
-            return lock;
-        }
-        let lock = Arc::new(AsyncMutex::new(()));
-        locks.insert(directory.to_owned(), Arc::downgrade(&lock));
-        lock
-    }
-
-    async fn image_alone(&self, image: &ImageRef, origin: Origin<'_>) -> Result<PathBuf, Fault> {
-        let file = self.directory(image).join("image");
-        if self.has_whole(image, &file, origin.progress).await? {
-            self.note_use(image.digest, &file).await?;
+    async fn claimed_image(
+        &self,
+        image: &ImageRef,
+        claim: &Claim,
+        origin: Origin<'_>,
+    ) -> Result<PathBuf, Fault> {
+        let file = claim.at("image");
+        if self.has_whole(image, claim, &file, origin.progress).await? {
+            self.note_use(image.digest, claim, &file).await?;
             self.counts.hit();
             return Ok(file);
         }
-        let directory = self.directory(image);
-        files::blocking(move || files::ensure_dir(&directory)).await?;
+        ensure(claim).await?;
         self.make_room(image.size).await?;
         let part = file.with_extension("part");
-        Download { image, origin, part: &part }.run().await?;
+        Download { image, origin, claim, part: &part }.run().await?;
         let target = file.clone();
-        files::blocking(move || files::publish(&part, &target, 0o444)).await?;
-        self.note_use(image.digest, &file).await?;
+        claim.blocking(move || files::publish(&part, &target, 0o444)).await?;
+        self.note_use(image.digest, claim, &file).await?;
         self.counts.miss(image.size);
         info!(image = %image.id, bytes = image.size, "fetched an image");
         Ok(file)
@@ -180,11 +165,12 @@ impl Cache {
     async fn has_whole(
         &self,
         image: &ImageRef,
+        claim: &Claim,
         file: &Path,
         progress: Progress<'_>,
     ) -> Result<bool, Fault> {
         let path = file.to_owned();
-        let Some(found) = files::blocking(move || files::look(&path)).await? else {
+        let Some(found) = claim.blocking(move || files::look(&path)).await? else {
             return Ok(false);
         };
         if found.len() == image.size {
@@ -194,7 +180,7 @@ impl Cache {
             progress(format!("verifying image {}", image.id));
             let path = file.to_owned();
             let never = AtomicBool::new(false);
-            let digest = files::blocking(move || {
+            let digest = claim.blocking(move || {
                 digest_of(&path, &never).doing(|| format!("reading {}", path.display()))
             });
             if digest.await? == image.digest {
@@ -203,14 +189,14 @@ impl Cache {
         }
         warn!(image = %image.id, bytes = found.len(), "a cached image was damaged; it is fetched again");
         let path = file.to_owned();
-        files::blocking(move || files::remove(&path)).await?;
+        claim.blocking(move || files::remove(&path)).await?;
         Ok(false)
     }
 
     /// Notes that an image that is right was used now.
-    async fn note_use(&self, digest: Digest, file: &Path) -> Result<(), Fault> {
+    async fn note_use(&self, digest: Digest, claim: &Claim, file: &Path) -> Result<(), Fault> {
         let path = file.to_owned();
-        let looks = files::blocking(move || {
+        let looks = claim.blocking(move || {
             files::touch(&path)?;
             files::look(&path)
         });
@@ -256,9 +242,9 @@ fn tidy(directory: &Path) -> Result<(), Fault> {
 
 /// Whether the base is there as it was made, and notes its use. One that is not is removed:
 /// instances that use it have it under a name of their own.
-async fn usable(base: &Path) -> Result<bool, Fault> {
+async fn usable(claim: &Claim, base: &Path) -> Result<bool, Fault> {
     let base = base.to_owned();
-    files::blocking(move || {
+    let work = move || {
         if seal::holds(&base) {
             return seal::touch(&base).map(|()| true);
         }
@@ -267,14 +253,19 @@ async fn usable(base: &Path) -> Result<bool, Fault> {
             files::remove(&base)?;
         }
         Ok(false)
-    })
-    .await
+    };
+    claim.blocking(work).await
 }
 
 /// Gives a base that was made its name and its seal, or removes what there is of it.
-async fn publish(outcome: Result<(), Fault>, made: PathBuf, base: &Path) -> Result<(), Fault> {
+async fn publish(
+    outcome: Result<(), Fault>,
+    claim: &Claim,
+    made: PathBuf,
+    base: &Path,
+) -> Result<(), Fault> {
     let base = base.to_owned();
-    files::blocking(move || {
+    let work = move || {
         let published = outcome
             .and_then(|()| files::publish(&made, &base, 0o444))
             .and_then(|()| seal::seal(&base));
@@ -283,19 +274,26 @@ async fn publish(outcome: Result<(), Fault>, made: PathBuf, base: &Path) -> Resu
             files::remove(&base)?;
         }
         published
-    })
-    .await
+    };
+    claim.blocking(work).await
 }
 
 /// Gives a cached file a further name, in an instance's directory.
-async fn link_to(file: &Path, link: &Path) -> Result<(), Fault> {
-    let (file, link) = (file.to_owned(), link.to_owned());
-    files::blocking(move || {
+async fn link_to(claim: &Claim, file: PathBuf, instance: &Claim, name: &str) -> Result<(), Fault> {
+    let (claim, link) = (claim.clone(), instance.at(name));
+    let work = move || {
+        let _claim = claim;
         files::remove(&link)?;
         fs::hard_link(&file, &link)
             .doing(|| format!("linking {} to {}", link.display(), file.display()))
-    })
-    .await
+    };
+    instance.blocking(work).await
+}
+
+/// Makes a claimed directory if it is missing.
+pub(super) async fn ensure(claim: &Claim) -> Result<(), Fault> {
+    let directory = claim.directory().to_owned();
+    claim.blocking(move || files::ensure_dir(&directory)).await
 }
 
 /// The digest of a file, unless `stop` is set meanwhile.

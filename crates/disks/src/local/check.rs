@@ -80,7 +80,7 @@ fn check_one(cache: &Cache, directory: &Path, path: &Path, stop: &AtomicBool) ->
         Err(error) => warn!(file = %path.display(), %error, "a cached file cannot be read"),
         Ok(false) => {}
     }
-    let Some(_alone) = cache.try_alone(directory) else { return Ok(()) };
+    let Some(_alone) = cache.claims.try_claim(directory) else { return Ok(()) };
     if files::look(path)?.map(|file| Stamp::from(&file)) == Some(before) {
         warn!(file = %path.display(), "a cached file was damaged and is removed; disks of \
                instances that were made from it may be damaged too");

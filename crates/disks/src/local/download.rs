@@ -1,12 +1,13 @@
 //! Fetches one image, continuing where an earlier attempt ended.
 
 use super::cache::{Origin, feed};
+use super::claim::Claim;
 use super::fault::{Doing, Fault};
 use super::files;
 use protocol::{CallError, Digest, ImageRef};
 use sha2::{Digest as _, Sha256};
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub(super) struct Download<'a> {
     pub(super) image: &'a ImageRef,
     /// Where it comes from.
     pub(super) origin: Origin<'a>,
+    /// The directory in which it is collected.
+    pub(super) claim: &'a Claim,
     /// Where its bytes are collected. What is there already is its beginning.
     pub(super) part: &'a Path,
 }
@@ -62,7 +65,7 @@ impl Download<'_> {
         let resumed = partial.written > 0;
         self.check_room(&partial)?;
         partial = self.fill(partial).await?;
-        if partial.digest() == self.image.digest {
+        if partial.is(self.image)? {
             return Ok(());
         }
         if resumed {
@@ -70,10 +73,10 @@ impl Download<'_> {
             files::remove(self.part)?;
             partial = self.fill(self.partial().await?).await?;
         }
-        let found = partial.digest();
-        if found == self.image.digest {
+        if partial.is(self.image)? {
             return Ok(());
         }
+        let found = partial.digest();
         Err(self.wrong(format!(
             "the bytes from {} have the digest {found} instead of {}; register the image again",
             self.origin.from, self.image.digest
@@ -82,7 +85,7 @@ impl Download<'_> {
 
     async fn partial(&self) -> Result<Partial, Fault> {
         let (part, size) = (self.part.to_owned(), self.image.size);
-        files::blocking(move || Partial::open(&part, size)).await
+        self.claim.blocking(move || Partial::open(&part, size)).await
     }
 
     fn check_room(&self, partial: &Partial) -> Result<(), Fault> {
@@ -141,7 +144,7 @@ impl Download<'_> {
                     format!("{} sends more than its {} bytes", self.origin.from, self.image.size);
                 return Err(self.wrong(detail).into());
             }
-            piece = partial.append(piece).await?;
+            piece = partial.append(self.claim, piece).await?;
             told = self.tell(partial.written, told);
         }
         Ok(())
@@ -209,7 +212,7 @@ impl Partial {
     fn open(path: &Path, size: u64) -> Result<Self, Fault> {
         let doing = || format!("opening {}", path.display());
         let mut options = OpenOptions::new();
-        let file = options.read(true).append(true).create(true).open(path);
+        let file = options.read(true).write(true).create(true).truncate(false).open(path);
         let mut file = file.doing(doing)?;
         if file.metadata().doing(doing)?.len() > size {
             file.set_len(0).doing(doing)?;
@@ -220,18 +223,24 @@ impl Partial {
     }
 
     /// Adds a piece and gives its buffer back.
-    async fn append(&mut self, piece: Vec<u8>) -> Result<Vec<u8>, Fault> {
-        let mut file = self.file.try_clone().doing(|| "storing an image")?;
-        let mut hasher = self.hasher.clone();
-        let (piece, hasher) = files::blocking(move || {
-            file.write_all(&piece).doing(|| "storing an image")?;
+    async fn append(&mut self, claim: &Claim, piece: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        let file = self.file.try_clone().doing(|| "storing an image")?;
+        let (mut hasher, at) = (self.hasher.clone(), self.written);
+        let work = move || {
+            file.write_all_at(&piece, at).doing(|| "storing an image")?;
             hasher.update(&piece);
             Ok((piece, hasher))
-        })
-        .await?;
+        };
+        let (piece, hasher) = claim.blocking(work).await?;
         self.hasher = hasher;
         self.written += piece.len() as u64;
         Ok(piece)
+    }
+
+    /// Whether the image was collected, and the file has nothing else.
+    fn is(&self, image: &ImageRef) -> Result<bool, Fault> {
+        let bytes = self.file.metadata().doing(|| "storing an image")?.len();
+        Ok(bytes == image.size && self.digest() == image.digest)
     }
 
     fn digest(&self) -> Digest {

@@ -66,7 +66,7 @@ pub(super) async fn make_room(cache: &Cache, bytes: u64, keep: &[PathBuf]) -> Re
     let mut guards = Vec::new();
     let mut all = Vec::new();
     for directory in cache.directories()? {
-        let guard = cache.try_alone(&directory);
+        let guard = cache.claims.try_claim(&directory);
         all.extend(items(&directory, guard.is_none() || keep.contains(&directory))?);
         guards.extend(guard);
     }

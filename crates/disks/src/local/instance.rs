@@ -3,10 +3,11 @@
 
 use super::base::{ALIGNMENT, Shape};
 use super::cache::{Cache, Origin};
+use super::claim::Claim;
 use super::fault::Fault;
 use super::tool::Tool;
 use super::{Options, base, files, firmware, fuse, key};
-use crate::{DiskRequest, Layout, PreparedDisks};
+use crate::{DiskRequest, Layout, PreparedDisks, Progress};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tracing::warn;
@@ -31,37 +32,36 @@ const SHARED: [&str; 5] = [BASE, EPHEMERAL_BASE, SWAP_BASE, KERNEL, RAMDISK];
 
 /// Makes the disks of an instance in its directory.
 pub(super) async fn make(
-    directory: &Path,
+    claim: &Claim,
     request: &DiskRequest,
     cache: &Cache,
     options: &Options,
     origin: Origin<'_>,
 ) -> Result<PreparedDisks, Fault> {
-    let at = |name: &str| directory.join(name);
     for (image, name) in [(&request.kernel, KERNEL), (&request.ramdisk, RAMDISK)] {
         if let Some(image) = image {
-            cache.image(image, origin, &at(name)).await?;
+            cache.image(image, origin, (claim, name)).await?;
         }
     }
     let Options { ephemeral_mb, swap_mb, .. } = *options;
     let shape = base::shape_of(&request.root, request.disk_gb, ephemeral_mb, swap_mb);
-    cache.base(&request.root, shape, origin, &at(BASE)).await?;
+    cache.base(&request.root, shape, origin, (claim, BASE)).await?;
     let layout = match shape {
-        Shape::Disk { .. } => further_disks(directory, cache, options).await?,
+        Shape::Disk { .. } => further_disks(claim, cache, options, origin.progress).await?,
         _ => Layout::Partitions { ephemeral: ephemeral_mb > 0, swap: swap_mb > 0 },
     };
     let uefi = match request.root.boot {
         Boot::Uefi => {
-            let directory = directory.to_owned();
-            Some(files::blocking(move || firmware::install(&directory)).await?)
+            let directory = claim.directory().to_owned();
+            Some(claim.blocking(move || firmware::install(&directory)).await?)
         }
         Boot::Kernel | Boot::Bios => None,
     };
-    make_root(directory, request).await?;
+    make_root(claim, request).await?;
     Ok(PreparedDisks {
-        root: at(ROOT),
-        kernel: request.kernel.as_ref().map(|_| at(KERNEL)),
-        ramdisk: request.ramdisk.as_ref().map(|_| at(RAMDISK)),
+        root: claim.at(ROOT),
+        kernel: request.kernel.as_ref().map(|_| claim.at(KERNEL)),
+        ramdisk: request.ramdisk.as_ref().map(|_| claim.at(RAMDISK)),
         layout,
         uefi,
     })
@@ -69,17 +69,18 @@ pub(super) async fn make(
 
 /// The disks of an instance whose root disk has partitions that are not ours to change.
 async fn further_disks(
-    directory: &Path,
+    claim: &Claim,
     cache: &Cache,
     options: &Options,
+    progress: Progress<'_>,
 ) -> Result<Layout, Fault> {
     let one = async |shape, mb: u64, name: &str, base: &str| {
         if mb == 0 {
             return Ok(None);
         }
-        cache.blank(shape, &directory.join(base)).await?;
-        make_overlay(directory, base, name).await?;
-        Ok::<_, Fault>(Some(directory.join(name)))
+        cache.blank(shape, progress, (claim, base)).await?;
+        make_overlay(claim.directory(), base, name).await?;
+        Ok::<_, Fault>(Some(claim.at(name)))
     };
     let (ephemeral_mb, swap_mb) = (options.ephemeral_mb, options.swap_mb);
     let ephemeral = Shape::Ephemeral { mb: ephemeral_mb };
@@ -90,7 +91,8 @@ async fn further_disks(
 }
 
 /// Makes the overlay with the key in it. An older one of the same instance is replaced.
-async fn make_root(directory: &Path, request: &DiskRequest) -> Result<PathBuf, Fault> {
+async fn make_root(claim: &Claim, request: &DiskRequest) -> Result<(), Fault> {
+    let directory = claim.directory();
     make_overlay(directory, BASE, ROOT_BEING_MADE).await?;
     // Only the owner of a disk that boots by itself knows where on it root's home is.
     let line = request.public_key.as_ref().filter(|_| request.root.boot == Boot::Kernel);
@@ -103,15 +105,13 @@ async fn make_root(directory: &Path, request: &DiskRequest) -> Result<PathBuf, F
             Err(fault) => {
                 // A key that metadata offers as well is no reason to refuse the launch.
                 warn!(id = %request.id, cause = %fault, "no key was written into the root disk");
-                tidy(directory).await?;
+                tidy(claim).await?;
                 make_overlay(directory, BASE, ROOT_BEING_MADE).await?;
             }
         }
     }
-    let (made, root) = (directory.join(ROOT_BEING_MADE), directory.join(ROOT));
-    let target = root.clone();
-    files::blocking(move || files::publish(&made, &target, 0o600)).await?;
-    Ok(root)
+    let (made, root) = (claim.at(ROOT_BEING_MADE), claim.at(ROOT));
+    claim.blocking(move || files::publish(&made, &root, 0o600)).await
 }
 
 /// Makes an overlay over a base, both in this directory. Its length is the base's, and a guest
@@ -124,26 +124,26 @@ async fn make_overlay(directory: &Path, base: &str, overlay: &str) -> Result<(),
 }
 
 /// Removes what an interrupted preparation may have left in an instance's directory.
-pub(super) async fn tidy(directory: &Path) -> Result<(), Fault> {
-    let directory = directory.to_owned();
-    files::blocking(move || {
+pub(super) async fn tidy(claim: &Claim) -> Result<(), Fault> {
+    let directory = claim.directory().to_owned();
+    let work = move || {
         fuse::detach(&directory);
         let names = [ROOT_BEING_MADE, fuse::MOUNT_POINT, key::NEW_KEYS, "nvram.tmp"];
         names.iter().try_for_each(|name| files::remove(&directory.join(name)))
-    })
-    .await
+    };
+    claim.blocking(work).await
 }
 
 /// Removes an instance's disks, each of which may be gone already. What others share goes last:
 /// as long as there is an overlay, its base is there.
-pub(super) async fn discard(directory: &Path) -> Result<(), Fault> {
-    tidy(directory).await?;
-    let directory = directory.to_owned();
-    files::blocking(move || {
+pub(super) async fn discard(claim: &Claim) -> Result<(), Fault> {
+    tidy(claim).await?;
+    let directory = claim.directory().to_owned();
+    let work = move || {
         let names = OWN.iter().chain(&SHARED);
         names.into_iter().try_for_each(|name| files::remove(&directory.join(name)))
-    })
-    .await
+    };
+    claim.blocking(work).await
 }
 
 /// Links what the instances of versions without such links use into their directories. What they

@@ -2,6 +2,7 @@
 
 mod adoption;
 mod cache;
+mod cancel;
 mod damage;
 mod disks;
 mod fetching;

@@ -61,7 +61,7 @@ async fn a_launch_keeps_what_it_is_using() {
     node.options.cache_mb = 0;
     let image = node.images.add(&ext4(&[]));
     let disks = node.disks().await;
-    let lock = disks.cache.try_alone(&node.cached(&image, "")).unwrap();
+    let lock = disks.cache.claims.try_claim(&node.cached(&image, "")).unwrap();
     fs::create_dir_all(node.cached(&image, "")).unwrap();
     fs::write(node.cached(&image, "image.part"), "half").unwrap();
     evict::make_room(&disks.cache, 0, &[]).await.unwrap();

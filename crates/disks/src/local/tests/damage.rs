@@ -4,6 +4,7 @@ use super::*;
 use crate::local::fuse::{Export, MOUNT_POINT};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use std::collections::HashSet;
+use types::{Boot, ImageFormat};
 
 #[tokio::test]
 async fn a_cached_image_that_changed_is_fetched_again() {
@@ -109,6 +110,42 @@ async fn a_full_disk_fails_the_launch_with_its_reason_and_leaves_no_half_files()
         steps.insert(step);
     }
     assert_eq!(steps, HashSet::from(["none", "download", "copy", "growth", "overlay", "key"]));
+}
+
+/// A compressed image of a disk with 24 MB of data that is much smaller itself.
+fn compressed(node: &Node) -> ImageRef {
+    let directory = TempDir::new().unwrap();
+    let (from, to) = (directory.path().join("raw"), directory.path().join("qcow2"));
+    fs::write(&from, vec![7; 24 << 20]).unwrap();
+    run("qemu-img", &["convert", "-c", "-f", "raw", "-O", "qcow2"], &[&from, &to]);
+    let image = node.images.add(&fs::read(to).unwrap());
+    assert!(image.size < MB, "{}", image.size);
+    ImageRef { format: ImageFormat::Qcow2, boot: Boot::Bios, ..image }
+}
+
+#[tokio::test]
+async fn room_is_made_for_what_an_image_describes() {
+    // Room for either of them alone: before the base is made, or once the disk was found full.
+    for asks_first in [true, false] {
+        let node = Node::new();
+        let _disk = SmallDisk::new(node.path.path(), 40 << 10);
+        let old = node.images.add(&vec![9; 12 << 20]);
+        let disks = node.disks().await;
+        disks.prepare(&request(&old), &node.images, &|_| ()).await.unwrap();
+        disks.discard(&request(&old).user, request(&old).id).await.unwrap();
+        let image = compressed(&node);
+        if asks_first {
+            let instance = disks.cache.claims.try_claim(&node.instance()).unwrap();
+            let origin = Origin { from: "", images: &node.images, progress: &|_| () };
+            let shape = base::shape_of(&image, 1, 0, 0);
+            disks.cache.base(&image, shape, origin, (&instance, "base")).await.unwrap();
+        } else {
+            let removed = disks.make_room(&request(&image)).await.unwrap();
+            assert!(removed >= 24 * MB, "{removed}: what the disk may become was not asked for");
+        }
+        disks.prepare(&request(&image), &node.images, &|_| ()).await.unwrap();
+        assert!(beginning(&node.cached(&image, "disk-1"), 24 * MB) == vec![7; 24 << 20]);
+    }
 }
 
 /// The step at which a launch found the disk full.
