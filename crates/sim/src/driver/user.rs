@@ -40,7 +40,7 @@ pub(super) struct Launch {
     zone: Option<ClusterName>,
     parameters: Vec<(String, String)>,
     /// The instances that the cloud answered with.
-    made: Option<Vec<InstanceId>>,
+    pub(super) made: Option<Vec<InstanceId>>,
 }
 
 /// What came of a call.
