@@ -19,7 +19,7 @@ impl Driver {
             true => StatusCode::CONFLICT,
             false => StatusCode::OK,
         };
-        let answer = patient(self.world.register(&name, at), patience).await;
+        let answer = self.patient(self.world.register(&name, at), patience).await;
         self.judge(&name, answer, expected, Some(at.to_owned()))
     }
 
@@ -34,7 +34,7 @@ impl Driver {
             true if site == 0 || has_any => StatusCode::CONFLICT,
             true => StatusCode::NO_CONTENT,
         };
-        let answer = patient(self.world.deregister(&name), patience).await;
+        let answer = self.patient(self.world.deregister(&name), patience).await;
         self.judge(&name, answer, expected, None)
     }
 
@@ -119,19 +119,16 @@ impl Driver {
         self.vacate(site).await;
         self.rest().await
     }
-}
 
-/// The result of a request, unless the administrator hangs up.
-async fn patient<T>(request: impl Future<Output = T>, patience: Patience) -> Option<T> {
-    match patience {
-        Patience::Waits => Some(request.await),
-        Patience::HangsUp(polls) => {
-            let answer = until_hung_up(request, polls).await;
-            if answer.is_none() {
-                // What the cloud has in hand is done before anybody looks.
-                crate::world::breathe().await;
+    /// The result of a request, unless the administrator hangs up. The cloud goes on with it then.
+    async fn patient<T>(&self, request: impl Future<Output = T>, patience: Patience) -> Option<T> {
+        match patience {
+            Patience::Waits => Some(request.await),
+            Patience::HangsUp(polls) => {
+                let answer = until_hung_up(request, polls).await;
+                self.world.settle_cloud().await;
+                answer
             }
-            answer
         }
     }
 }

@@ -263,13 +263,13 @@ impl Step {
             3 => Self::Relocate(last),
             4..=5 => {
                 let address = world.sites[last].address();
-                Self::Admit { site: last, endpoint: address, patience: Patience::draw(rng) }
+                Self::Admit { site: last, endpoint: address, patience: Patience::little(rng) }
             }
             6 => Self::mistake(any, driver),
             7 => Self::Vacate(last),
             _ => Self::Dismiss {
                 site: if rng.chance(10) { 0 } else { last },
-                patience: Patience::draw(rng),
+                patience: Patience::little(rng),
             },
         }
     }

@@ -22,6 +22,11 @@ impl Patience {
     pub(super) fn draw(rng: &mut Rng) -> Self {
         if rng.chance(85) { Self::Waits } else { Self::HangsUp(rng.between(1, 10)) }
     }
+
+    /// For what is asked seldom.
+    pub(super) fn little(rng: &mut Rng) -> Self {
+        if rng.chance(50) { Self::Waits } else { Self::HangsUp(rng.between(1, 20)) }
+    }
 }
 
 /// What is done with an instance's power.

@@ -1,9 +1,10 @@
 //! The administrator of a simulated cloud: requests to the cloud's shipped socket interface.
 
-use super::SimCloud;
+use super::{MOST_TRIES, SimCloud, breathe};
 use axum::body::Body;
 use http::{Method, Request, StatusCode};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tower::ServiceExt;
 use types::ClusterName;
 
@@ -17,6 +18,20 @@ impl SimCloud {
     /// Deregisters a cluster; none while no cloud lives.
     pub(crate) async fn deregister(&self, name: &ClusterName) -> Option<StatusCode> {
         self.ask(Method::DELETE, name, String::new()).await
+    }
+
+    /// Waits until the cloud is done with what was begun for those who hung up.
+    pub(crate) async fn settle_cloud(&self) {
+        breathe().await;
+        let Some(cloud) = self.cloud_wire.target() else { return };
+        for _ in 0..MOST_TRIES {
+            // The wire and this function have it.
+            if Arc::strong_count(&cloud) <= 2 {
+                return;
+            }
+            breathe().await;
+        }
+        panic!("the cloud does not come to an end with a request");
     }
 
     async fn ask(&self, method: Method, name: &ClusterName, body: String) -> Option<StatusCode> {
