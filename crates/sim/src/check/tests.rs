@@ -265,3 +265,14 @@ fn nobody_is_shown_what_is_anothers() {
         assert_eq!(found.iter().map(|it| it.rule).collect::<Vec<_>>(), [Rule::OwnOnly]);
     });
 }
+
+#[test]
+fn an_address_may_be_given_once_in_each_cluster() {
+    run_isolated(1, async {
+        let mut sound = Sound::new().await;
+        let ip = sound.instance(sound.runs[0]).ip;
+        sound.instance(sound.far[0]).ip = ip;
+        let found = check(&sound.scene, &sound.ledger);
+        assert!(!found.iter().any(|it| it.rule == Rule::OneOwnerOfAnAddress), "{found:?}");
+    });
+}
