@@ -18,9 +18,9 @@ pub enum Rule {
     NothingLost,
     /// States move forward within a turn, and turns do; a terminated instance does not come back.
     ForwardOnly,
-    /// No two live instances share an address or a MAC.
+    /// No two live instances share an address in a cluster, or a MAC in the cloud.
     OneOwnerOfAnAddress,
-    /// No two groups share a tag, and no group has two.
+    /// No two groups share a tag in the cloud, and no group has two in a cluster.
     OneOwnerOfATag,
     /// What domains and disks hold of a node is not more than it has; nor by the cloud's records.
     NeverOverCommitted,
@@ -42,6 +42,12 @@ pub enum Rule {
     ClosedGetsNothing,
     /// A node that has an instance is reported, whether or not it is in NODES.
     NodeKept,
+    /// A cluster is part of the cloud as the administrator was promised last.
+    ClusterKept,
+    /// An instance is in the zone that its launch asked for or was answered with.
+    ZoneKept,
+    /// A node has instances of its own cluster only.
+    OwnClusterOnly,
     /// Nobody sees or touches what belongs to another user.
     OwnOnly,
 
@@ -59,7 +65,7 @@ pub enum Rule {
     Networks,
     /// A node holds the disks of its instances and no others.
     Disks,
-    /// What is shown as free is what the live instances leave.
+    /// What is shown as free of each cluster is what its live instances leave.
     Capacity,
     /// As many reboots are done as were promised.
     Reboots,

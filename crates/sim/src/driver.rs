@@ -1,5 +1,6 @@
 //! Disturbs a simulated cloud as a seed says, and looks whether all holds that must hold.
 
+mod administrator;
 mod fault;
 mod step;
 mod user;
@@ -75,10 +76,12 @@ pub fn drive(seed: u64, steps: usize) -> Result<Report, Box<Failure>> {
         let mut rng = Rng::new(seed);
         let shape = Shape::drawn(&mut rng);
         let world = SimCloud::new(&shape, &mut rng).await;
+        let clusters = world.registered().await.into_iter();
         let mut driver = Driver {
             trace: vec![format!("{shape:?}")],
             ledger: Ledger {
                 excuses: ["simulated:", "no node has room"].map(str::to_owned).to_vec(),
+                clusters: clusters.map(|(name, at)| (name, Some(at))).collect(),
                 ..Ledger::default()
             },
             launches: Vec::new(),
@@ -137,6 +140,7 @@ impl Driver {
 
     /// The cloud comes to rest, and what holds then holds.
     async fn rest(&mut self) -> Result<(), Stopped> {
+        self.correct_registrations().await;
         self.trace.push("rest".to_owned());
         if let Err(detail) = self.world.come_to_rest().await {
             self.broken.push(Broken { rule: Rule::Rest, detail });
@@ -156,6 +160,10 @@ impl Driver {
         let left: Vec<_> = scene.live().map(|instance| instance.id).collect();
         if !left.is_empty() {
             self.break_rule(Rule::EndKept, format!("{left:?} are left of everything"));
+        }
+        self.go_on()?;
+        for site in 1..self.world.sites.len() {
+            self.replace(site).await?;
         }
         self.go_on()
     }

@@ -1,7 +1,7 @@
 //! What users asked for and were promised.
 
 use std::collections::{BTreeMap, BTreeSet};
-use types::{InstanceId, InstanceState, NodeName};
+use types::{ClusterName, InstanceId, InstanceState, NodeName};
 
 /// What users asked for and were promised, and how far each instance was seen to be.
 #[derive(Debug, Clone, Default)]
@@ -19,15 +19,20 @@ pub struct Ledger {
     /// The nodes that were given nothing new when they were looked at last, and what was placed
     /// on each then.
     pub closed: BTreeMap<NodeName, BTreeSet<InstanceId>>,
+    /// What the administrator was promised last of each cluster: where the cloud looks for it, or
+    /// that it is none of the cloud. Of those that are missing nobody knows.
+    pub clusters: BTreeMap<ClusterName, Option<String>>,
     /// Words with one of which an instance may end that nobody asked to end.
     pub excuses: Vec<String>,
 }
 
 /// What a user asked of an instance.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {
     /// The user's place in the list of users.
     pub by: usize,
+    /// The availability zone that was asked for, or else the one that the launch's answer named.
+    pub zone: Option<ClusterName>,
     /// Whether the cloud promised to terminate it.
     pub terminate: bool,
     /// Whether it was asked to terminate it, and nobody waited for the answer.
@@ -42,11 +47,12 @@ pub struct Asked {
 }
 
 impl Ledger {
-    /// Notes the answer of a launch.
-    pub fn launched(&mut self, by: usize, ids: &[InstanceId]) {
+    /// Notes the answer of a launch, all of which went to this zone.
+    pub fn launched(&mut self, by: usize, ids: &[InstanceId], zone: &ClusterName) {
         for id in ids {
             self.instances.push(*id);
-            self.asked.entry(*id).or_insert(Asked { by, stopped: Some(false), ..Asked::default() });
+            let new = || Asked { by, stopped: Some(false), ..Asked::default() };
+            self.asked.entry(*id).or_insert_with(new).zone = Some(zone.clone());
         }
     }
 

@@ -1,4 +1,5 @@
-//! The simulated world: the shipped cloud, cluster and node controllers over simulated machines.
+//! The simulated world: the shipped cloud, cluster and node controllers over simulated machines,
+//! in one cluster or two.
 //!
 //! [`SimCloud`] joins the roles by direct calls in place of mutual TLS. State is in SQLite and
 //! journals are files, below one temporary directory; domains, disks, networks and the clock are
@@ -33,5 +34,5 @@ pub use ledger::Ledger;
 pub use public::Answer;
 pub use rng::Rng;
 pub use scene::Scene;
-pub use shape::Shape;
+pub use shape::{ClusterShape, Shape};
 pub use world::{Live, SimCloud};

@@ -25,6 +25,8 @@ pub(crate) const OVERHEAD: Figures = Figures { cores: 0, memory_mb: 0, disk_gb: 
 pub(crate) struct Machine {
     pub(crate) name: NodeName,
     pub(crate) capacity: Figures,
+    /// The place of its cluster in the list of clusters.
+    pub(crate) site: usize,
     pub(crate) hypervisor: SimHypervisor,
     /// Whether the hypervisor can be reached.
     reachable: bool,
@@ -41,7 +43,7 @@ pub(crate) struct Machine {
 
 impl Machine {
     pub(crate) fn new(
-        (name, capacity): (NodeName, Figures),
+        (name, capacity, site): (NodeName, Figures, usize),
         net: Arc<SimNet>,
         instance_path: PathBuf,
         concurrent_launches: usize,
@@ -50,6 +52,7 @@ impl Machine {
         Self {
             name,
             capacity,
+            site,
             hypervisor: SimHypervisor::new(capacity),
             reachable: true,
             shelf: Shelf::new(capacity.disk_gb),

@@ -6,7 +6,9 @@ use placement::Availability;
 use protocol::{ClusterDesired, Standing};
 use state::Instance;
 use std::collections::{BTreeMap, BTreeSet};
-use types::{Figures, GroupId, InstanceId, InstanceState, NodeName, Timestamp, VmType};
+use types::{
+    ClusterName, Figures, GroupId, InstanceId, InstanceState, NodeName, Timestamp, VmType,
+};
 
 /// A simulated cloud at one moment.
 #[derive(Debug, Clone)]
@@ -15,10 +17,12 @@ pub struct Scene {
     pub instances: Vec<(Instance, GroupId)>,
     /// The machines.
     pub hosts: Vec<Host>,
-    /// The instances that the cluster controller has placed, by its own memory.
-    pub placed: BTreeMap<NodeName, BTreeSet<InstanceId>>,
-    /// The nodes that it reports; none while it does not live.
-    pub reported: Option<BTreeMap<NodeName, Standing>>,
+    /// The clusters that are part of the cloud by its records, and where it looks for each.
+    pub clusters: BTreeMap<ClusterName, String>,
+    /// The instances that each cluster controller has placed, by its own memory.
+    pub placed: BTreeMap<ClusterName, BTreeMap<NodeName, BTreeSet<InstanceId>>>,
+    /// The nodes that each cluster controller reports; none of one that does not live.
+    pub reported: BTreeMap<ClusterName, BTreeMap<NodeName, Standing>>,
     /// What can be seen only when all components live and nothing is in the way.
     pub quiet: Option<Quiet>,
 }
@@ -28,6 +32,8 @@ pub struct Scene {
 pub struct Host {
     /// Its node's name.
     pub name: NodeName,
+    /// The cluster that it is a machine of.
+    pub cluster: ClusterName,
     /// What it has.
     pub capacity: Figures,
     /// The domains that exist.
@@ -60,20 +66,27 @@ pub struct SeenDomain {
 pub struct Quiet {
     /// The time.
     pub now: Timestamp,
+    /// The clusters that are part of the cloud.
+    pub clusters: BTreeMap<ClusterName, QuietCluster>,
+    /// The domains that each node reports as orphans.
+    pub orphans: BTreeMap<NodeName, Vec<String>>,
+    /// The VM types and what the cloud shows as free of each, by the zones that it shows.
+    pub shown: BTreeMap<ClusterName, Vec<(VmType, Availability)>>,
+    /// What each user, in the order of users, is shown of instances.
+    pub described: Vec<Vec<(InstanceId, InstanceState)>>,
+}
+
+/// What can be seen of a cluster of a cloud at rest.
+#[derive(Debug, Clone)]
+pub struct QuietCluster {
     /// The desired state in the cloud's records.
     pub desired: ClusterDesired,
     /// What the router holds.
     pub router: RouterPlan,
-    /// The plan that the router should hold for the given desired state, and the node plans.
+    /// The plans that follow from the desired state.
     pub planned: Planned,
-    /// The domains that each node reports as orphans.
-    pub orphans: BTreeMap<NodeName, Vec<String>>,
     /// The reboots that are reported as done.
     pub reboots_done: BTreeMap<InstanceId, u32>,
-    /// The VM types and what the cloud shows as free of each.
-    pub shown: Vec<(VmType, Availability)>,
-    /// What each user, in the order of users, is shown of instances.
-    pub described: Vec<Vec<(InstanceId, InstanceState)>>,
 }
 
 /// The network plans that follow from the cloud's records.
@@ -81,8 +94,8 @@ pub struct Quiet {
 pub struct Planned {
     /// For the router.
     pub router: RouterPlan,
-    /// For each node, in the order of hosts.
-    pub nodes: Vec<NodePlan>,
+    /// For each node.
+    pub nodes: BTreeMap<NodeName, NodePlan>,
 }
 
 impl Scene {
@@ -91,14 +104,24 @@ impl Scene {
         self.instances.iter().map(|(instance, _)| instance).filter(|it| it.state.is_live())
     }
 
-    /// Whether an instance waits for a node with room, which it may while one is closed: stopped
-    /// before it had a node, it is not given up.
+    /// Whether an instance waits for a node with room, which it may while one of its cluster is
+    /// closed: stopped before it had a node, it is not given up.
     pub fn may_wait(&self, it: &Instance) -> bool {
         let closed = |host: &Host| {
-            let standing = self.reported.as_ref().and_then(|nodes| nodes.get(&host.name));
-            standing != Some(&Standing::Accepting)
+            host.cluster == it.cluster && self.standing(host) != Some(Standing::Accepting)
         };
         it.state == InstanceState::Stopping && it.node.is_none() && self.hosts.iter().any(closed)
+    }
+
+    /// How a machine stands as a node, as its cluster controller reports it.
+    pub fn standing(&self, host: &Host) -> Option<Standing> {
+        self.reported.get(&host.cluster)?.get(&host.name).copied()
+    }
+
+    /// The instances that are placed on a node.
+    pub fn placed_on(&self, node: &NodeName) -> BTreeSet<InstanceId> {
+        let placed = self.placed.values().filter_map(|nodes| nodes.get(node));
+        placed.flatten().copied().collect()
     }
 
     /// The record of an instance.

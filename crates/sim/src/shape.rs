@@ -9,22 +9,47 @@ use types::Figures;
 /// The size and the settings of a simulated cloud.
 #[derive(Debug, Clone)]
 pub struct Shape {
-    /// What each node has; as many as there are nodes.
-    pub nodes: Vec<Figures>,
+    /// Its clusters, one or two; the first is that of the cloud controller's machine.
+    pub clusters: Vec<ClusterShape>,
     /// How many users there are besides the administrator.
     pub users: usize,
+    /// How many launches a node works on at once.
+    pub concurrent_launches: usize,
+}
+
+/// The size and the settings of a cluster.
+#[derive(Debug, Clone)]
+pub struct ClusterShape {
+    /// What each node has; as many as there are nodes.
+    pub nodes: Vec<Figures>,
     /// SCHEDPOLICY.
     pub policy: Policy,
     /// VNET_SUBNET and VNET_NETMASK.
     pub subnet: Ipv4Net,
     /// VNET_ADDRSPERNET.
     pub addrs_per_net: u32,
-    /// How many launches a node works on at once.
-    pub concurrent_launches: usize,
 }
 
 impl Shape {
-    /// So many equal nodes, with room for so many m1.small each, and one user.
+    /// One cluster of so many equal nodes, with room for so many m1.small each, and one user.
+    pub fn of(nodes: usize, smalls: u32) -> Self {
+        let clusters = vec![ClusterShape::of(nodes, smalls)];
+        Self { clusters, users: 1, concurrent_launches: 4 }
+    }
+
+    /// A small cloud: one or two clusters, and two or three users.
+    pub fn drawn(rng: &mut Rng) -> Self {
+        let clusters = if rng.chance(60) { 2 } else { 1 };
+        Self {
+            clusters: (0..clusters).map(|_| ClusterShape::drawn(rng, 5 - clusters)).collect(),
+            users: rng.between(2, 3),
+            concurrent_launches: rng.between(1, 4),
+        }
+    }
+}
+
+impl ClusterShape {
+    /// So many equal nodes, with room for so many m1.small each.
     pub fn of(nodes: usize, smalls: u32) -> Self {
         let each = Figures {
             cores: smalls,
@@ -33,29 +58,25 @@ impl Shape {
         };
         Self {
             nodes: vec![each; nodes],
-            users: 1,
             policy: Policy::Greedy,
             subnet: "10.0.0.0/8".parse().expect("a network"),
             addrs_per_net: 1024,
-            concurrent_launches: 4,
         }
     }
 
-    /// A small cloud: one to five unequal nodes, two or three users, and at times networks that
-    /// are smaller than what the nodes could hold.
-    pub fn drawn(rng: &mut Rng) -> Self {
+    /// One to so many unequal nodes, and at times networks that are smaller than what the nodes
+    /// could hold. Two clusters may or may not have the same subnet.
+    fn drawn(rng: &mut Rng, most: usize) -> Self {
         let node = |rng: &mut Rng| Figures {
             cores: rng.between(2, 8) as u32,
             memory_mb: 128 * rng.between(4, 24) as u64,
             disk_gb: 11 * rng.between(3, 12) as u64,
         };
         Self {
-            nodes: (0..rng.between(1, 5)).map(|_| node(rng)).collect(),
-            users: rng.between(2, 3),
+            nodes: (0..rng.between(1, most)).map(|_| node(rng)).collect(),
             policy: *rng.pick(&[Policy::Greedy, Policy::RoundRobin, Policy::BestFit]),
-            subnet: "172.19.0.0/16".parse().expect("a network"),
+            subnet: rng.pick(&["172.19.0.0/16", "10.0.0.0/8"]).parse().expect("a network"),
             addrs_per_net: *rng.pick(&[8, 16, 64]),
-            concurrent_launches: rng.between(1, 4),
         }
     }
 }

@@ -92,6 +92,11 @@ impl<T, M: Desired> Wire<T, M> {
         lock(&self.weather).set(bad_percent);
     }
 
+    /// Nothing that is sent arrives, or it does again.
+    pub(crate) fn silence(&self, silent: bool) {
+        lock(&self.weather).silence(silent);
+    }
+
     /// An earlier message that comes again, if there is one.
     pub(crate) fn old_message(&self, rng: &mut Rng) -> Option<M> {
         let mail = lock(&self.mail);

@@ -104,8 +104,8 @@ impl State {
         if old.is_some() {
             self.write(move |db| Box::pin(purge(db, hidden, forgotten))).await?;
         }
-        if registration::is_any_unreferenced(&mut *self.snapshot().await?).await? {
-            self.write(|db| Box::pin(registration::forget_unreferenced(db))).await?;
+        if registration::is_any_empty(&mut *self.snapshot().await?).await? {
+            self.write(|db| Box::pin(registration::forget_empty(db))).await?;
         }
         Ok(())
     }

@@ -17,9 +17,6 @@ const FEWEST_PER_NET: u32 = 4;
 
 const NOT_LIVE: &str = "NOT EXISTS (SELECT 1 FROM instances
     WHERE instances.cluster = clusters.name AND instances.state <> 'terminated')";
-const UNREFERENCED: &str = "standing = 'gone'
-    AND NOT EXISTS (SELECT 1 FROM reservations WHERE reservations.cluster = clusters.name)
-    AND NOT EXISTS (SELECT 1 FROM addresses WHERE addresses.cluster = clusters.name)";
 
 impl State {
     /// Takes over what the configuration of the cloud controller's machine says of its cluster.
@@ -101,27 +98,22 @@ async fn leave(db: &mut Connection, name: &ClusterName) -> Result<()> {
     for statement in STATEMENTS {
         sqlx::query(statement).bind(name.as_str()).execute(&mut *db).await?;
     }
-    forget_unreferenced(db).await
+    forget_empty(db).await
 }
 
-/// Forgets clusters that left, once they have no instance, and gone ones to which no record
-/// refers any more.
-pub(crate) async fn forget_unreferenced(db: &mut Connection) -> Result<()> {
+/// Lets clusters go that left and have no instance any more. The record stays: the controller
+/// keeps the newest desired state that it was given, and would refuse one that is older when it is
+/// registered again.
+pub(crate) async fn forget_empty(db: &mut Connection) -> Result<()> {
     let gone =
         format!("UPDATE clusters SET standing = 'gone' WHERE standing = 'left' AND {NOT_LIVE}");
-    let forgotten = format!("DELETE FROM clusters WHERE {UNREFERENCED}");
-    for statement in [gone, forgotten] {
-        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut *db).await?;
-    }
+    sqlx::query(sqlx::AssertSqlSafe(gone)).execute(db).await?;
     Ok(())
 }
 
-/// Whether [`forget_unreferenced`] has anything to do.
-pub(crate) async fn is_any_unreferenced(db: &mut Connection) -> Result<bool> {
-    let any = format!(
-        "SELECT name FROM clusters WHERE (standing = 'left' AND {NOT_LIVE}) OR ({UNREFERENCED})
-         LIMIT 1"
-    );
+/// Whether [`forget_empty`] has anything to do.
+pub(crate) async fn is_any_empty(db: &mut Connection) -> Result<bool> {
+    let any = format!("SELECT name FROM clusters WHERE standing = 'left' AND {NOT_LIVE} LIMIT 1");
     let found = sqlx::query(sqlx::AssertSqlSafe(any)).fetch_optional(db).await?;
     Ok(found.is_some())
 }

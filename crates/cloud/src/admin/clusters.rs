@@ -38,7 +38,8 @@ pub(super) async fn register(
 ) -> Answer {
     let new: NewCluster = serde_json::from_slice(&body).map_err(Error::Malformed)?;
     let endpoint = endpoint(&new.endpoint).ok_or(Error::Endpoint(new.endpoint))?;
-    cloud.register_cluster(Registration { name: name.clone(), endpoint }).await?;
+    let (led, wanted) = (Arc::clone(&cloud), Registration { name: name.clone(), endpoint });
+    to_the_end(async move { led.register_cluster(wanted).await }).await?;
     let all = cloud.cluster_statuses().await?;
     let status = all.into_iter().find(|status| status.name == name);
     Ok(Json(status.ok_or(state::Error::ClusterNotFound(name))?).into_response())
@@ -49,8 +50,14 @@ pub(super) async fn deregister(
     Path(name): Path<ClusterName>,
     Query(Removal { lost }): Query<Removal>,
 ) -> Answer {
-    cloud.deregister_cluster(name, lost).await?;
+    to_the_end(async move { cloud.deregister_cluster(name, lost).await }).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Does it as a whole, also when the administrator hangs up meanwhile: a cluster that is in the
+/// records must be followed, and one that is not must not.
+async fn to_the_end(work: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
+    tokio::spawn(work).await?
 }
 
 impl Cloud {

@@ -4,8 +4,12 @@ use crate::admin::said;
 use crate::cluster::FakeCluster;
 use crate::world::World;
 use serde_json::{Value, json};
+use std::future::poll_fn;
 use std::os::unix::fs::PermissionsExt;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 use tokio::sync::watch;
 use transport::{Role, pki};
 
@@ -66,6 +70,37 @@ async fn a_cluster_is_followed_from_its_registration_to_its_end() {
     running.await.unwrap();
     // nobody calls it any more
     assert_eq!(Arc::strong_count(&second), 2, "the registry's and this test's");
+}
+
+/// Polls a request so many times and drops it.
+async fn hung_up_after(polls: usize, request: impl Future) {
+    let mut request = pin!(request);
+    for _ in 0..polls {
+        let answered =
+            poll_fn(|context| Poll::Ready(request.as_mut().poll(context).is_ready())).await;
+        if answered {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_who_hangs_up_leaves_nothing_half_done() {
+    const MOST_POLLS: usize = 30;
+    let world = World::new().await;
+    for polls in 1..MOST_POLLS {
+        let (name, endpoint) = (format!("far{polls}"), format!("cc{polls}:8774"));
+        let followed = || world.others.lock().unwrap().contains_key(&endpoint);
+        hung_up_after(polls, world.register(&name, &endpoint)).await;
+        let asked = async {
+            while !followed() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(20), asked).await;
+        assert!(in_time.is_ok(), "hung up after {polls} polls: {:?}", world.listed(&name).await);
+    }
 }
 
 #[tokio::test]

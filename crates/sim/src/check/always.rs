@@ -4,17 +4,20 @@ use super::{Findings, Rule};
 use crate::ledger::Ledger;
 use crate::machine::OVERHEAD;
 use crate::scene::{Host, Scene};
-use std::collections::{BTreeMap, BTreeSet};
-use types::{Figures, GroupId, InstanceState, NetworkTag};
+use std::collections::BTreeMap;
+use types::{ClusterName, Figures, GroupId, InstanceState, NetworkTag};
 
 pub(super) fn check(scene: &Scene, ledger: &Ledger, findings: &mut Findings) {
     promises(scene, ledger, findings);
     addresses(scene, findings);
     tags(scene, findings);
     nodes(scene, ledger, findings);
+    clusters(scene, ledger, findings);
+    zones(scene, ledger, findings);
     for host in &scene.hosts {
         commitment(scene, host, findings);
         domains(scene, host, findings);
+        own_only(scene, host, findings);
     }
 }
 
@@ -40,7 +43,7 @@ fn addresses(scene: &Scene, findings: &mut Findings) {
     let (mut by_ip, mut by_mac) = (BTreeMap::new(), BTreeMap::new());
     for instance in scene.live() {
         let id = instance.id;
-        if let Some(other) = by_ip.insert(instance.ip, id) {
+        if let Some(other) = by_ip.insert((&instance.cluster, instance.ip), id) {
             let detail = || format!("{id} and {other} have {}", instance.ip);
             findings.unless(false, Rule::OneOwnerOfAnAddress, detail);
         }
@@ -52,37 +55,78 @@ fn addresses(scene: &Scene, findings: &mut Findings) {
 }
 
 fn tags(scene: &Scene, findings: &mut Findings) {
-    let mut group_of: BTreeMap<NetworkTag, GroupId> = BTreeMap::new();
-    let mut tag_of: BTreeMap<GroupId, NetworkTag> = BTreeMap::new();
+    let mut network_of: BTreeMap<NetworkTag, (GroupId, &ClusterName)> = BTreeMap::new();
+    let mut tag_of: BTreeMap<(GroupId, &ClusterName), NetworkTag> = BTreeMap::new();
     for (instance, group) in &scene.instances {
         if !instance.state.is_live() {
             continue;
         }
         let (tag, id) = (instance.tag, instance.id);
-        let known = *group_of.entry(tag).or_insert(*group);
-        findings.unless(known == *group, Rule::OneOwnerOfATag, || {
-            format!("{id} of group {group} has tag {tag} of group {known}")
+        let network = (*group, &instance.cluster);
+        let known = *network_of.entry(tag).or_insert(network);
+        findings.unless(known == network, Rule::OneOwnerOfATag, || {
+            format!("{id} of group and cluster {network:?} has tag {tag} of {known:?}")
         });
-        let known = *tag_of.entry(*group).or_insert(tag);
+        let known = *tag_of.entry(network).or_insert(tag);
         findings.unless(known == tag, Rule::OneOwnerOfATag, || {
-            format!("{id} has tag {tag} where its group {group} has {known}")
+            format!("{id} has tag {tag} where {network:?} has {known}")
         });
     }
 }
 
 fn nodes(scene: &Scene, ledger: &Ledger, findings: &mut Findings) {
-    let nothing = BTreeSet::new();
     for (name, before) in &ledger.closed {
-        let now = scene.placed.get(name).unwrap_or(&nothing);
+        let now = scene.placed_on(name);
         findings.unless(now.is_subset(before), Rule::ClosedGetsNothing, || {
             format!("{name} gets nothing new, had {before:?} and has {now:?}")
         });
     }
-    let Some(reported) = &scene.reported else { return };
-    let running = scene.hosts.iter().filter(|host| host.ours().next().is_some());
-    for name in running.map(|host| &host.name).chain(scene.placed.keys()) {
-        findings.unless(reported.contains_key(name), Rule::NodeKept, || {
-            format!("{name} has instances and is not among the nodes: {reported:?}")
+    for (cluster, reported) in &scene.reported {
+        let own = scene.hosts.iter().filter(|host| host.cluster == *cluster);
+        let running = own.filter(|host| host.ours().next().is_some()).map(|host| &host.name);
+        let placed = scene.placed.get(cluster).into_iter().flat_map(BTreeMap::keys);
+        for name in running.chain(placed) {
+            findings.unless(reported.contains_key(name), Rule::NodeKept, || {
+                format!("{name} has instances and is not among the nodes: {reported:?}")
+            });
+        }
+    }
+}
+
+fn clusters(scene: &Scene, ledger: &Ledger, findings: &mut Findings) {
+    for (name, promised) in &ledger.clusters {
+        let known = scene.clusters.get(name);
+        findings.unless(known == promised.as_ref(), Rule::ClusterKept, || {
+            format!("{name} was promised to be at {promised:?} and is at {known:?}")
+        });
+    }
+    for instance in scene.live() {
+        let (id, cluster) = (instance.id, &instance.cluster);
+        findings.unless(scene.clusters.contains_key(cluster), Rule::ClusterKept, || {
+            format!("{id} lives in {cluster}, which is none of the cloud")
+        });
+    }
+}
+
+fn zones(scene: &Scene, ledger: &Ledger, findings: &mut Findings) {
+    for (instance, _) in &scene.instances {
+        let zone = ledger.asked.get(&instance.id).and_then(|asked| asked.zone.as_ref());
+        findings.unless(zone.is_none_or(|zone| *zone == instance.cluster), Rule::ZoneKept, || {
+            format!("{} is in {} and was promised in {zone:?}", instance.id, instance.cluster)
+        });
+    }
+}
+
+/// What a machine has, by its own eyes, its controller's or the cloud's, is of its own cluster.
+fn own_only(scene: &Scene, host: &Host, findings: &mut Findings) {
+    let placed = scene.placed_on(&host.name);
+    let recorded = scene.live().filter(|it| it.node.as_ref() == Some(&host.name)).map(|it| it.id);
+    let domains = host.ours().map(|(id, _)| id);
+    for id in domains.chain(host.disks.keys().copied()).chain(placed).chain(recorded) {
+        let cluster = scene.instance(id).map(|instance| &instance.cluster);
+        let own = cluster.is_none_or(|cluster| *cluster == host.cluster);
+        findings.unless(own, Rule::OwnClusterOnly, || {
+            format!("{} of {} has {id} of {cluster:?}", host.name, host.cluster)
         });
     }
 }

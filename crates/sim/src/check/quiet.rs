@@ -3,19 +3,19 @@
 use super::{Findings, Rule};
 use crate::ledger::{Asked, Ledger};
 use crate::machine::OVERHEAD;
-use crate::scene::{Host, Quiet, Scene};
+use crate::scene::{Host, Quiet, QuietCluster, Scene};
 use placement::{Room, availability};
 use protocol::{Goal, Standing};
 use state::Instance;
 use std::collections::BTreeSet;
-use types::{InstanceId, InstanceState, NetworkTag, NodeName};
+use types::{ClusterName, InstanceId, InstanceState, NetworkTag, NodeName};
 
 /// For how long a terminated instance is shown (DESIGN, "Units and ids").
 const SHOWN_MS: u64 = 3_600_000;
 
 pub(super) fn check(scene: &Scene, quiet: &Quiet, ledger: &Ledger, findings: &mut Findings) {
     for (instance, _) in &scene.instances {
-        let asked = ledger.asked.get(&instance.id).copied();
+        let asked = ledger.asked.get(&instance.id);
         match instance.state {
             InstanceState::Running => running(scene, instance, asked, findings),
             InstanceState::Stopped => stopped(scene, instance, asked, findings),
@@ -26,9 +26,11 @@ pub(super) fn check(scene: &Scene, quiet: &Quiet, ledger: &Ledger, findings: &mu
             }),
         }
     }
-    networks(scene, quiet, findings);
+    for (name, cluster) in &quiet.clusters {
+        networks(scene, (name, cluster), findings);
+        reboots(scene, cluster, ledger, findings);
+    }
     capacity(scene, quiet, findings);
-    reboots(scene, quiet, ledger, findings);
     for host in &scene.hosts {
         disks(scene, host, findings);
         orphans(quiet, host, findings);
@@ -38,7 +40,7 @@ pub(super) fn check(scene: &Scene, quiet: &Quiet, ledger: &Ledger, findings: &mu
     }
 }
 
-fn running(scene: &Scene, it: &Instance, asked: Option<Asked>, findings: &mut Findings) {
+fn running(scene: &Scene, it: &Instance, asked: Option<&Asked>, findings: &mut Findings) {
     let (id, hosts) = (it.id, scene.hosts_of(it.id));
     let there = hosts.iter().copied().eq(it.node.as_ref());
     findings.unless(there && scene.is_up(id), Rule::Running, || {
@@ -47,7 +49,7 @@ fn running(scene: &Scene, it: &Instance, asked: Option<Asked>, findings: &mut Fi
     lives(it, asked, findings);
 }
 
-fn stopped(scene: &Scene, it: &Instance, asked: Option<Asked>, findings: &mut Findings) {
+fn stopped(scene: &Scene, it: &Instance, asked: Option<&Asked>, findings: &mut Findings) {
     let hosts = scene.hosts_of(it.id);
     findings.unless(hosts.is_empty(), Rule::StoppedIsOff, || {
         format!("{} is stopped and has domains on {hosts:?}", it.id)
@@ -56,7 +58,7 @@ fn stopped(scene: &Scene, it: &Instance, asked: Option<Asked>, findings: &mut Fi
 }
 
 /// What holds of every instance that its owner did not end.
-fn lives(it: &Instance, asked: Option<Asked>, findings: &mut Findings) {
+fn lives(it: &Instance, asked: Option<&Asked>, findings: &mut Findings) {
     let id = it.id;
     findings.unless(!it.impaired, Rule::Running, || format!("{id} is called impaired"));
     let to_be_ended = asked.is_some_and(|asked| asked.terminate) || it.goal == Goal::Terminate;
@@ -68,7 +70,7 @@ fn lives(it: &Instance, asked: Option<Asked>, findings: &mut Findings) {
     });
 }
 
-fn terminated(it: &Instance, asked: Option<Asked>, ledger: &Ledger, findings: &mut Findings) {
+fn terminated(it: &Instance, asked: Option<&Asked>, ledger: &Ledger, findings: &mut Findings) {
     let (id, reason) = (it.id, it.reason.as_deref().unwrap_or(""));
     findings.unless(!reason.is_empty(), Rule::EndedWithReason, || {
         format!("{id} is terminated and does not say why")
@@ -82,18 +84,25 @@ fn terminated(it: &Instance, asked: Option<Asked>, ledger: &Ledger, findings: &m
     });
 }
 
-fn networks(scene: &Scene, quiet: &Quiet, findings: &mut Findings) {
-    let used: BTreeSet<NetworkTag> = scene.live().map(|instance| instance.tag).collect();
-    let have: BTreeSet<NetworkTag> = quiet.desired.networks.iter().map(|it| it.tag).collect();
+/// Of a cluster that is none of the cloud nobody can say what its controller should know.
+fn networks(
+    scene: &Scene,
+    (name, cluster): (&ClusterName, &QuietCluster),
+    findings: &mut Findings,
+) {
+    let live = scene.live().filter(|instance| instance.cluster == *name);
+    let used: BTreeSet<NetworkTag> = live.map(|instance| instance.tag).collect();
+    let have: BTreeSet<NetworkTag> = cluster.desired.networks.iter().map(|it| it.tag).collect();
     findings.unless(used == have, Rule::Networks, || {
-        format!("networks {have:?} exist, and live instances are in {used:?}")
+        format!("networks {have:?} exist in {name}, and live instances are in {used:?}")
     });
-    let (router, planned) = (&quiet.router, &quiet.planned.router);
+    let (router, planned) = (&cluster.router, &cluster.planned.router);
     findings.unless(router == planned, Rule::Networks, || {
-        format!("the router holds {router:?} and should hold {planned:?}")
+        format!("the router of {name} holds {router:?} and should hold {planned:?}")
     });
-    for (host, planned) in scene.hosts.iter().zip(&quiet.planned.nodes) {
-        findings.unless(host.plan == *planned, Rule::Networks, || {
+    for host in scene.hosts.iter().filter(|host| host.cluster == *name) {
+        let planned = cluster.planned.nodes.get(&host.name);
+        findings.unless(Some(&host.plan) == planned, Rule::Networks, || {
             format!("{} holds {:?} and should hold {planned:?}", host.name, host.plan)
         });
     }
@@ -104,32 +113,40 @@ fn on<'a>(scene: &'a Scene, name: &NodeName) -> impl Iterator<Item = &'a Instanc
 }
 
 fn capacity(scene: &Scene, quiet: &Quiet, findings: &mut Findings) {
-    let room = |host: &Host| {
-        let mut room = Room::empty(host.name.clone(), host.capacity, OVERHEAD);
-        match scene.reported.as_ref()?.get(&host.name)? {
-            Standing::Accepting => {
-                on(scene, &host.name).for_each(|instance| room.take(&instance.figures));
-            }
-            Standing::Draining | Standing::Leaving => room.used = room.capacity,
+    let (clusters, zones) = (quiet.clusters.keys(), quiet.shown.keys());
+    findings.unless(clusters.clone().eq(zones.clone()), Rule::Capacity, || {
+        format!("the clusters are {clusters:?}, the zones {zones:?} are shown")
+    });
+    for (name, types) in &quiet.shown {
+        let own = scene.hosts.iter().filter(|host| host.cluster == *name);
+        let rooms: Vec<_> = own.filter_map(|host| room(scene, host)).collect();
+        for (vm_type, shown) in types {
+            let counted = availability(&rooms, &vm_type.figures);
+            findings.unless(*shown == counted, Rule::Capacity, || {
+                format!("{} of {name} is shown as {shown:?}, not {counted:?}", vm_type.name)
+            });
         }
-        Some(room)
-    };
-    let rooms: Vec<_> = scene.hosts.iter().filter_map(room).collect();
-    for (vm_type, shown) in &quiet.shown {
-        let counted = availability(&rooms, &vm_type.figures);
-        findings.unless(*shown == counted, Rule::Capacity, || {
-            format!("{} is shown as {shown:?}, a recount says {counted:?}", vm_type.name)
-        });
     }
 }
 
-fn reboots(scene: &Scene, quiet: &Quiet, ledger: &Ledger, findings: &mut Findings) {
-    for wanted in &quiet.desired.instances {
+fn room(scene: &Scene, host: &Host) -> Option<Room> {
+    let mut room = Room::empty(host.name.clone(), host.capacity, OVERHEAD);
+    match scene.standing(host)? {
+        Standing::Accepting => {
+            on(scene, &host.name).for_each(|instance| room.take(&instance.figures));
+        }
+        Standing::Draining | Standing::Leaving => room.used = room.capacity,
+    }
+    Some(room)
+}
+
+fn reboots(scene: &Scene, cluster: &QuietCluster, ledger: &Ledger, findings: &mut Findings) {
+    for wanted in &cluster.desired.instances {
         let (id, reboots) = (wanted.id, wanted.reboots);
         if scene.instance(id).is_none_or(|it| it.state != InstanceState::Running) {
             continue;
         }
-        let done = quiet.reboots_done.get(&id).copied();
+        let done = cluster.reboots_done.get(&id).copied();
         findings.unless(done == Some(reboots), Rule::Reboots, || {
             format!("{id} should be rebooted {reboots} times, {done:?} are reported")
         });

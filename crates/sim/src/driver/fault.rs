@@ -16,8 +16,8 @@ impl Driver {
     /// Takes a step; says what came of it.
     pub(super) async fn take(&mut self, step: Step) -> String {
         match step {
-            Step::Launch { user, count, vm_type, token, patience } => {
-                return self.launch(user, count, &vm_type, token, patience).await;
+            Step::Launch { user, count, vm_type, zone, token, patience } => {
+                return self.launch(user, (count, &vm_type, zone), token, patience).await;
             }
             Step::Repeat(at) => return self.ask_to_launch(at, Patience::Waits).await,
             Step::Terminate { user, ids, patience } => {
@@ -32,7 +32,7 @@ impl Driver {
             }
             Step::Trespass { user, id } => return self.trespass(user, id).await,
             Step::LateToNode(at) => return self.late_to_node(at).await,
-            Step::LateToCluster => return self.late_to_cluster().await,
+            Step::LateToCluster(at) => return self.late_to_cluster(at).await,
             Step::Pass(part) => self.world.pass(part).await,
             Step::Round => self.pass_all().await,
             Step::Kill(part) => self.world.kill(part).await,
@@ -41,6 +41,13 @@ impl Driver {
             Step::PowerCut(at) => self.world.power_cut(at).await,
             Step::Register(at, listed) => self.register(at, listed),
             Step::Drain(at, drained) => self.drain(at, drained),
+            Step::Admit { site, endpoint, patience } => {
+                return self.admit(site, &endpoint, patience).await;
+            }
+            Step::Dismiss { site, patience } => return self.dismiss(site, patience).await,
+            Step::Vacate(site) => self.vacate(site).await,
+            Step::Relocate(site) => self.world.sites[site].relocate(),
+            Step::Silence(site, silent) => self.world.sites[site].wire.silence(silent),
             Step::Wait(millis) => self.world.clock.advance(millis),
             Step::Weather(bad_percent) => self.world.set_weather(bad_percent),
             fault => self.disturb(fault),
@@ -74,10 +81,11 @@ impl Driver {
 
     /// Takes a machine into NODES as an ordinary node, in any place, or out of it.
     fn register(&mut self, at: usize, listed: bool) {
-        let name = self.world.machines[at].name.clone();
-        let known = self.world.roster.iter().any(|entry| entry.name == name);
-        let place = self.rng.below(self.world.roster.len() + 1);
-        self.world.edit_nodes(|nodes| match listed {
+        let machine = &self.world.machines[at];
+        let (name, site) = (machine.name.clone(), &mut self.world.sites[machine.site]);
+        let known = site.roster.iter().any(|entry| entry.name == name);
+        let place = self.rng.below(site.roster.len() + 1);
+        site.edit_nodes(|nodes| match listed {
             true if known => {}
             true => nodes.insert(place, NodeEntry { name, drained: false }),
             false => nodes.retain(|entry| entry.name != name),
@@ -85,8 +93,9 @@ impl Driver {
     }
 
     fn drain(&mut self, at: usize, drained: bool) {
-        let name = self.world.machines[at].name.clone();
-        self.world.edit_nodes(|nodes| {
+        let machine = &self.world.machines[at];
+        let (name, site) = (machine.name.clone(), &mut self.world.sites[machine.site]);
+        site.edit_nodes(|nodes| {
             let entry = nodes.iter_mut().find(|entry| entry.name == name);
             entry.into_iter().for_each(|entry| entry.drained = drained);
         });
@@ -121,8 +130,8 @@ impl Driver {
         self.judge_late(order, newest, answer)
     }
 
-    async fn late_to_cluster(&mut self) -> String {
-        let wire = &self.world.cc_wire;
+    async fn late_to_cluster(&mut self, at: usize) -> String {
+        let wire = &self.world.sites[at].wire;
         let (Some(message), Some(cc)) = (wire.old_message(&mut self.rng), wire.target()) else {
             return String::new();
         };

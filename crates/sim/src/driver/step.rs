@@ -21,6 +21,8 @@ pub(super) enum Step {
         user: usize,
         count: (usize, usize),
         vm_type: String,
+        /// The availability zone, by its place in the list of clusters.
+        zone: Option<usize>,
         token: bool,
         patience: Patience,
     },
@@ -83,14 +85,31 @@ pub(super) enum Step {
     Register(usize, Listed),
     /// A machine of NODES is given no new instances any more, or again.
     Drain(usize, Drained),
+    /// A cluster is registered, or registered anew.
+    Admit {
+        site: usize,
+        endpoint: String,
+        patience: Patience,
+    },
+    /// A cluster is deregistered.
+    Dismiss {
+        site: usize,
+        patience: Patience,
+    },
+    /// Everybody terminates all that they have in a cluster.
+    Vacate(usize),
+    /// The controller of a cluster listens somewhere else from now on.
+    Relocate(usize),
+    /// Nothing that the cloud sends to a cluster arrives, or it does again.
+    Silence(usize, Silent),
     /// Time passes.
     Wait(u32),
     /// So many of a hundred messages get lost or repeated.
     Weather(usize),
     /// An old message to a node arrives again.
     LateToNode(usize),
-    /// An old message to the cluster controller arrives again.
-    LateToCluster,
+    /// An old message to a cluster controller arrives again.
+    LateToCluster(usize),
 }
 
 /// Whether a hypervisor can be reached.
@@ -101,6 +120,8 @@ pub(super) type Quick = bool;
 pub(super) type Obedient = bool;
 /// Whether something works.
 pub(super) type Works = bool;
+/// Whether nothing arrives.
+pub(super) type Silent = bool;
 /// Whether a machine is in NODES.
 pub(super) type Listed = bool;
 /// Whether a machine is in DRAINED_NODES.
@@ -108,7 +129,7 @@ pub(super) type Drained = bool;
 
 impl Step {
     pub(super) fn draw(driver: &mut Driver) -> Self {
-        match driver.rng.below(100) {
+        match driver.rng.below(110) {
             0..=11 => Self::launch(driver),
             12..=14 => Self::repeat(driver),
             15..=18 => Self::terminate(driver),
@@ -129,7 +150,8 @@ impl Step {
             }
             94..=95 => Self::Weather(*driver.rng.pick(&[0, 0, 10, 30, 60])),
             96..=98 => Self::LateToNode(machine(driver)),
-            _ => Self::LateToCluster,
+            99 => Self::LateToCluster(driver.rng.below(driver.world.sites.len())),
+            _ => Self::cluster(driver),
         }
     }
 
@@ -137,6 +159,7 @@ impl Step {
         if driver.ledger.instances.len() >= MOST_ALTOGETHER {
             return Self::Round;
         }
+        let sites = driver.world.sites.len();
         let rng = &mut driver.rng;
         let min = rng.between(1, MOST_AT_ONCE);
         let names: Vec<_> = VmType::of_1_4().into_iter().map(|vm_type| vm_type.name).collect();
@@ -144,6 +167,7 @@ impl Step {
             user: rng.below(driver.world.users.len()),
             count: (min, min + rng.below(2)),
             vm_type: if rng.chance(60) { names[0].clone() } else { rng.pick(&names).clone() },
+            zone: rng.chance(40).then(|| rng.below(sites)),
             token: rng.chance(60),
             patience: Patience::draw(rng),
         }
@@ -225,6 +249,37 @@ impl Step {
             6..=7 => Self::Drain(at, false),
             _ => Self::Drain(at, true),
         }
+    }
+
+    /// What the administrator does with a cluster, and what happens to it as a whole. That of the
+    /// cloud controller's machine stays where it is.
+    fn cluster(driver: &mut Driver) -> Self {
+        let Driver { rng, world, .. } = driver;
+        let (any, last) = (rng.below(world.sites.len()), world.sites.len() - 1);
+        match rng.below(10) {
+            0..=1 => Self::Silence(any, true),
+            2 => Self::Silence(any, false),
+            _ if last == 0 => Self::Round,
+            3 => Self::Relocate(last),
+            4..=5 => {
+                let address = world.sites[last].address();
+                Self::Admit { site: last, endpoint: address, patience: Patience::little(rng) }
+            }
+            6 => Self::mistake(any, driver),
+            7 => Self::Vacate(last),
+            _ => Self::Dismiss {
+                site: if rng.chance(10) { 0 } else { last },
+                patience: Patience::little(rng),
+            },
+        }
+    }
+
+    /// A registration at the wrong place, or of the wrong name.
+    fn mistake(site: usize, driver: &mut Driver) -> Self {
+        let Driver { rng, world, .. } = driver;
+        let others = world.sites[rng.below(world.sites.len())].address();
+        let endpoint = if rng.chance(50) { others } else { "nowhere.sim:8774".to_owned() };
+        Self::Admit { site, endpoint, patience: Patience::Waits }
     }
 
     fn death(driver: &mut Driver) -> Self {

@@ -7,7 +7,7 @@ use crate::public::Answer;
 use crate::rng::Rng;
 use std::pin::pin;
 use std::task::Poll;
-use types::{InstanceId, InstanceState};
+use types::{ClusterName, InstanceId, InstanceState};
 
 /// How long a user waits for an answer.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +21,11 @@ pub(super) enum Patience {
 impl Patience {
     pub(super) fn draw(rng: &mut Rng) -> Self {
         if rng.chance(85) { Self::Waits } else { Self::HangsUp(rng.between(1, 10)) }
+    }
+
+    /// For what is asked seldom.
+    pub(super) fn little(rng: &mut Rng) -> Self {
+        if rng.chance(50) { Self::Waits } else { Self::HangsUp(rng.between(1, 20)) }
     }
 }
 
@@ -36,9 +41,11 @@ pub(super) struct Launch {
     user: usize,
     pub(super) token: bool,
     count: (usize, usize),
+    /// The availability zone that is asked for.
+    zone: Option<ClusterName>,
     parameters: Vec<(String, String)>,
     /// The instances that the cloud answered with.
-    made: Option<Vec<InstanceId>>,
+    pub(super) made: Option<Vec<InstanceId>>,
 }
 
 /// What came of a call.
@@ -54,8 +61,7 @@ impl Driver {
     pub(super) async fn launch(
         &mut self,
         user: usize,
-        count: (usize, usize),
-        vm_type: &str,
+        (count, vm_type, zone): ((usize, usize), &str, Option<usize>),
         token: bool,
         patience: Patience,
     ) -> String {
@@ -65,26 +71,28 @@ impl Driver {
             ("MaxCount".to_owned(), count.1.to_string()),
             ("InstanceType".to_owned(), vm_type.to_owned()),
         ];
+        let zone = zone.map(|at| self.world.sites[at].name.clone());
+        if let Some(zone) = &zone {
+            parameters.push(("Placement.AvailabilityZone".to_owned(), zone.to_string()));
+        }
         if token {
             parameters.push(("ClientToken".to_owned(), format!("token-{}", self.launches.len())));
         }
-        self.launches.push(Launch { user, token, count, parameters, made: None });
+        self.launches.push(Launch { user, token, count, zone, parameters, made: None });
         self.ask_to_launch(self.launches.len() - 1, patience).await
     }
 
     /// Asks for a launch, for the first time or again.
     pub(super) async fn ask_to_launch(&mut self, at: usize, patience: Patience) -> String {
-        let Launch { user, count, parameters, made, .. } = &self.launches[at];
-        let (user, count, made) = (*user, *count, made.clone());
+        let Launch { user, count, zone, parameters, made, .. } = &self.launches[at];
+        let (user, count, zone, made) = (*user, *count, zone.clone(), made.clone());
         let answer = match self.call(user, "RunInstances", parameters, patience).await {
             Outcome::Answered(answer) => answer,
             other => return other.told(),
         };
         if let Some(code) = answer.refusal() {
-            const EXPECTED: [&str; 2] =
-                ["InsufficientInstanceCapacity", "InsufficientFreeAddressesInSubnet"];
             let expected = match &made {
-                None => EXPECTED.contains(&code),
+                None => self.may_refuse(code, zone.as_ref()).await,
                 // The token outlives the instances.
                 Some(made) => {
                     code == "IdempotentInstanceTerminated"
@@ -110,12 +118,44 @@ impl Driver {
                 }
             }
             None if (count.0..=count.1).contains(&ids.len()) => {
-                self.ledger.launched(user, &ids);
+                self.note_launch(user, &ids, zone, &answer);
                 self.launches[at].made = Some(ids.clone());
             }
             None => self.break_rule(Rule::AnsweredAsAsked, format!("{count:?} made {ids:?}")),
         }
         format!("{ids:?}")
+    }
+
+    /// Whether a new launch may be refused so.
+    async fn may_refuse(&self, code: &str, zone: Option<&ClusterName>) -> bool {
+        match code {
+            "InsufficientInstanceCapacity" | "InsufficientFreeAddressesInSubnet" => true,
+            "InvalidZone.NotFound" => {
+                let registered = self.world.registered().await;
+                zone.is_some_and(|zone| !registered.contains_key(zone))
+            }
+            _ => false,
+        }
+    }
+
+    /// One zone, and the one that was asked for, takes the whole of a launch.
+    fn note_launch(
+        &mut self,
+        user: usize,
+        ids: &[InstanceId],
+        asked: Option<ClusterName>,
+        answer: &Answer,
+    ) {
+        let mut zones: Vec<_> = answer.all("availabilityZone");
+        zones.dedup();
+        let zone = match zones.as_slice() {
+            [zone] => zone.parse().ok(),
+            _ => None,
+        };
+        match asked.or(zone) {
+            Some(zone) if zones == [zone.as_str()] => self.ledger.launched(user, ids, &zone),
+            zone => self.break_rule(Rule::ZoneKept, format!("{zone:?} was asked for: {zones:?}")),
+        }
     }
 
     pub(super) async fn terminate(
@@ -318,7 +358,9 @@ impl Driver {
     /// Notes what a user asked of instances; they may stem from a launch that was never answered.
     fn of_each(&mut self, by: usize, ids: &[InstanceId], change: impl Fn(&mut Asked)) {
         for id in ids {
-            change(self.ledger.asked.entry(*id).or_insert(Asked { by, ..Asked::default() }));
+            change(
+                self.ledger.asked.entry(*id).or_insert_with(|| Asked { by, ..Asked::default() }),
+            );
         }
     }
 }
@@ -339,7 +381,7 @@ fn numbered(ids: &[InstanceId]) -> Vec<(String, String)> {
 }
 
 /// The result of a future, unless it takes more than so many polls.
-async fn until_hung_up<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
+pub(super) async fn until_hung_up<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
     let mut future = pin!(future);
     let mut left = polls;
     std::future::poll_fn(|context| match future.as_mut().poll(context) {

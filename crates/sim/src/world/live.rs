@@ -50,8 +50,11 @@ impl SimCloud {
             };
             work.spawn_on(run, elsewhere.handle());
         }
-        let (cc, stopped) = (self.cc_wire.target().expect("a cluster controller"), until(&stop));
-        work.spawn_on(async move { cc.run(stopped).await }, elsewhere.handle());
+        for site in &self.sites {
+            let cc = site.wire.target().expect("a cluster controller");
+            let stopped = until(&stop);
+            work.spawn_on(async move { cc.run(stopped).await }, elsewhere.handle());
+        }
         let (public, internal) = (cloud.router(), image_routes(Arc::<cloud::Cloud>::clone(&cloud)));
         work.spawn(listener.serve(Some(public), internal, until(&stop)));
         work.spawn(cloud.run(stop.subscribe()));

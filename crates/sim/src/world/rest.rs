@@ -22,7 +22,10 @@ impl SimCloud {
         self.spare_all();
         self.bury_the_dead().await;
         self.set_weather(0);
-        self.head.fail_with(None);
+        for site in &self.sites {
+            site.wire.silence(false);
+            site.head.fail_with(None);
+        }
         self.machines.iter_mut().for_each(super::Machine::repair);
         self.open_all().await;
         let (mut before, mut quiet) = (String::new(), 0);
@@ -43,12 +46,18 @@ impl SimCloud {
     pub(crate) async fn round(&mut self) {
         self.open_all().await;
         self.pass(Part::Cloud).await;
-        self.pass(Part::Cc).await;
+        self.pass_controllers().await;
         for at in 0..self.machines.len() {
             self.pass(Part::Nc(at)).await;
         }
-        self.pass(Part::Cc).await;
+        self.pass_controllers().await;
         self.pass(Part::Cloud).await;
+    }
+
+    async fn pass_controllers(&mut self) {
+        for at in 0..self.sites.len() {
+            self.pass(Part::Cc(at)).await;
+        }
     }
 
     /// An instance that runs by the records and has no domain that is up is started again: its host
@@ -73,7 +82,7 @@ impl SimCloud {
             let known = (it.id, it.state, &it.node, &it.reason, it.impaired);
             write!(text, "{known:?} ").expect("a text takes text");
         }
-        if let Some(cc) = self.cc_wire.target() {
+        for cc in self.sites.iter().filter_map(|site| site.wire.target()) {
             let observed = cc.observe(None, 0).await.map(|it| (it.revision, it.generation));
             write!(text, "{observed:?} ").expect("a text takes text");
         }
@@ -86,9 +95,11 @@ impl SimCloud {
 
 /// Whether an instance that runs has yet to be rebooted.
 fn reboots(scene: &Scene, quiet: &Quiet) -> bool {
-    quiet.desired.instances.iter().any(|wanted| {
-        let runs = |it: &state::Instance| it.state == InstanceState::Running;
-        let done = quiet.reboots_done.get(&wanted.id).copied();
-        scene.instance(wanted.id).is_some_and(runs) && done.unwrap_or(0) < wanted.reboots
+    let runs = |it: &state::Instance| it.state == InstanceState::Running;
+    quiet.clusters.values().any(|cluster| {
+        cluster.desired.instances.iter().any(|wanted| {
+            let done = cluster.reboots_done.get(&wanted.id).copied();
+            scene.instance(wanted.id).is_some_and(runs) && done.unwrap_or(0) < wanted.reboots
+        })
     })
 }

@@ -1,8 +1,8 @@
 //! Looking at a cloud from outside.
 
-use super::SimCloud;
+use super::{SimCloud, Site};
 use crate::machine::{METADATA_PORT, Machine};
-use crate::scene::{Host, Planned, Quiet, Scene, SeenDomain};
+use crate::scene::{Host, Planned, Quiet, QuietCluster, Scene, SeenDomain};
 use cc::{Placement, Placements};
 use hypervisor::{Domain, DomainState};
 use netplan::{Lease, NodeInput, NodeNic, NodePlan, RouterInput, node_plan, router_plan};
@@ -10,37 +10,33 @@ use placement::Availability;
 use protocol::{ClusterApi, ClusterDesired, NodeApi, Standing};
 use state::{Instance, InstanceFilter, User};
 use std::collections::{BTreeMap, BTreeSet};
-use types::{Clock, GroupId, InstanceId, NodeName, Timestamp, VmType};
+use types::{Clock, ClusterName, GroupId, InstanceId, NodeName, Timestamp, VmType};
 
 impl SimCloud {
     /// All that can be seen at this moment.
     pub async fn look(&self) -> Scene {
+        let host = |machine: &Machine| host(machine, &self.sites[machine.site].name);
         let hosts = self.machines.iter().map(host).collect();
+        let placed = self.sites.iter().map(|site| (site.name.clone(), placed(site))).collect();
         Scene {
             instances: self.records().await,
             hosts,
-            placed: self.placed(),
+            clusters: self.registered().await,
+            placed,
             reported: self.reported().await,
             quiet: None,
         }
     }
 
-    /// What the cluster controller has decided, as it would be known after its death.
-    fn placed(&self) -> BTreeMap<NodeName, BTreeSet<InstanceId>> {
-        let path = self.settings.layout.cc().join("placements.json");
-        let kept: Placements = durable::load(&path).expect("it is readable").unwrap_or_default();
-        let mut placed: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-        for (id, placement) in kept.of {
-            if let Placement::On { node, .. } = placement {
-                placed.entry(node).or_default().insert(id);
-            }
+    async fn reported(&self) -> BTreeMap<ClusterName, BTreeMap<NodeName, Standing>> {
+        let mut reported = BTreeMap::new();
+        for site in &self.sites {
+            let Some(cc) = site.wire.target() else { continue };
+            let observed = cc.observe(None, 0).await.expect("it answers");
+            let nodes = observed.nodes.into_iter().map(|node| (node.name, node.standing));
+            reported.insert(site.name.clone(), nodes.collect());
         }
-        placed
-    }
-
-    async fn reported(&self) -> Option<BTreeMap<NodeName, Standing>> {
-        let observed = self.cc_wire.target()?.observe(None, 0).await.expect("it answers");
-        Some(observed.nodes.into_iter().map(|node| (node.name, node.standing)).collect())
+        reported
     }
 
     /// The same, and what can be seen of a cloud at rest.
@@ -49,27 +45,39 @@ impl SimCloud {
     /// When a component does not live.
     pub async fn look_closely(&self) -> Scene {
         let mut scene = self.look().await;
-        let cluster = &self.settings.cluster.as_ref().expect("the cluster of the head").name;
-        let desired = self.records.cluster_desired(cluster, &self.settings.image_source).await;
-        let desired = desired.expect("the database works");
-        let cc = self.cc_wire.target().expect("a cluster controller that lives");
-        let observed = cc.observe(None, 0).await.expect("it answers");
         let mut described = Vec::new();
         for user in &self.users {
             let answer = self.call_as(user, "DescribeInstances", &[]).await;
             described.push(answer.expect("a cloud that lives").states());
         }
+        let mut clusters = BTreeMap::new();
+        for (at, site) in self.sites.iter().enumerate() {
+            if scene.clusters.contains_key(&site.name) {
+                clusters.insert(site.name.clone(), self.quiet_cluster(at, &scene).await);
+            }
+        }
         scene.quiet = Some(Quiet {
             now: self.clock.now(),
-            router: self.head.router(),
-            planned: self.planned(&desired, &scene),
+            clusters,
             orphans: self.orphans().await,
-            reboots_done: observed.instances.iter().map(|it| (it.id, it.reboots)).collect(),
             shown: self.shown().await,
             described,
-            desired,
         });
         scene
+    }
+
+    async fn quiet_cluster(&self, at: usize, scene: &Scene) -> QuietCluster {
+        let site = &self.sites[at];
+        let desired = self.records.cluster_desired(&site.name, &self.settings.image_source).await;
+        let desired = desired.expect("the database works");
+        let cc = site.wire.target().expect("a cluster controller that lives");
+        let observed = cc.observe(None, 0).await.expect("it answers");
+        QuietCluster {
+            router: site.head.router(),
+            planned: self.planned(at, &desired, scene),
+            reboots_done: observed.instances.iter().map(|it| (it.id, it.reboots)).collect(),
+            desired,
+        }
     }
 
     /// Every instance that the cloud has a record of, shown or not.
@@ -85,8 +93,8 @@ impl SimCloud {
         found.into_iter().flat_map(with_group).collect()
     }
 
-    fn planned(&self, desired: &ClusterDesired, scene: &Scene) -> Planned {
-        let settings = self.cc_settings().router;
+    fn planned(&self, at: usize, desired: &ClusterDesired, scene: &Scene) -> Planned {
+        let settings = self.sites[at].settings().router;
         let leases: Vec<_> = desired.instances.iter().map(Lease::of).collect();
         let router = router_plan(&RouterInput {
             networks: &desired.networks,
@@ -103,9 +111,11 @@ impl SimCloud {
             let here =
                 desired.instances.iter().filter(|it| on(it.id).as_ref() == Some(&machine.name));
             let nics: Vec<_> = here.map(NodeNic::of).collect();
-            node_plan(&NodeInput { nics: &nics, metadata_port: METADATA_PORT, fabric: None })
+            let input = NodeInput { nics: &nics, metadata_port: METADATA_PORT, fabric: None };
+            (machine.name.clone(), node_plan(&input))
         };
-        let nodes: Vec<NodePlan> = self.machines.iter().map(plan).collect();
+        let own = self.machines.iter().filter(|machine| machine.site == at);
+        let nodes: BTreeMap<NodeName, NodePlan> = own.map(plan).collect();
         Planned { router, nodes }
     }
 
@@ -119,31 +129,50 @@ impl SimCloud {
         orphans
     }
 
-    /// The `free / max` of each VM type, as `describe-availability-zones verbose` shows them.
-    async fn shown(&self) -> Vec<(VmType, Availability)> {
+    /// The `free / max` of each VM type in each zone, as `describe-availability-zones verbose`
+    /// shows them.
+    async fn shown(&self) -> BTreeMap<ClusterName, Vec<(VmType, Availability)>> {
         let admin: Option<User> =
             self.records.user_by_name("admin").await.expect("the database works");
         let verbose = [("ZoneName.1".to_owned(), "verbose".to_owned())];
         let admin = admin.expect("the administrator");
         let answer = self.call_as(&admin, "DescribeAvailabilityZones", &verbose).await;
         let answer = answer.expect("a cloud that lives");
-        let lines: BTreeMap<_, _> =
-            answer.all("zoneName").into_iter().zip(answer.all("zoneState")).collect();
         let types = self.records.vm_types().await.expect("the database works");
-        let shown = |vm_type: VmType| {
-            let line = lines[format!("|- {}", vm_type.name).as_str()];
-            let mut words = line.split_whitespace().filter_map(|word| word.parse().ok());
+        let mut shown: Vec<(ClusterName, Vec<(VmType, Availability)>)> = Vec::new();
+        for (name, state) in answer.all("zoneName").into_iter().zip(answer.all("zoneState")) {
+            let Some(name) = name.strip_prefix("|- ") else {
+                shown.push((name.parse().expect("a cluster's name"), Vec::new()));
+                continue;
+            };
+            let Some(vm_type) = types.iter().find(|it| it.name == name) else { continue };
+            let mut words = state.split_whitespace().filter_map(|word| word.parse().ok());
             let mut number = || words.next().expect("free / max");
             let room = Availability { free: number(), max: number() };
-            (vm_type, room)
-        };
-        types.into_iter().map(shown).collect()
+            let (_, zone) = shown.last_mut().expect("a zone comes before its types");
+            zone.push((vm_type.clone(), room));
+        }
+        shown.into_iter().collect()
     }
 }
 
-fn host(machine: &Machine) -> Host {
+/// What a cluster controller has decided, as it would be known after its death.
+fn placed(site: &Site) -> BTreeMap<NodeName, BTreeSet<InstanceId>> {
+    let path = site.state_path.join("placements.json");
+    let kept: Placements = durable::load(&path).expect("it is readable").unwrap_or_default();
+    let mut placed: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for (id, placement) in kept.of {
+        if let Placement::On { node, .. } = placement {
+            placed.entry(node).or_default().insert(id);
+        }
+    }
+    placed
+}
+
+fn host(machine: &Machine, cluster: &ClusterName) -> Host {
     Host {
         name: machine.name.clone(),
+        cluster: cluster.clone(),
         capacity: machine.capacity,
         domains: domains(machine),
         disks: disks(machine),

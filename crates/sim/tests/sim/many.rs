@@ -18,7 +18,7 @@ async fn launch(world: &SimCloud, ledger: &mut Ledger, count: usize) {
         ("InstanceType", "m1.small"),
     ];
     let answer = answered(world, "RunInstances", &parameters).await;
-    ledger.launched(0, &answer.instances());
+    ledger.launched(0, &answer.instances(), &"sim".parse().unwrap());
 }
 
 async fn answered(world: &SimCloud, action: &str, parameters: &[(&str, &str)]) -> Answer {
