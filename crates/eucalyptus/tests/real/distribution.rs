@@ -6,12 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Marks its own run, with bytes that are no text in it.
-const USER_DATA: &[u8] = b"#!/bin/sh\n# \xff\xfe\ncurl -V >/dev/null 2>&1\necho ran >/var/tmp/user-data\n";
+const USER_DATA: &[u8] =
+    b"#!/bin/sh\n# \xff\xfe\ncurl -V >/dev/null 2>&1\necho ran >/var/tmp/user-data\n";
 
 /// What `scripts/test-distribution` has made.
 fn disk() -> PathBuf {
-    let made = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../build/test-distribution/debian.img");
+    let made =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../build/test-distribution/debian.img");
     made.canonicalize().expect("no disk; run: scripts/test-distribution build/test-distribution")
 }
 

@@ -86,7 +86,10 @@ impl Town {
         let log = self.fleet.front.files().join("var/log/eucalyptus/cc.log");
         wait_for(&format!("policy {policy}"), SOON, || {
             let text = std::fs::read_to_string(&log).unwrap();
-            text.lines().rev().find(|line| line.contains("policy")).filter(|l| l.contains(policy))?;
+            text.lines()
+                .rev()
+                .find(|line| line.contains("policy"))
+                .filter(|l| l.contains(policy))?;
             Some(())
         });
     }
@@ -122,7 +125,8 @@ fn nodes_join_are_drained_and_leave_while_the_cloud_runs() {
     town.wait_listed("node1", " draining ");
     let (third, home) = town.launch();
     assert_eq!(home, "node2", "GREEDY would take node1, which is drained");
-    let refused = front.command("euca_conf").args(["--deregister-nodes", "node1"]).output().unwrap();
+    let refused =
+        front.command("euca_conf").args(["--deregister-nodes", "node1"]).output().unwrap();
     let said = String::from_utf8(refused.stderr).unwrap();
     assert!(!refused.status.success() && said.contains(&first), "{said}");
     assert_eq!(&town.says(&first, METADATA), &first, "a drained node keeps its instances");

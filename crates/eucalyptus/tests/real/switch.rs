@@ -28,7 +28,14 @@ pub(crate) struct Switch {
 impl Switch {
     pub(crate) fn new() -> Self {
         let holder = Command::new("unshare")
-            .args(["--net", "--kill-child", "--fork", "sh", "-c", "echo ready; exec sleep infinity"])
+            .args([
+                "--net",
+                "--kill-child",
+                "--fork",
+                "sh",
+                "-c",
+                "echo ready; exec sleep infinity",
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn();
