@@ -16,7 +16,16 @@ pub(crate) struct Starts(Arc<(Mutex<BTreeMap<String, Instant>>, Condvar)>);
 impl Starts {
     pub(crate) fn of(machine: &Machine) -> Self {
         let mut virsh = machine.command("stdbuf");
-        virsh.args(["-oL", "virsh", "-c", "qemu:///system", "event", "--event", "lifecycle", "--loop"]);
+        virsh.args([
+            "-oL",
+            "virsh",
+            "-c",
+            "qemu:///system",
+            "event",
+            "--event",
+            "lifecycle",
+            "--loop",
+        ]);
         let mut virsh = virsh.stdout(Stdio::piped()).spawn().unwrap();
         let starts = Self(Arc::default());
         let told = Arc::clone(&starts.0);

@@ -36,7 +36,8 @@ impl Installation {
         let sbin = self.files.join("usr/sbin");
         fs::create_dir_all(&sbin).unwrap();
         if self.root != self.files {
-            self.machine.must("mount", [OsStr::new("--bind"), self.files.as_ref(), self.root.as_ref()]);
+            self.machine
+                .must("mount", [OsStr::new("--bind"), self.files.as_ref(), self.root.as_ref()]);
         }
         let binary = binary();
         let mut names = Command::new(&binary);

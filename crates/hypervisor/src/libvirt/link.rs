@@ -64,6 +64,8 @@ impl From<VirtError> for Trouble {
 #[derive(Debug)]
 pub(super) struct Link {
     connect: Connect,
+    /// What further connections are opened with; none where the driver is in this process.
+    uri: Option<String>,
     /// Known where libvirt separates QEMU from root by user.
     qemu_user: Option<QemuUser>,
     reboots: Arc<Reboots>,
@@ -90,12 +92,9 @@ impl Link {
         start_event_loop()?;
         let connect = Connect::open(Some(uri))?;
         let watch = Watch::begin(&connect, reboots);
-        let mut link = Self { connect, qemu_user: None, reboots: Arc::clone(reboots), watch };
-        // Local drivers (embed, test) have no wire to keep alive and say so.
-        match link.connect.set_keep_alive(KEEP_ALIVE.0, KEEP_ALIVE.1).map_err(Trouble::from) {
-            Err(trouble) if !trouble.is(ErrorNumber::NoSupport) => return Err(trouble),
-            _ => {}
-        }
+        let reboots = Arc::clone(reboots);
+        let mut link = Self { connect, uri: None, qemu_user: None, reboots, watch };
+        link.uri = keep_alive(&link.connect)?.then(|| uri.to_owned());
         link.qemu_user = qemu_user(&link.connect.get_capabilities()?);
         Ok(link)
     }
@@ -148,17 +147,41 @@ impl Link {
                 give(own, user)?;
             }
         }
-        match VirtDomain::create_xml(&self.connect, &xml, 0) {
-            Ok(_) => {}
+        match self.create(&xml) {
+            Ok(()) => {}
             Err(error) if self.runs(spec.id)? => {
                 warn!(id = %spec.id, %error, "the domain was started by somebody else meanwhile");
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
         if let Err(error) = VirtDomain::define_xml(&self.connect, &xml) {
             warn!(id = %spec.id, %error, "how this domain will end cannot be known");
         }
         Ok(())
+    }
+
+    /// Starts a domain over a connection of its own: a libvirtd works on five requests of one
+    /// connection at once, and does not even hear the next ones meanwhile.
+    fn create(&self, xml: &str) -> Result<(), Trouble> {
+        let Some(uri) = &self.uri else {
+            VirtDomain::create_xml(&self.connect, xml, 0)?;
+            return Ok(());
+        };
+        let broken = |cause: &dyn fmt::Display| {
+            Trouble::Busy(format!("the connection to libvirt for this start broke: {cause}"))
+        };
+        let mut connect = Connect::open(Some(uri)).map_err(|error| broken(&error))?;
+        let created = keep_alive(&connect)
+            .and_then(|_| VirtDomain::create_xml(&connect, xml, 0).map_err(Trouble::from));
+        let alive = connect.is_alive().unwrap_or(false);
+        // Not by itself when it is dropped; and nothing is wanted of it any more.
+        let _ = connect.close();
+        match created {
+            Ok(_) => Ok(()),
+            // Whether the domain runs is seen by the next look.
+            Err(trouble) if !alive => Err(broken(&trouble)),
+            Err(trouble) => Err(trouble),
+        }
     }
 
     /// Lets libvirt read the XML of a domain as if it were to be started.
@@ -237,6 +260,15 @@ impl Link {
 
     fn lookup(&self, id: InstanceId) -> Result<Option<VirtDomain>, Trouble> {
         unless_gone(VirtDomain::lookup_by_name(&self.connect, &id.to_string()))
+    }
+}
+
+/// Has a silent libvirtd given up. False for drivers in this process (embed, test), which have no
+/// wire to keep alive.
+fn keep_alive(connect: &Connect) -> Result<bool, Trouble> {
+    match connect.set_keep_alive(KEEP_ALIVE.0, KEEP_ALIVE.1).map_err(Trouble::from) {
+        Err(trouble) if trouble.is(ErrorNumber::NoSupport) => Ok(false),
+        kept => kept.map(|_| true),
     }
 }
 
