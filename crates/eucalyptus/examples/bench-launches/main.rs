@@ -55,7 +55,7 @@ fn main() {
 
 /// One launch of the cloud, then one start by libvirt alone.
 fn single(bed: &Bed, bare: &Bare) -> Sample {
-    let before = Phases::so_far(bed);
+    let before = Phases::so_far();
     let called = Instant::now();
     let id = bed.launch(1).remove(0);
     let answered = Instant::now();
@@ -63,7 +63,7 @@ fn single(bed: &Bed, bare: &Bare) -> Sample {
     bed.wait_running(1);
     let start = bed.start_of(&id);
     bed.end(&[id]);
-    let phases = Phases::so_far(bed).since(&before);
+    let phases = Phases::so_far().since(&before);
 
     let overlay = bare.prepare(0);
     let begun = Instant::now();
@@ -91,13 +91,13 @@ struct Many {
 }
 
 fn many(bed: &Bed, bare: &Bare) -> Many {
-    let before = Phases::so_far(bed);
+    let before = Phases::so_far();
     let begun = Instant::now();
     let ids = bed.launch(MANY);
     let one_call = bed.starts.wait_all(&ids) - begun;
     bed.wait_running(MANY);
     bed.end(&ids);
-    let phases = Phases::so_far(bed).since(&before);
+    let phases = Phases::so_far().since(&before);
 
     let bare_in_turn = bare_starts(bed, bare, false);
 

@@ -1,7 +1,8 @@
 //! The phases of launches, from the processes' own metrics (docs/metrics.md).
 
-use crate::bed::Bed;
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 /// The phases in their order.
@@ -19,14 +20,12 @@ pub(crate) struct Phases(BTreeMap<String, (f64, f64)>);
 
 impl Phases {
     /// What the processes have measured until now.
-    pub(crate) fn so_far(bed: &Bed) -> Self {
+    pub(crate) fn so_far() -> Self {
         // what they answer is up to a second old
         std::thread::sleep(Duration::from_millis(1100));
         let mut phases = Self::default();
         for port in [8780, 8781, 8782] {
-            let url = format!("http://127.0.0.1:{port}/metrics");
-            let text = bed.site.machine().must("curl", ["-sSf", &url]);
-            text.lines().for_each(|line| phases.take_in(line));
+            metrics(port).lines().for_each(|line| phases.take_in(line));
         }
         phases
     }
@@ -58,4 +57,12 @@ impl Phases {
         let (sum, count) = self.0.get(phase).copied().unwrap_or_default();
         Duration::from_secs_f64(if count > 0.0 { (sum / count).max(0.0) } else { 0.0 })
     }
+}
+
+fn metrics(port: u16) -> String {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
 }
