@@ -1,9 +1,9 @@
 # The entry points; the work is in scripts/. `make` alone says what there is.
 
-.PHONY: help run stop clean-cloud test test-long lint bench-launch bench-api
+.PHONY: help run stop clean-cloud test test-long lint bench-launch bench-launches bench-api
 
 help:
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 run: ## a cloud on this machine and an instance in it that you can ssh into (root or sudo)
 	@scripts/run
@@ -25,6 +25,9 @@ lint: ## formatting, lints, shell syntax
 
 bench-launch: ## RunInstances to ssh beside virsh create to ssh, and our idle memory
 	@scripts/bench-launch
+
+bench-launches: ## launches, one by one and 20 at once, beside virsh create; a cloud of its own (root)
+	@scripts/bench-launches
 
 bench-api: ## the EC2 API of a simulated cloud beside moto's server
 	@scripts/bench-api

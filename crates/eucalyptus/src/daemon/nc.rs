@@ -15,8 +15,9 @@ use std::sync::Arc;
 use transport::{ImageClient, Listener, Role, node_routes, pki};
 use types::{DiskBus, Figures, NodeName, SystemClock};
 
-/// As many as a small machine can start at once without one slowing the other.
-const CONCURRENT_LAUNCHES: usize = 4;
+/// A libvirtd works on 20 requests at once (its max_workers): this leaves some for all else. Of many
+/// launches the last ones are sooner done when they need not be made beside guests that boot.
+const CONCURRENT_LAUNCHES: usize = 16;
 
 pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Failure> {
     let keys = conf.layout.keys();

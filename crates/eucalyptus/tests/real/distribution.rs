@@ -15,7 +15,8 @@ const USER_DATA: &[u8] =
 fn disk() -> PathBuf {
     let made =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../build/test-distribution/debian.img");
-    made.canonicalize().expect("no disk; run: scripts/test-distribution build/test-distribution")
+    assert!(made.exists(), "no disk; run: scripts/test-distribution build/test-distribution");
+    made.canonicalize().unwrap()
 }
 
 #[test]

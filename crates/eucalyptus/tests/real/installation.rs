@@ -39,12 +39,12 @@ impl Installation {
             self.machine
                 .must("mount", [OsStr::new("--bind"), self.files.as_ref(), self.root.as_ref()]);
         }
-        let binary = Path::new(env!("CARGO_BIN_EXE_eucalyptus"));
-        let mut names = Command::new(binary);
+        let binary = binary();
+        let mut names = Command::new(&binary);
         names.arg("names");
         let names = must(names);
         for name in names.lines().chain(["eucalyptus"]) {
-            std::os::unix::fs::symlink(binary, sbin.join(name)).unwrap();
+            std::os::unix::fs::symlink(&binary, sbin.join(name)).unwrap();
         }
         self.must("euca_conf", ["--setup"]);
         self.append("HYPERVISOR=\"qemu\"\nLOGLEVEL=\"DEBUG\"\n");
@@ -154,5 +154,14 @@ impl Drop for Installation {
         if std::thread::panicking() {
             self.show_logs();
         }
+    }
+}
+
+/// The binary that cargo has built with this.
+fn binary() -> PathBuf {
+    match option_env!("CARGO_BIN_EXE_eucalyptus") {
+        Some(binary) => binary.into(),
+        // an example is in a directory beside it
+        None => std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("eucalyptus"),
     }
 }

@@ -65,6 +65,8 @@ impl From<VirtError> for Trouble {
 #[derive(Debug)]
 pub(super) struct Link {
     connect: Connect,
+    /// What further connections are opened with; none where the driver is in this process.
+    uri: Option<String>,
     /// Known where libvirt separates QEMU from root by user.
     qemu_user: Option<QemuUser>,
     reboots: Arc<Reboots>,
@@ -91,12 +93,9 @@ impl Link {
         start_event_loop()?;
         let connect = Connect::open(Some(uri))?;
         let watch = Watch::begin(&connect, reboots);
-        let mut link = Self { connect, qemu_user: None, reboots: Arc::clone(reboots), watch };
-        // Local drivers (embed, test) have no wire to keep alive and say so.
-        match link.connect.set_keep_alive(KEEP_ALIVE.0, KEEP_ALIVE.1).map_err(Trouble::from) {
-            Err(trouble) if !trouble.is(ErrorNumber::NoSupport) => return Err(trouble),
-            _ => {}
-        }
+        let reboots = Arc::clone(reboots);
+        let mut link = Self { connect, uri: None, qemu_user: None, reboots, watch };
+        link.uri = keep_alive(&link.connect)?.then(|| uri.to_owned());
         link.qemu_user = qemu_user(&link.connect.get_capabilities()?);
         Ok(link)
     }
@@ -156,19 +155,12 @@ impl Link {
                 give(own, user)?;
             }
         }
-        let domain = VirtDomain::define_xml(&self.connect, &xml)?;
-        crash_point("hypervisor.defined");
-        match domain.create() {
-            Ok(_) => {}
+        match self.create(&xml) {
+            Ok(()) => {}
             Err(error) if self.runs(spec.id)? => {
                 warn!(id = %spec.id, %error, "the domain was started by somebody else meanwhile");
             }
-            Err(error) => {
-                if let Err(trouble) = undefine(&domain) {
-                    warn!(id = %spec.id, %trouble, "a domain that did not start stays known");
-                }
-                return Err(error.into());
-            }
+            Err(error) => return Err(error),
         }
         Ok(())
     }
@@ -184,6 +176,25 @@ impl Link {
         };
         VirtDomain::define_xml(&self.connect, &xml)?;
         Ok(())
+    }
+
+    /// Starts a domain over a connection of its own: a libvirtd works on five requests of one
+    /// connection at once, and does not even hear the next ones meanwhile.
+    fn create(&self, xml: &str) -> Result<(), Trouble> {
+        let Some(uri) = &self.uri else { return define_and_create(&self.connect, xml) };
+        let broken = |cause: &dyn fmt::Display| {
+            Trouble::Busy(format!("the connection to libvirt for this start broke: {cause}"))
+        };
+        let mut connect = Connect::open(Some(uri)).map_err(|error| broken(&error))?;
+        let created = keep_alive(&connect).and_then(|_| define_and_create(&connect, xml));
+        let alive = connect.is_alive().unwrap_or(false);
+        // Not by itself when it is dropped; and nothing is wanted of it any more.
+        let _ = connect.close();
+        match created {
+            // Whether the domain runs is seen by the next look.
+            Err(trouble) if !alive => Err(broken(&trouble)),
+            created => created,
+        }
     }
 
     /// Lets libvirt read the XML of a domain as if it were to be started.
@@ -262,6 +273,28 @@ impl Link {
 
     fn lookup(&self, id: InstanceId) -> Result<Option<VirtDomain>, Trouble> {
         unless_gone(VirtDomain::lookup_by_name(&self.connect, &id.to_string()))
+    }
+}
+
+/// Gives a domain its definition and starts it; one that does not start stays undefined.
+fn define_and_create(connect: &Connect, xml: &str) -> Result<(), Trouble> {
+    let domain = VirtDomain::define_xml(connect, xml)?;
+    crash_point("hypervisor.defined");
+    let created = domain.create();
+    if created.is_err()
+        && let Err(trouble) = undefine(&domain)
+    {
+        warn!(%trouble, "a domain that did not start stays known");
+    }
+    created.map(drop).map_err(Trouble::from)
+}
+
+/// Has a silent libvirtd given up. False for drivers in this process (embed, test), which have no
+/// wire to keep alive.
+fn keep_alive(connect: &Connect) -> Result<bool, Trouble> {
+    match connect.set_keep_alive(KEEP_ALIVE.0, KEEP_ALIVE.1).map_err(Trouble::from) {
+        Err(trouble) if trouble.is(ErrorNumber::NoSupport) => Ok(false),
+        kept => kept.map(|_| true),
     }
 }
 
