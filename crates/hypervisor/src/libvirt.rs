@@ -7,7 +7,7 @@ mod remedy;
 
 use crate::domain_xml::domain_xml;
 use crate::kvm::Bench;
-use crate::template::Template;
+use crate::template::{Judged, Template};
 use crate::{Accelerator, Domain, DomainSpec, Hypervisor, HypervisorError};
 use events::Reboots;
 use link::{Link, Trouble};
@@ -112,7 +112,7 @@ impl Libvirt {
     fn tried_template(
         &self,
         accelerator: Accelerator,
-    ) -> Result<Result<Option<(&Template, String)>, String>, HypervisorError> {
+    ) -> Result<Judged<(&Template, String)>, HypervisorError> {
         let Some(template) = &self.template else { return Ok(Ok(None)) };
         let tried = template.tried(accelerator, |xml| {
             let format = match accelerator {

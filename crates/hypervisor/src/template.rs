@@ -28,6 +28,9 @@ const ELEMENTS: [(&str, Option<&str>, &str); 6] = [
     ("SECLABEL", None, "seclabel"),
 ];
 
+/// What a file holds, if it is there, or what is wrong with it, for a person.
+pub(crate) type Judged<T> = Result<Option<T>, String>;
+
 /// A template file, which need not exist.
 #[derive(Debug)]
 pub(crate) struct Template {
@@ -52,7 +55,7 @@ impl Template {
         &self,
         accelerator: Accelerator,
         libvirt_reads: impl Fn(XmlFor<'_>) -> Result<(), HypervisorError>,
-    ) -> Result<Result<Option<String>, String>, HypervisorError> {
+    ) -> Result<Judged<String>, HypervisorError> {
         let text = match self.read() {
             Ok(Some(text)) => text,
             Ok(None) => return Ok(Ok(None)),

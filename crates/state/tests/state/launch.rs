@@ -260,7 +260,7 @@ async fn a_new_vnet_subnet_leaves_active_networks_alone() {
     assert_eq!(world.launch(1).await[0].ip.to_string(), "172.19.2.3", "the network that it had");
     let alice = world.user("alice").await;
     let instance = world.launch_as(&alice, 1).await.remove(0);
-    assert_eq!(instance.ip.to_string(), "172.19.2.74", "not in the subnet that is in use");
+    assert_eq!(instance.ip.to_string(), "172.19.2.66", "not in the subnet that is in use");
 }
 
 #[tokio::test]
