@@ -5,7 +5,6 @@ use crate::give_back::Held;
 use crate::guest::Guest;
 use crate::guide::long;
 use crate::machine::wait_for;
-use crate::nodes::Town;
 use crate::site::{Key, Site};
 use Action::{Launch, Reboot, Start, Stop, Terminate};
 use std::time::Duration;
@@ -63,9 +62,6 @@ const LONG: &[Row] = &[
     ("nc", "hypervisor.defined", Launch),
     ("nc", "nc.domain-started", Launch),
 ];
-
-/// Steps of a launch at which its node is not yet settled, or only just.
-const PLACING: [&str; 3] = ["cc.told", "cc.decided", "cc.telling"];
 
 #[test]
 fn what_was_asked_for_is_done_whoever_dies_at_whichever_step() {
@@ -198,27 +194,6 @@ impl Story<'_> {
     }
 }
 
-#[test]
-fn a_launch_lands_on_one_of_two_nodes_wherever_its_cluster_controller_dies() {
-    if !long() {
-        return;
-    }
-    let town = Town::new("NODES=\"node1 node2\"\n");
-    town.start("node1");
-    town.start("node2");
-    let front = &town.fleet.front;
-    for point in PLACING {
-        let id = launch_while_it_dies(front, "cc", point, &town.emi, &town.key);
-        let guest = Guest::known(front, &town.key, id);
-        guest.boot_id();
-        town.fleet.home_of(&guest.id);
-        guest.terminate();
-        wait_for("the domains' end", SOON, || {
-            town.fleet.others.values().all(|on| on.domains().is_empty()).then_some(())
-        });
-    }
-}
-
 /// Starts a component so that it dies at a step, asks for what has that step, and starts it again.
 fn while_it_dies(site: &Site, component: &str, point: &str, ask: impl FnOnce()) {
     site.kill(component);
@@ -262,4 +237,31 @@ fn shown(site: &Site) -> Vec<String> {
     let said = site.tool("admin", "euca-describe-instances", [] as [&str; 0]);
     let instances = said.lines().filter(|line| line.starts_with("INSTANCE\t"));
     instances.map(|line| line.split('\t').nth(1).unwrap().to_owned()).collect()
+}
+
+/// In the long form only.
+mod long {
+    use super::*;
+    use crate::nodes::Town;
+
+    /// Steps of a launch at which its node is not yet settled, or only just.
+    const PLACING: [&str; 3] = ["cc.told", "cc.decided", "cc.telling"];
+
+    #[test]
+    fn a_launch_lands_on_one_of_two_nodes_wherever_its_cluster_controller_dies() {
+        let town = Town::new("NODES=\"node1 node2\"\n");
+        town.start("node1");
+        town.start("node2");
+        let front = &town.fleet.front;
+        for point in PLACING {
+            let id = launch_while_it_dies(front, "cc", point, &town.emi, &town.key);
+            let guest = Guest::known(front, &town.key, id);
+            guest.boot_id();
+            town.fleet.home_of(&guest.id);
+            guest.terminate();
+            wait_for("the domains' end", SOON, || {
+                town.fleet.others.values().all(|on| on.domains().is_empty()).then_some(())
+            });
+        }
+    }
 }
