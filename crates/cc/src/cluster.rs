@@ -45,6 +45,8 @@ pub struct Cc {
     pub(crate) observed: watch::Sender<ClusterObserved>,
     /// Something may have changed: placing is due.
     pub(crate) poke: Notify,
+    /// There may be machines that were not looked for yet.
+    pub(crate) find_poke: Notify,
     /// Decisions are made, and written, one after the other.
     deciding: Arc<tokio::sync::Mutex<()>>,
     /// The plan that was applied last. One is applied at a time, so that an older one never
@@ -130,6 +132,7 @@ impl Cc {
             files,
             observed: watch::Sender::new(state.observed()),
             poke: Notify::new(),
+            find_poke: Notify::new(),
             deciding: Arc::default(),
             router: tokio::sync::Mutex::default(),
             router_poke: Notify::new(),

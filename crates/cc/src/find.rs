@@ -92,7 +92,7 @@ impl Cc {
     pub(crate) async fn keep_finding(&self) {
         for look in (0..LOOKS_TO_ALL).cycle() {
             self.find_machines(look == 0).await;
-            tokio::time::sleep(LOOK_EVERY).await;
+            let _ = tokio::time::timeout(LOOK_EVERY, self.find_poke.notified()).await;
         }
     }
 }

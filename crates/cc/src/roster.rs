@@ -52,6 +52,7 @@ impl Cc {
     /// When there is no way to a new node; then nothing changes.
     pub fn set_nodes(&self, nodes: Vec<NodeEntry>) -> Result<(), CcError> {
         self.change(|state| self.reform(state, nodes))?;
+        self.find_poke.notify_one();
         self.poke.notify_one();
         Ok(())
     }

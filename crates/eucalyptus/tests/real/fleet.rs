@@ -33,7 +33,7 @@ impl Fleet {
 
     /// Installs a machine that runs instances. Its node controller waits for its keys.
     pub(crate) fn add_node(&mut self, name: &'static str) {
-        self.add(name, "START_CLOUD=\"N\"\nSTART_CC=\"N\"\n");
+        self.add(name, "START_CLOUD=\"N\"\nSTART_CC=\"N\"\nMAX_CORES=\"2\"\n");
     }
 
     /// Installs a machine with these lines in its `eucalyptus.conf`.

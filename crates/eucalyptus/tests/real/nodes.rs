@@ -45,9 +45,14 @@ impl Town {
         wait_for(&format!("{node}'s room"), SOON, || {
             let said =
                 self.fleet.front.tool("admin", "euca-describe-availability-zones", ["verbose"]);
-            let is_known = said.lines().any(|line| line.contains(node) && line.contains("nc=true"));
-            let has_room = said.lines().any(|l| l.contains("m1.small") && !l.contains("0000 /"));
-            (is_known && has_room).then_some(())
+            let known = said.lines().filter(|line| line.contains("nc=true"));
+            let (is_known, nodes) = known.fold((false, 0), |(is_known, count), line| {
+                (is_known || line.contains(node), count + 1)
+            });
+            // each has two cores, which count once the way to it is known
+            let small = said.lines().find(|line| line.contains("m1.small"))?;
+            let most = small.split(" / ").nth(1)?.split_whitespace().next()?.parse::<u32>().ok()?;
+            (is_known && most == 2 * nodes).then_some(())
         });
     }
 
