@@ -40,7 +40,7 @@ fn debian_boots_from_its_own_disk_and_its_cloud_init_finds_ec2() {
         console.contains(" finished at ").then_some(())
     });
     let says = |command: &str| site.wait_login(&key, &to, command);
-    let status = says("cloud-init status --wait --long");
+    let status = says("cloud-init status --wait --long; true");
     assert!(status.contains("status: done") && status.contains("DataSourceEc2"), "{status}");
     assert_eq!(says("cloud-init query instance_id"), id);
     assert_eq!(says("cloud-init query availability_zone"), "cluster");
