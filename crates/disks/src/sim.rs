@@ -21,6 +21,7 @@ struct Shelf {
     held: BTreeMap<InstanceId, DiskRequest>,
     preparations: BTreeMap<InstanceId, u32>,
     failures: VecDeque<DiskError>,
+    blind: Option<DiskError>,
 }
 
 impl SimDisks {
@@ -33,6 +34,11 @@ impl SimDisks {
     /// The next preparation fails with this error. Errors queue up.
     pub fn fail_next_prepare(&self, error: DiskError) {
         self.shelf().failures.push_back(error);
+    }
+
+    /// What there is cannot be told from now on, for this reason, or can again.
+    pub fn blind(&self, error: Option<DiskError>) {
+        self.shelf().blind = error;
     }
 
     /// The instances whose disks exist.
@@ -58,7 +64,8 @@ impl SimDisks {
 #[async_trait]
 impl Disks for SimDisks {
     async fn capacity_gb(&self) -> Result<u64, DiskError> {
-        Ok(self.shelf().capacity_gb)
+        let shelf = self.shelf();
+        shelf.blind.clone().map_or(Ok(shelf.capacity_gb), Err)
     }
 
     async fn prepare(

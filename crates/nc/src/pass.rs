@@ -150,8 +150,11 @@ impl Node {
     async fn note_capacity(&self, survey: &Survey) {
         let disk = self.adapters.disks.capacity_gb().await;
         let known = self.state().capacity.disk_gb;
-        let disk_gb = *disk.as_ref().unwrap_or(&known);
-        let capacity = self.settings.limits.apply(&Figures { disk_gb, ..survey.capacity });
+        let found = Figures { disk_gb: disk.clone().unwrap_or_default(), ..survey.capacity };
+        let capacity = self.settings.limits.apply(&found);
+        // what was offered is no finding: the factors have been applied to it
+        let disk_gb = if disk.is_ok() { capacity.disk_gb } else { known };
+        let capacity = Figures { disk_gb, ..capacity };
         let capacity =
             if survey.obstacle.is_some() { nothing_but_disk(&capacity) } else { capacity };
         self.change(|state| state.capacity = capacity);

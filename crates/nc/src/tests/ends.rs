@@ -243,3 +243,22 @@ async fn while_the_hypervisor_is_away_nothing_changes_and_the_problem_is_reporte
     assert_eq!(world.problems().await, Vec::<String>::new());
     assert_eq!((world.starts(ONE), world.starts(TWO)), (1, 1));
 }
+
+#[tokio::test]
+async fn while_the_disk_cannot_be_read_what_was_offered_stays() {
+    let mut world = World::new();
+    world.limits.disk = "2.5".parse().unwrap();
+    world.restart();
+    let offered = Figures { disk_gb: 250, ..CAPACITY };
+    let capacity = async |world: &mut World| {
+        world.settle().await;
+        world.nc().observe(None, 0).await.unwrap().capacity
+    };
+    assert_eq!(capacity(&mut world).await, offered);
+    world.disks.blind(Some(disks::DiskError::Failed("it hangs".to_owned())));
+    for _ in 0..3 {
+        assert_eq!(capacity(&mut world).await, offered);
+    }
+    world.disks.blind(None);
+    assert_eq!(capacity(&mut world).await, offered);
+}
