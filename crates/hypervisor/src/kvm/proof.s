@@ -3,8 +3,7 @@
 # use SSE, take an exception, a page fault and timer interrupts. It says a letter after each step
 # on the first serial port and a full stop at the end.
 #
-# as --64 -o proof.o proof.s && ld -Ttext 0x7c00 --oformat binary -o proof.bin proof.o
-# (a test compares proof.bin with that)
+# build.rs assembles it.
 
 .macro say c
     movw $0x3f8, %dx
