@@ -27,16 +27,8 @@ impl Measures {
     pub(crate) fn begin() -> Self {
         let book = Book::default();
         Self {
-            phases: book.histogram(
-                "launch_phase_seconds",
-                "How long launches take to a point on their way",
-                &["phase"],
-            ),
-            passes: book.histogram(
-                "pass_duration_seconds",
-                "How long one look of a loop takes",
-                &["loop"],
-            ),
+            phases: book.launch_phases(),
+            passes: book.passes(),
             rooms: Rooms::of(&book, &["node"]),
             lag: book.gauge(
                 "node_lag_seconds",

@@ -64,16 +64,8 @@ impl Measures {
                 "From the request's head to its answer's first byte",
                 &["method"],
             ),
-            phases: book.histogram(
-                "launch_phase_seconds",
-                "How long launches take to a point on their way",
-                &["phase"],
-            ),
-            passes: book.histogram(
-                "pass_duration_seconds",
-                "How long one look of a loop takes",
-                &["loop"],
-            ),
+            phases: book.launch_phases(),
+            passes: book.passes(),
             instances: book.gauge("instances", "Instances that are shown", &["state"]),
             reachable: book.gauge(
                 "cluster_reachable",

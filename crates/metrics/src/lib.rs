@@ -9,6 +9,7 @@
 
 mod beat;
 mod book;
+mod common;
 mod exposition;
 mod laps;
 mod rooms;
