@@ -69,8 +69,9 @@ impl Bare {
         let xml = replaced(&xml, "<source bridge='", "'", BRIDGE);
         let xml = replaced(&xml, "<target dev='tap", "'", &format!("bench{at}"));
         let xml = xml.replace("<target dev='tapbench", "<target dev='bench");
-        let uuid = format!("<uuid>{}</uuid>", between(&xml, "<uuid>", "</uuid>"));
-        let xml = xml.replace(&uuid, "");
+        // Also where the guest reads it.
+        let uuid = between(&xml, "<uuid>", "</uuid>").to_owned();
+        let xml = xml.replace(&uuid, &format!("ec2e5ca1-bbbb-8000-8000-{at:012x}"));
         let xml = xml.replace(self.instance.to_str().unwrap(), home.to_str().unwrap());
         fs::write(home.join("domain.xml"), xml).unwrap();
         taken

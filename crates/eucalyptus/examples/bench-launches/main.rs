@@ -67,7 +67,7 @@ fn single(bed: &Bed, bare: &Bare) -> Sample {
 
     let overlay = bare.prepare(0);
     let begun = Instant::now();
-    bare.create(bed, 0).wait().unwrap();
+    assert!(bare.create(bed, 0).wait().unwrap().success());
     let returned = begun.elapsed();
     let bare_ran = bed.starts.wait(&bare.name(0)) - begun;
     bare.end(bed, 1);
@@ -123,12 +123,12 @@ fn bare_starts(bed: &Bed, bare: &Bare, at_once: bool) -> Duration {
         if at_once {
             starting.push(create);
         } else {
-            create.wait().unwrap();
+            assert!(create.wait().unwrap().success());
         }
     }
     let taken = bed.starts.wait_all(&names) - begun;
     for mut create in starting {
-        create.wait().unwrap();
+        assert!(create.wait().unwrap().success());
     }
     bare.end(bed, MANY);
     taken
