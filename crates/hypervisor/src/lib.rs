@@ -100,8 +100,19 @@ pub enum DomainState {
     Running,
     /// Its guest has crashed and said so (a kernel panic). The virtual machine stands still.
     Crashed,
+    /// It stands still because something that it wrote did not fit on the host's disk, and nothing
+    /// of that is lost: it goes on when it is told to and there is room. See
+    /// [`Hypervisor::resume`].
+    NoSpace,
     /// It has stopped.
     Stopped(Ending),
+}
+
+impl DomainState {
+    /// Whether there is a virtual machine, be it one that stands still.
+    pub const fn is_up(self) -> bool {
+        matches!(self, Self::Running | Self::Crashed | Self::NoSpace)
+    }
 }
 
 /// How a domain came to its end, as far as the hypervisor knows.
@@ -167,6 +178,10 @@ pub trait Hypervisor: Send + Sync {
     /// Ends a domain at once, as a power cut does, and forgets it. Success when there is none of
     /// this name.
     fn destroy(&self, id: InstanceId) -> Result<(), HypervisorError>;
+
+    /// Lets a domain that stands still for want of disk space try to write again; if there still is
+    /// no room it stands still again. Success when there is none of this name, or it runs.
+    fn resume(&self, id: InstanceId) -> Result<(), HypervisorError>;
 
     /// Resets a domain, as the button on a machine does; its disks, tap and memory stay. One
     /// whose guest has crashed runs again.

@@ -174,6 +174,10 @@ impl Hypervisor for Libvirt {
         self.call(&format!("destroy {id}"), |link| link.destroy(id))
     }
 
+    fn resume(&self, id: InstanceId) -> Result<(), HypervisorError> {
+        self.call(&format!("resume {id}"), |link| link.resume(id))
+    }
+
     fn reset(&self, id: InstanceId) -> Result<(), HypervisorError> {
         self.call(&format!("reset {id}"), |link| link.reset(id))
     }

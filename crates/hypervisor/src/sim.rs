@@ -24,6 +24,8 @@ struct Machine {
     /// Whether guests do nothing when they are asked to shut down or to reboot.
     deaf: bool,
     obstacle: Option<String>,
+    /// Whether the host's disk has no room.
+    full: bool,
     unreachable: bool,
 }
 
@@ -66,6 +68,17 @@ impl SimHypervisor {
     /// From now on guests ignore that they are asked to shut down or to reboot, or no longer.
     pub fn set_deaf(&self, deaf: bool) {
         self.machine().deaf = deaf;
+    }
+
+    /// From now on the host's disk has no room, and guests that run stand still for it; or it has,
+    /// and they go on when they are told to.
+    pub fn set_full(&self, full: bool) {
+        let mut machine = self.machine();
+        machine.full = full;
+        let domains = machine.domains.values_mut();
+        for domain in domains.filter(|it| full && it.state == DomainState::Running) {
+            domain.state = DomainState::NoSpace;
+        }
     }
 
     /// From now on this keeps domains from being started, or nothing does.
@@ -205,12 +218,12 @@ impl Hypervisor for SimHypervisor {
         let mut machine = self.reached()?;
         let name = spec.id.to_string();
         match machine.domains.get(&name).map(|domain| domain.state) {
-            Some(DomainState::Running | DomainState::Crashed) => return Ok(()),
+            Some(state) if state.is_up() => return Ok(()),
             Some(DomainState::Starting) => {
                 let text = format!("{name} is still being started");
                 return Err(HypervisorError::NotNow(text));
             }
-            Some(DomainState::Stopped(_)) | None => {}
+            _ => {}
         }
         if let Some(obstacle) = &machine.obstacle {
             return Err(HypervisorError::NotNow(obstacle.clone()));
@@ -261,10 +274,22 @@ impl Hypervisor for SimHypervisor {
         Ok(())
     }
 
+    fn resume(&self, id: InstanceId) -> Result<(), HypervisorError> {
+        let mut machine = self.reached()?;
+        let full = machine.full;
+        if let Some(domain) = machine.domains.get_mut(&id.to_string())
+            && domain.state == DomainState::NoSpace
+            && !full
+        {
+            domain.state = DomainState::Running;
+        }
+        Ok(())
+    }
+
     fn reset(&self, id: InstanceId) -> Result<(), HypervisorError> {
         let mut machine = self.reached()?;
         match machine.domains.get_mut(&id.to_string()) {
-            Some(domain) if matches!(domain.state, DomainState::Running | DomainState::Crashed) => {
+            Some(domain) if domain.state.is_up() => {
                 domain.state = DomainState::Running;
                 domain.resets += 1;
                 Ok(())
@@ -374,6 +399,17 @@ mod tests {
         assert_eq!((sim.start(&spec(1)), sim.starts(id)), (Ok(()), 1), "its memory is there");
         sim.reset(id).unwrap();
         assert!(sim.is_running(id));
+    }
+
+    #[test]
+    fn a_guest_without_room_goes_on_when_there_is_some() {
+        let (sim, id) = (SimHypervisor::new(CAPACITY), InstanceId::from_bits(1));
+        sim.start(&spec(1)).unwrap();
+        sim.set_full(true);
+        sim.resume(id).unwrap();
+        assert_eq!(sim.domains().unwrap()[0].state, DomainState::NoSpace);
+        sim.set_full(false);
+        assert_eq!((sim.resume(id), sim.is_running(id), sim.starts(id)), (Ok(()), true, 1));
     }
 
     #[test]

@@ -151,9 +151,8 @@ pub(crate) fn decide(entry: &Entry, sight: &Sight<'_>) -> Action {
 }
 
 impl Sight<'_> {
-    /// Whether there is a virtual machine, be it one whose guest has crashed.
-    const fn is_up(&self) -> bool {
-        matches!(self.domain, Some(DomainState::Running | DomainState::Crashed))
+    fn is_up(&self) -> bool {
+        self.domain.is_some_and(DomainState::is_up)
     }
 
     fn has_crashed(&self) -> bool {
@@ -254,7 +253,11 @@ fn started_and_gone(entry: &Entry, sight: &Sight<'_>) -> Action {
 
 /// The guest is asked again now and then: one that was just booting did not hear it.
 fn halting(entry: &Entry, sight: &Sight<'_>) -> Action {
-    let listens = matches!(sight.domain, Some(DomainState::Running | DomainState::Starting));
+    // One that stands still for want of space is let go on at every look, and may hear it then.
+    let listens = matches!(
+        sight.domain,
+        Some(DomainState::Running | DomainState::NoSpace | DomainState::Starting)
+    );
     let forced = sight.wanted == Wanted::Stop { forced: true };
     if !listens || forced || sight.has_passed(GUEST_TAKES_MS, entry.halting_since) {
         Action::PowerOff

@@ -4,7 +4,7 @@ use disks::{Layout, PreparedDisks, Uefi};
 use protocol::{InstanceDesired, InstancePhase};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use types::{ClusterName, DiskBus, Timestamp};
+use types::{ClusterName, DiskBus, Figures, Timestamp};
 
 /// How far the node has got with an instance. The order is that of its life; each phase is on
 /// disk before the work of the next one begins.
@@ -55,6 +55,10 @@ pub struct Entry {
     pub started_in: Option<String>,
     /// Its disks, once they are prepared.
     pub disks: Option<DiskPaths>,
+    /// What it costs the node beside the figures of its VM type, as configured when the node heard
+    /// of it; none when that was before there was such a field.
+    #[serde(default)]
+    pub overhead: Option<Figures>,
     /// When it was terminated.
     pub ended_at: Option<Timestamp>,
     /// Since when it is being stopped.
@@ -118,6 +122,7 @@ impl Entry {
             reboots: 0,
             started_in: None,
             disks: None,
+            overhead: None,
             ended_at: None,
             halting_since: None,
             rebooting: None,

@@ -1,13 +1,12 @@
 //! What a node controller measures (docs/metrics.md).
 
-use crate::entry::Phase;
 use crate::node::Nc;
 use async_trait::async_trait;
 use metrics::{Beat, Book, Gauge, Histogram, Laps, Rooms, Watched};
 use protocol::InstancePhase;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use types::{Figures, InstanceId, Timestamp};
+use types::{InstanceId, Timestamp};
 
 /// A pass is begun every two seconds, and waits a minute at most for the hypervisor.
 const LONGEST_PASS: Duration = Duration::from_secs(90);
@@ -86,18 +85,14 @@ impl Watched for Nc {
         let measures = &node.measures;
         measures.launches.retain(|id| state.slots.contains_key(id));
         let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
-        let mut used = Figures::default();
         for slot in state.slots.values() {
             *counts.entry(word(slot.entry.reported_phase())).or_default() += 1;
-            if slot.entry.phase < Phase::Terminated {
-                used = used.plus(&slot.entry.desired.figures).plus(&state.overhead);
-            }
         }
         measures.instances.clear();
         for (phase, count) in counts {
             measures.instances.set(&[phase], count.into());
         }
-        measures.rooms.room(&[node.settings.name.as_str()], &state.capacity, &used);
+        measures.rooms.room(&[node.settings.name.as_str()], &state.capacity, &state.used());
     }
 
     async fn problems(&self) -> Vec<String> {

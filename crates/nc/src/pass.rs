@@ -7,6 +7,7 @@ use crate::node::{Nc, Node};
 use crate::state::{Concern, Slot};
 use crate::work::Work;
 use hypervisor::{Domain, DomainState};
+use protocol::reason;
 use std::collections::BTreeMap;
 use types::{Figures, InstanceId, Timestamp};
 
@@ -49,7 +50,10 @@ impl Nc {
             let id = entry.desired.id;
             let domain = domains.get(id.to_string().as_str());
             let state = domain.map(|domain| domain.state);
-            self.node.note_crash(id, state == Some(DomainState::Crashed));
+            self.node.note_standstill(id, state.and_then(standstill));
+            if state == Some(DomainState::NoSpace) && entry.phase < Phase::Removing {
+                self.node.resume(id).await;
+            }
             if domain.is_some_and(|it| !it.lasting) && entry.phase < Phase::Removing {
                 self.node.keep(id).await;
             }
@@ -123,19 +127,28 @@ impl Node {
         idle.map(resting).collect()
     }
 
-    fn note_crash(&self, id: InstanceId, crashed: bool) {
-        let known = self.state().slots.get(&id).map(|slot| slot.crashed);
-        if known.is_none_or(|known| known == crashed) {
+    fn note_standstill(&self, id: InstanceId, standstill: Option<&'static str>) {
+        let known = self.state().slots.get(&id).map(|slot| slot.standstill);
+        if known.is_none_or(|known| known == standstill) {
             return;
         }
-        if crashed {
-            tracing::warn!(%id, "its guest has crashed");
+        match standstill {
+            Some(reason) => tracing::warn!(%id, reason, "its virtual machine stands still"),
+            None => tracing::info!(%id, "its virtual machine does not stand still any more"),
         }
         self.change(|state| {
             if let Some(slot) = state.slots.get_mut(&id) {
-                slot.crashed = crashed;
+                slot.standstill = standstill;
             }
         });
+    }
+
+    /// Lets a guest whose writing found no room try again. That costs nothing while there is none,
+    /// so nobody needs to know how much it wants.
+    async fn resume(&self, id: InstanceId) {
+        if let Err(problem) = self.ask(move |hypervisor| hypervisor.resume(id)).await {
+            tracing::warn!(%id, %problem, "it cannot be let go on");
+        }
     }
 
     /// Sees to it that the end of a domain can be told, whichever version started it and however
@@ -159,6 +172,15 @@ impl Node {
             if survey.obstacle.is_some() { nothing_but_disk(&capacity) } else { capacity };
         self.change(|state| state.capacity = capacity);
         self.concern(Concern::Disks, disk.err().map(|error| error.to_string()));
+    }
+}
+
+/// Why a virtual machine in this state stands still, if it does.
+const fn standstill(state: DomainState) -> Option<&'static str> {
+    match state {
+        DomainState::Crashed => Some(reason::GUEST_CRASHED),
+        DomainState::NoSpace => Some(reason::NO_SPACE),
+        DomainState::Starting | DomainState::Running | DomainState::Stopped(_) => None,
     }
 }
 

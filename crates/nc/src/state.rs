@@ -7,7 +7,7 @@ use hypervisor::{Domain, DomainState};
 use netplan::NodeNic;
 use protocol::{
     CallError, Goal, InstanceDesired, InstanceObserved, InstancePhase, NodeDesired, NodeObserved,
-    Revision, reason,
+    Revision,
 };
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -29,8 +29,8 @@ pub(crate) struct Slot {
     /// How often its domain had been seen to reboot when its guest was asked to; none when this
     /// process has not asked.
     pub(crate) reboots_before: Option<u64>,
-    /// Whether its guest was last seen to have crashed.
-    pub(crate) crashed: bool,
+    /// Why its virtual machine was last seen to stand still.
+    pub(crate) standstill: Option<&'static str>,
 }
 
 /// Whom a problem belongs to: each part of the node has at most one and clears its own.
@@ -141,9 +141,10 @@ impl State {
                 continue;
             }
             let (cluster, source) = (desired.cluster.clone(), desired.image_source.clone());
-            let told = Entry::accepted(instance.clone(), cluster, source);
+            let mut told = Entry::accepted(instance.clone(), cluster, source);
             match self.slots.get_mut(&instance.id) {
                 None => {
+                    told.overhead = Some(self.overhead);
                     self.slots.insert(instance.id, Slot::new(told, true));
                 }
                 Some(slot) if slot.busy || slot.entry.phase == Phase::Terminated => {}
@@ -173,6 +174,36 @@ impl State {
         known.chain(unreadable).map(NodeNic::of).collect()
     }
 
+    /// What the live instances hold, with what each costs beside its VM type.
+    pub(crate) fn used(&self) -> Figures {
+        let live = self.live().map(|it| it.desired.figures.plus(&self.overhead_of(it)));
+        live.fold(Figures::default(), |sum, one| sum.plus(&one))
+    }
+
+    /// What the node can give, for those who count every instance with what one costs now: less
+    /// by what the present ones cost more than that, and more by what they cost less.
+    fn offered(&self) -> Figures {
+        let live = || self.live().map(|entry| self.overhead_of(entry));
+        let counted = self.overhead.times(live().count() as u64);
+        let held = live().fold(Figures::default(), |sum, one| sum.plus(&one));
+        let offered = self.capacity.plus(&counted).less(&held);
+        // nothing at all would say that the capacity is not known yet, and means so when it is not
+        let least = self.capacity.disk_gb.min(1);
+        match self.capacity == Figures::default() {
+            true => self.capacity,
+            false => Figures { disk_gb: offered.disk_gb.max(least), ..offered },
+        }
+    }
+
+    fn live(&self) -> impl Iterator<Item = &Entry> {
+        let entries = self.slots.values().map(|slot| &slot.entry);
+        entries.filter(|entry| entry.phase < Phase::Terminated)
+    }
+
+    fn overhead_of(&self, entry: &Entry) -> Figures {
+        entry.overhead.unwrap_or(self.overhead)
+    }
+
     /// What the node reports.
     pub(crate) fn observed(&self, node: &NodeName) -> NodeObserved {
         let shown = |(id, slot): (&InstanceId, &Slot)| {
@@ -186,7 +217,7 @@ impl State {
             sequence: self.desired().map_or(0, |desired| desired.sequence),
             cluster: self.holder().or(self.desired().map(|desired| &desired.cluster)).cloned(),
             held: self.holder().is_some(),
-            capacity: self.capacity,
+            capacity: self.offered(),
             overhead: self.overhead,
             instances: self.slots.iter().filter_map(shown).collect(),
             orphans: self.orphans.clone(),
@@ -203,8 +234,8 @@ impl State {
         let held_up = self.problems.get(&Concern::Hypervisor);
         let held_up = held_up.filter(|_| phase == InstancePhase::Pending);
         let reason = slot.note.as_ref().or(held_up).or(entry.reason.as_ref()).cloned();
-        let crashed = slot.crashed && phase == InstancePhase::Running;
-        let reason = if crashed { Some(reason::GUEST_CRASHED.to_owned()) } else { reason };
+        let standstill = slot.standstill.filter(|_| phase == InstancePhase::Running);
+        let reason = standstill.map(str::to_owned).or(reason);
         InstanceObserved {
             id: entry.desired.id,
             node: Some(node.clone()),
@@ -242,7 +273,7 @@ impl Slot {
             note: None,
             asked: None,
             reboots_before: None,
-            crashed: false,
+            standstill: None,
         }
     }
 }

@@ -11,6 +11,15 @@ pub const GUEST_POWERED_OFF: &str =
 pub const GUEST_CRASHED: &str = "Server.InternalError: the guest crashed (its kernel panicked); its \
     console output tells more; reboot, stop or terminate it";
 
+/// The node's disk is full, and the guest's virtual machine stands still.
+pub const NO_SPACE: &str = "Server.InternalError: the disk of its node is full, so that its virtual \
+    machine stands still; nothing is lost, and it goes on by itself once there is room on the node";
+
+/// Whether an instance with this reason has a virtual machine that runs and does nothing.
+pub fn is_standstill(reason: &str) -> bool {
+    [GUEST_CRASHED, NO_SPACE].contains(&reason)
+}
+
 /// The codes with which a reason may begin.
 const CODES: [&str; 3] =
     ["Client.InstanceInitiatedShutdown", "Client.UserInitiatedShutdown", "Server.InternalError"];
@@ -29,6 +38,7 @@ mod tests {
     fn only_known_codes_count() {
         for (reason, wanted) in [
             (GUEST_POWERED_OFF, Some("Client.InstanceInitiatedShutdown")),
+            (NO_SPACE, Some("Server.InternalError")),
             (GUEST_CRASHED, Some("Server.InternalError")),
             ("its domain could not be started: no memory", None),
             ("Client.InstanceInitiatedShutdown", None),

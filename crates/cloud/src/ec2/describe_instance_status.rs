@@ -9,6 +9,7 @@ use ec2_wire::{
     Action, Error, Filter, Filterable, Response, Version, Xml, check_filters, filterable,
     parameters, passes,
 };
+use protocol::reason;
 use state::Instance;
 use types::{InstanceId, InstanceState};
 
@@ -50,11 +51,11 @@ fn system(instance: &Instance) -> Status {
     }
 }
 
-/// Whether its virtual machine runs and its guest has not crashed, as far as its node says so.
+/// Whether its virtual machine runs and does not stand still, as far as its node says so.
 fn machine(instance: &Instance) -> Status {
-    let crashed = instance.reason.as_deref() == Some(protocol::reason::GUEST_CRASHED);
+    let stands_still = instance.reason.as_deref().is_some_and(reason::is_standstill);
     match (instance.state, instance.impaired) {
-        (InstanceState::Running, false) if crashed => IMPAIRED,
+        (InstanceState::Running, false) if stands_still => IMPAIRED,
         (InstanceState::Running, false) => OK,
         (InstanceState::Running, true) => {
             Status { summary: "insufficient-data", reachability: Some("insufficient-data") }
@@ -87,7 +88,7 @@ filterable! {
 
 impl Action for DescribeInstanceStatus {
     const NAME: &'static str = "DescribeInstanceStatus";
-    const DOC: &'static str = "Shows whether the node of each running instance answers, and whether its guest has crashed.";
+    const DOC: &'static str = "Shows whether the node of each running instance answers, and whether its guest has crashed or stands still for want of disk space.";
     const SINCE: Version = Version::new(2011, 11, 1);
     const FILTERS: &'static [&'static str] = Shown::ATTRIBUTES;
     type Input = Input;

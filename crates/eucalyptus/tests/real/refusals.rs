@@ -1,5 +1,6 @@
 //! What goes wrong is said, with the remedy, and nothing is half done.
 
+use crate::guest::Guest;
 use crate::machine::wait_for;
 use crate::site::Site;
 use std::time::Duration;
@@ -62,8 +63,32 @@ fn a_full_disk_fails_one_launch_with_a_reason_and_nothing_else() {
     assert!(reason.contains("no space left") && reason.contains("INSTANCE_PATH"), "{reason}");
 
     mount("remount,nr_inodes=100000");
-    let id = site.run_instance("admin", &emi, &key);
-    site.wait_state("admin", &id, "running");
+    let guest = Guest::launch(&site, &emi, &key);
+    guest.says("true");
+    stands_still_until_there_is_room(&guest, instances.to_str().unwrap(), mount);
+}
+
+fn stands_still_until_there_is_room(guest: &Guest<'_>, disk: &str, mount: impl Fn(&str)) {
+    // Longer than an ssh may take: it goes on after it.
+    const WRITE_AND_COMPARE: &str = "(much() { head -c 32000000 /dev/zero | tr '\\000' e; }
+        much >/root/much; sync; echo 3 >/proc/sys/vm/drop_caches
+        much | cmp - /root/much && touch /root/done) >/dev/null 2>&1 </dev/null &";
+    let site = guest.site;
+    let boot_id = guest.boot_id();
+    let df = site.machine().must("df", ["-k", "--output=used", disk]);
+    let used: u64 = df.lines().nth(1).unwrap().trim().parse().unwrap();
+    mount(&format!("remount,size={}k", used + 8 * 1024));
+    guest.says(WRITE_AND_COMPARE);
+    guest.wait_reason("the disk of its node is full");
+    assert_eq!(site.describe("admin", &guest.id).unwrap()[5], "running");
+    assert_eq!(site.domains(), [guest.id.as_str()]);
+
+    mount("remount,size=12g");
+    wait_for("the guest to go on", Duration::from_secs(60), || {
+        (!site.reason("admin", &guest.id).contains("full")).then_some(())
+    });
+    guest.says("test -e /root/done");
+    assert_eq!(guest.boot_id(), boot_id);
 }
 
 #[test]

@@ -140,12 +140,12 @@ impl Link {
     ) -> Result<(), Trouble> {
         if let Some(domain) = self.lookup(spec.id)? {
             match state(&domain)? {
-                Some(DomainState::Running | DomainState::Crashed) => return Ok(()),
+                Some(state) if state.is_up() => return Ok(()),
                 Some(DomainState::Starting) => {
                     let text = format!("libvirt is still starting {}", spec.id);
                     return Err(Trouble::Busy(text));
                 }
-                Some(DomainState::Stopped(_)) | None => remove(&domain)?,
+                _ => remove(&domain)?,
             }
         }
         let xml = xml(self.qemu_user).map_err(|error| Trouble::Own(error.to_string()))?;
@@ -255,6 +255,19 @@ impl Link {
         self.lookup(id)?.map_or(Ok(()), |domain| remove(&domain))
     }
 
+    pub(super) fn resume(&self, id: InstanceId) -> Result<(), Trouble> {
+        let Some(domain) = self.lookup(id)? else { return Ok(()) };
+        // Looked at once more: one that stands still for another reason is left alone.
+        if state(&domain)? != Some(DomainState::NoSpace) {
+            return Ok(());
+        }
+        match domain.resume().map_err(Trouble::from) {
+            // It ended by itself, or goes on already.
+            Err(trouble) if trouble.is(ErrorNumber::OperationInvalid) => Ok(()),
+            other => unless_gone_trouble(other).map(drop),
+        }
+    }
+
     pub(super) fn reset(&self, id: InstanceId) -> Result<(), Trouble> {
         let domain = self.lookup(id)?;
         let domain = domain.ok_or_else(|| Trouble::Own("it does not run".to_owned()))?;
@@ -268,7 +281,7 @@ impl Link {
 
     fn runs(&self, id: InstanceId) -> Result<bool, Trouble> {
         let Some(domain) = self.lookup(id)? else { return Ok(false) };
-        Ok(matches!(state(&domain)?, Some(DomainState::Running | DomainState::Crashed)))
+        Ok(state(&domain)?.is_some_and(DomainState::is_up))
     }
 
     fn lookup(&self, id: InstanceId) -> Result<Option<VirtDomain>, Trouble> {
@@ -313,6 +326,8 @@ fn meaning(state: sys::virDomainState, reason: u32) -> DomainState {
         (sys::VIR_DOMAIN_CRASHED, _) | (sys::VIR_DOMAIN_PAUSED, sys::VIR_DOMAIN_PAUSED_CRASHED) => {
             DomainState::Crashed
         }
+        // QEMU stops a machine for a full disk only, unless the administrator's template says more.
+        (sys::VIR_DOMAIN_PAUSED, sys::VIR_DOMAIN_PAUSED_IOERROR) => DomainState::NoSpace,
         (sys::VIR_DOMAIN_SHUTOFF, reason) => DomainState::Stopped(match reason {
             sys::VIR_DOMAIN_SHUTOFF_SHUTDOWN => Ending::PoweredOff,
             sys::VIR_DOMAIN_SHUTOFF_CRASHED | sys::VIR_DOMAIN_SHUTOFF_DAEMON => Ending::Died,
@@ -419,6 +434,7 @@ mod tests {
             (VIR_DOMAIN_PAUSED, sys::VIR_DOMAIN_PAUSED_STARTING_UP, DomainState::Starting),
             (VIR_DOMAIN_PAUSED, sys::VIR_DOMAIN_PAUSED_USER, DomainState::Running),
             (VIR_DOMAIN_PAUSED, sys::VIR_DOMAIN_PAUSED_CRASHED, DomainState::Crashed),
+            (VIR_DOMAIN_PAUSED, sys::VIR_DOMAIN_PAUSED_IOERROR, DomainState::NoSpace),
             (VIR_DOMAIN_CRASHED, sys::VIR_DOMAIN_CRASHED_PANICKED, DomainState::Crashed),
             (VIR_DOMAIN_RUNNING, 1, DomainState::Running),
             (VIR_DOMAIN_SHUTDOWN, 1, DomainState::Running),

@@ -1,7 +1,7 @@
 use super::launch::plan_of;
 use super::reboot::resets;
 use super::*;
-use crate::decide::{CONSOLE_KEPT_MS, DESTROYED, DIED, LOST, REVIVED_APART_MS};
+use crate::decide::{ASK_AGAIN_MS, CONSOLE_KEPT_MS, DESTROYED, DIED, LOST, REVIVED_APART_MS};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hypervisor::{DomainState, Ending};
@@ -142,6 +142,32 @@ async fn a_crashed_guest_is_told_of_and_kept_until_its_owner_does_something() {
         world.bring_about(vec![InstanceDesired { turn: 1, ..rebooted(ONE, 1) }]).await;
         assert_eq!(world.phase(ONE).await, Some(InstancePhase::Stopped), "it cannot be asked");
     }
+}
+
+#[tokio::test]
+async fn a_guest_without_disk_space_is_told_of_and_goes_on_when_there_is_some() {
+    let id = ONE.parse().unwrap();
+    let mut world = World::new();
+    world.bring_about(vec![instance(ONE)]).await;
+    world.hypervisor.set_full(true);
+    world.settle().await;
+    assert_eq!(world.phase(ONE).await, Some(InstancePhase::Running));
+    assert_eq!(world.reason(ONE).await, reason::NO_SPACE);
+    world.restart();
+    world.settle().await;
+    assert_eq!(world.reason(ONE).await, reason::NO_SPACE);
+    world.hypervisor.set_full(false);
+    world.settle().await;
+    assert_eq!((world.reason(ONE).await.as_str(), world.starts(ONE)), ("", 1));
+    assert!(world.hypervisor.is_running(id));
+
+    world.hypervisor.set_full(true);
+    world.bring_about(vec![InstanceDesired { turn: 1, ..instance(ONE) }]).await;
+    assert_eq!(world.phase(ONE).await, Some(InstancePhase::Stopping), "it may yet hear it");
+    world.hypervisor.set_full(false);
+    world.clock.advance(ASK_AGAIN_MS);
+    world.settle().await;
+    assert_eq!(world.phase(ONE).await, Some(InstancePhase::Stopped));
 }
 
 /// A domain that libvirt is still starting was taken for one that runs, and its end for the

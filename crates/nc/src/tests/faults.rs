@@ -166,6 +166,10 @@ impl Hypervisor for Hypervisors {
         self.1.pass_blocking(|| self.0.destroy(id))
     }
 
+    fn resume(&self, id: InstanceId) -> Result<(), HypervisorError> {
+        self.1.pass_blocking(|| self.0.resume(id))
+    }
+
     fn reset(&self, id: InstanceId) -> Result<(), HypervisorError> {
         self.1.pass_blocking(|| self.0.reset(id))
     }

@@ -228,6 +228,25 @@ async fn capacity_is_what_was_found_within_what_the_administrator_allows() {
     assert_eq!(observed.overhead, world.overhead);
 }
 
+#[tokio::test]
+async fn what_an_instance_costs_is_counted_as_it_was_placed() {
+    let disk = |disk_gb| Figures { disk_gb, ..Figures::default() };
+    let mut world = World::new();
+    world.overhead = disk(1);
+    world.restart();
+    world.bring_about(vec![instance(ONE)]).await;
+    for (overhead, offered) in [(1, 100), (5, 104), (0, 99)] {
+        world.overhead = disk(overhead);
+        world.restart();
+        world.settle().await;
+        let observed = world.nc().observe(None, 0).await.unwrap();
+        assert_eq!(observed.capacity.disk_gb, offered, "{overhead}");
+        assert_eq!(observed.capacity.cores, CAPACITY.cores);
+    }
+    world.bring_about(vec![ended(ONE)]).await;
+    assert_eq!(world.nc().observe(None, 0).await.unwrap().capacity, CAPACITY);
+}
+
 #[test]
 fn the_simulated_hypervisor_tells_unreachable_from_failed() {
     let hypervisor = SimHypervisor::new(CAPACITY);

@@ -4,7 +4,7 @@ use super::{SimCloud, Site};
 use crate::machine::{METADATA_PORT, Machine};
 use crate::scene::{Host, Planned, Quiet, QuietCluster, Scene, SeenDomain};
 use cc::{Placement, Placements};
-use hypervisor::{Domain, DomainState};
+use hypervisor::Domain;
 use netplan::{Lease, NodeInput, NodeNic, NodePlan, RouterInput, node_plan, router_plan};
 use placement::Availability;
 use protocol::{ClusterApi, ClusterDesired, NodeApi, Standing};
@@ -193,7 +193,7 @@ fn domains(machine: &Machine) -> Vec<SeenDomain> {
             starts_and_reboots: id
                 .map(|id| (hypervisor.starts(id), reboots(id)))
                 .unwrap_or_default(),
-            is_up: matches!(state, DomainState::Running | DomainState::Crashed),
+            is_up: state.is_up(),
             name,
         }
     };

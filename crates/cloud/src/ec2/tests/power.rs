@@ -164,6 +164,7 @@ async fn the_reason_of_a_node_is_shown_with_its_code() {
     for (phase, said, code, status) in [
         (Running, "it was started again", internal, "ok"),
         (Running, reason::GUEST_CRASHED, internal, "impaired"),
+        (Running, reason::NO_SPACE, internal, "impaired"),
         (Terminated, reason::GUEST_POWERED_OFF, "Client.InstanceInitiatedShutdown", ""),
         (Terminated, "its domain could not be started", internal, ""),
     ] {
