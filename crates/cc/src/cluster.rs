@@ -115,7 +115,7 @@ impl Cc {
             subnet: settings.router.vnet_subnet,
             addrs_per_net: settings.addrs_per_net,
             policy: settings.policy,
-            has_transport: settings.router.vxlan,
+            has_transport: settings.router.carrier.is_some(),
             roster: nodes,
             desired,
             placements,

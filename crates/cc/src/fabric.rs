@@ -1,7 +1,7 @@
 //! How the machines of the cluster are joined: where each is, and who listens to whom. Pure.
 
 use hostnet::Path;
-use protocol::Fabric;
+use protocol::{Carrier, Fabric};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -35,15 +35,15 @@ impl Machines {
 
     /// A node's place among the others; none for one on this machine. Without a transport between
     /// machines it has no peers.
-    pub(crate) fn fabric(&self, node: &NodeName, has_transport: bool) -> Option<Fabric> {
+    pub(crate) fn fabric(&self, node: &NodeName, carrier: Option<Carrier>) -> Option<Fabric> {
         let Path::Elsewhere { ours, theirs } = *self.nodes.get(node)? else { return None };
         let mut peers = BTreeSet::new();
-        if has_transport {
+        if carrier.is_some() {
             peers = self.peers();
             peers.insert(ours);
             peers.remove(&theirs);
         }
-        Some(Fabric { own: theirs, peers })
+        Some(Fabric { own: theirs, peers, carrier: carrier.unwrap_or_default() })
     }
 
     /// Takes in what was found of these nodes and the cloud, and forgets other nodes.
@@ -84,7 +84,7 @@ mod tests {
     }
 
     fn peers_of(machines: &Machines, node: &str) -> Option<Vec<u8>> {
-        let fabric = machines.fabric(&node.parse().unwrap(), true)?;
+        let fabric = machines.fabric(&node.parse().unwrap(), Some(Carrier::Vlan))?;
         assert!(!fabric.peers.contains(&fabric.own));
         Some(fabric.peers.iter().map(|peer| peer.octets()[3]).collect())
     }
@@ -113,7 +113,8 @@ mod tests {
     fn a_machine_with_several_addresses_is_known_to_each_node_by_the_one_that_it_sees() {
         let other = Path::Elsewhere { ours: [10, 9, 0, 1].into(), theirs: [10, 9, 0, 3].into() };
         let known = machines(&[("b", away(2)), ("c", other)]);
-        let fabric = |node: &str| known.fabric(&node.parse().unwrap(), true).unwrap().peers;
+        let fabric =
+            |node: &str| known.fabric(&node.parse().unwrap(), Some(Carrier::Vlan)).unwrap().peers;
         assert_eq!(fabric("b"), [[10, 9, 0, 3].into(), OURS.into()].into());
         assert_eq!(fabric("c"), [[10, 9, 0, 1].into(), [192, 0, 2, 2].into()].into());
     }
@@ -121,9 +122,13 @@ mod tests {
     #[test]
     fn without_a_transport_a_node_elsewhere_has_no_peers_but_knows_that_it_is_elsewhere() {
         let known = machines(&[("a", Path::Here), ("b", away(2)), ("c", away(3))]);
-        let alone = Fabric { own: [192, 0, 2, 2].into(), peers: BTreeSet::new() };
-        assert_eq!(known.fabric(&"b".parse().unwrap(), false), Some(alone));
-        assert_eq!(known.fabric(&"a".parse().unwrap(), false), None);
+        let alone = Fabric {
+            own: [192, 0, 2, 2].into(),
+            peers: BTreeSet::new(),
+            carrier: Carrier::default(),
+        };
+        assert_eq!(known.fabric(&"b".parse().unwrap(), None), Some(alone));
+        assert_eq!(known.fabric(&"a".parse().unwrap(), None), None);
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl Cc {
         }
         let mut machines = known.clone();
         machines.learn(found, cloud);
-        if !self.settings.router.vxlan {
+        if self.settings.router.carrier.is_none() {
             problems.extend(machines.away().map(no_transport));
         }
         self.concern(Concern::Machines, problems);
@@ -109,7 +109,7 @@ fn no_transport(node: &NodeName) -> String {
     format!(
         "node {node} is on another machine, so it gets no instances, and those that it has have \
          no network: set \
-         VNET_TRANSPORT=\"vxlan\" in eucalyptus.conf on the cluster controller's machine and \
+         VNET_TRANSPORT=\"vlan\" or \"vxlan\" in eucalyptus.conf on the cluster controller's machine and \
          restart the cluster controller"
     )
 }

@@ -148,7 +148,7 @@ impl Cc {
         }
         let mut state = self.state();
         let wanted =
-            share(state.desired.as_ref()?, &state.placements, name, self.settings.router.vxlan);
+            share(state.desired.as_ref()?, &state.placements, name, self.settings.router.carrier);
         let sighting = state.sighting(name)?;
         // Two clusters that name one node would take it from each other for ever.
         let is_of_another = sighting.other_cluster(&wanted.cluster).is_some();

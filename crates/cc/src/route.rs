@@ -2,8 +2,10 @@
 
 use crate::cluster::{Cc, Concern, State};
 use crate::memory::Placement;
-use netplan::{Lease, Overlay, RouterInput, RouterPlan, router_plan};
-use protocol::InstanceDesired;
+use netplan::{Lease, Overlay, RouterInput, RouterPlan, Trunk, Vlan, router_plan};
+use protocol::{Carrier, InstanceDesired};
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
 impl Cc {
     /// Makes this host route for the networks that should be, unless it was made so before.
@@ -48,7 +50,6 @@ impl Cc {
         let leases: Vec<_> = live.map(Lease::of).collect();
         let router = &self.settings.router;
         let machines = &state.placements.machines;
-        let overlay = Some(machines.peers()).filter(|peers| router.vxlan && !peers.is_empty());
         router_plan(&RouterInput {
             networks: &desired.networks,
             leases: &leases,
@@ -57,7 +58,19 @@ impl Cc {
             public_ports: &router.public_ports,
             mtu: router.mtu,
             machines: &machines.addresses(),
-            overlay: overlay.map(|peers| Overlay { local: None, peers }),
+            trunk: self.trunk(machines.peers()),
+        })
+    }
+}
+
+impl Cc {
+    /// What joins the networks with the nodes on these other machines.
+    fn trunk(&self, peers: BTreeSet<Ipv4Addr>) -> Option<Trunk> {
+        let router = &self.settings.router;
+        let carrier = router.carrier.filter(|_| !peers.is_empty())?;
+        Some(match carrier {
+            Carrier::Vxlan => Trunk::Vxlan(Overlay { local: None, peers }),
+            Carrier::Vlan => Trunk::Vlan(Vlan { interface: router.interface.clone() }),
         })
     }
 }

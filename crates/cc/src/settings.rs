@@ -2,6 +2,7 @@
 
 use ipnet::Ipv4Net;
 use placement::Policy;
+use protocol::Carrier;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
@@ -31,6 +32,8 @@ pub struct RouterSettings {
     pub public_ports: Vec<u16>,
     /// The largest packet of a group network, bytes.
     pub mtu: u16,
-    /// VNET_TRANSPORT: whether VXLAN carries the group networks to nodes on other machines.
-    pub vxlan: bool,
+    /// VNET_TRANSPORT: what carries the group networks to nodes on other machines, if anything.
+    pub carrier: Option<Carrier>,
+    /// VNET_INTERFACE; empty when it is not configured.
+    pub interface: String,
 }

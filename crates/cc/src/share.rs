@@ -1,7 +1,7 @@
 //! One node's part of the cluster's desired state. Pure.
 
 use crate::memory::{Placement, Placements};
-use protocol::{ClusterDesired, InstanceDesired, NodeDesired};
+use protocol::{Carrier, ClusterDesired, InstanceDesired, NodeDesired};
 use types::NodeName;
 
 /// What a node should run: the instances on it that it may be told of, and their networks.
@@ -9,7 +9,7 @@ pub(crate) fn share(
     desired: &ClusterDesired,
     placements: &Placements,
     name: &NodeName,
-    has_transport: bool,
+    carrier: Option<Carrier>,
 ) -> NodeDesired {
     let is_here = |instance: &&InstanceDesired| {
         let placement = placements.of.get(&instance.id);
@@ -26,6 +26,6 @@ pub(crate) fn share(
         image_source: desired.image_source.clone(),
         networks,
         instances,
-        fabric: placements.machines.fabric(name, has_transport),
+        fabric: placements.machines.fabric(name, carrier),
     }
 }

@@ -13,7 +13,7 @@ use fake_node::FakeNode;
 use hostnet::SimNet;
 use placement::Policy;
 use protocol::{
-    ClusterApi, ClusterDesired, ClusterObserved, Digest, Goal, ImageRef, InstanceDesired,
+    Carrier, ClusterApi, ClusterDesired, ClusterObserved, Digest, Goal, ImageRef, InstanceDesired,
     InstanceObserved, InstancePhase, NetworkDesired, Nic, NodeApi,
 };
 use std::error::Error;
@@ -42,7 +42,7 @@ struct World {
     clock: Arc<ManualClock>,
     generation: u64,
     /// Whether VXLAN is configured.
-    vxlan: bool,
+    carrier: Option<Carrier>,
     cc: Option<Cc>,
 }
 
@@ -58,7 +58,7 @@ impl World {
             net: Arc::default(),
             clock: Arc::default(),
             generation: 0,
-            vxlan: false,
+            carrier: None,
             cc: None,
         };
         world.restart();
@@ -78,7 +78,8 @@ impl World {
                 dns: vec!["192.0.2.1".parse().unwrap()],
                 public_ports: vec![8773],
                 mtu: 1500,
-                vxlan: self.vxlan,
+                carrier: self.carrier,
+                interface: "eth0".to_owned(),
             },
         };
         let (nodes, ways) = (entries(&self.listed), Arc::new(Switchboard(self.nodes.clone())));

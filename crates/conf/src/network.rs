@@ -17,6 +17,8 @@ pub enum VnetMode {
 pub enum VnetTransport {
     /// Nothing: all nodes are on the cluster controller's machine.
     None,
+    /// Frames with a tag (IEEE 802.1Q) on VNET_INTERFACE, as in the guides.
+    Vlan,
     /// VXLAN, over any network.
     Vxlan,
 }
@@ -48,10 +50,11 @@ pub(crate) fn mode(reader: &mut Reader<'_>) -> VnetMode {
 }
 
 pub(crate) fn transport(reader: &mut Reader<'_>) -> VnetTransport {
-    let right = "\"vxlan\", or \"none\" when all nodes are on this machine";
-    reader.or("VNET_TRANSPORT", VnetTransport::None, right, |v| {
+    let right = "\"vlan\", \"vxlan\", or \"none\" when all nodes are on this machine";
+    reader.or("VNET_TRANSPORT", VnetTransport::Vlan, right, |v| {
         let is = |name: &str| v.eq_ignore_ascii_case(name);
         match () {
+            () if is("vlan") => Some(VnetTransport::Vlan),
             () if is("vxlan") => Some(VnetTransport::Vxlan),
             () if is("none") => Some(VnetTransport::None),
             () => None,

@@ -8,8 +8,10 @@ mod neighbours;
 mod nft;
 mod path;
 mod sysctl;
+mod trunks;
 mod tunnels;
 mod turn;
+mod vlans;
 
 use crate::{Applied, HostNet, HostNetError, Path};
 use async_trait::async_trait;
@@ -48,8 +50,7 @@ impl HostNet for LinuxNet {
         let tags = plan.bridges.iter().map(|wanted| wanted.tag).collect();
         let bridges = bridges::ensure(&devices, tags, found, &mut pass).await?;
         bridges::ensure_gateways(&devices, &plan.bridges, &bridges, &mut pass).await;
-        tunnels::ensure(&devices, plan.overlay.as_ref(), &bridges, &mut pass).await;
-        tunnels::sweep(&devices, &mut pass).await;
+        trunks::ensure(&devices, plan.trunk.as_ref(), &bridges, &mut pass).await;
         side.dhcp.serve(&plan.dhcp, &bridges, &mut pass);
         if plan.rules.is_some() {
             pass.attempt(sysctl::ensure("ipv4/ip_forward", "1"));
@@ -73,12 +74,11 @@ impl HostNet for LinuxNet {
             pass.attempt(sysctl::ensure(&local, "1"));
         }
         neighbours::ensure(&devices, &plan.bridges, &bridges, &mut pass).await;
-        if plan.overlay.is_none() {
+        if plan.trunk.is_none() {
             // What a bridge with a gateway leads to is for the router's side to say.
             bridges.retain(|_, bridge| bridge.addresses.is_empty());
         }
-        tunnels::ensure(&devices, plan.overlay.as_ref(), &bridges, &mut pass).await;
-        tunnels::sweep(&devices, &mut pass).await;
+        trunks::ensure(&devices, plan.trunk.as_ref(), &bridges, &mut pass).await;
         pass.end()
     }
 

@@ -109,6 +109,7 @@ mod tests {
             nics: &[],
             metadata_port: 8776,
             fabric: None,
+            interface: "",
         });
         let failure = HostNetError::Rules("no".to_owned());
         net.fail_with(Some(failure.clone()));

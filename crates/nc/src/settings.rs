@@ -22,6 +22,8 @@ pub struct Settings {
     pub nic: NicModel,
     /// What each instance costs beside the figures of its VM type.
     pub overhead: Figures,
+    /// VNET_INTERFACE; empty when it is not configured.
+    pub interface: String,
     /// The port of 127.0.0.1 at which the metadata service listens.
     pub metadata_port: u16,
     /// How many launches are worked on at once; the others wait.

@@ -82,6 +82,7 @@ impl World {
             bus: types::DiskBus::Virtio,
             nic: hypervisor::NicModel::Virtio,
             overhead: self.overhead,
+            interface: "eth0".to_owned(),
             metadata_port: 8776,
             concurrent_launches: 4,
         };
@@ -194,7 +195,12 @@ impl World {
 
 /// What a node without instances applies.
 fn empty_plan() -> NodePlan {
-    netplan::node_plan(&netplan::NodeInput { nics: &[], metadata_port: 8776, fabric: None })
+    netplan::node_plan(&netplan::NodeInput {
+        nics: &[],
+        metadata_port: 8776,
+        fabric: None,
+        interface: "eth0",
+    })
 }
 
 fn ended(id: &str) -> InstanceDesired {

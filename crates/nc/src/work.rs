@@ -161,7 +161,8 @@ impl Node {
             (state.nics(), fabric)
         };
         let metadata_port = self.settings.metadata_port;
-        node_plan(&NodeInput { nics: &nics, metadata_port, fabric: fabric.as_ref() })
+        let interface = &self.settings.interface;
+        node_plan(&NodeInput { nics: &nics, metadata_port, fabric: fabric.as_ref(), interface })
     }
 
     async fn apply(&self, plan: NodePlan, last: &mut NodePlan) -> Result<(), String> {

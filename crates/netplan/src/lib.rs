@@ -16,6 +16,7 @@ mod node;
 mod overlay;
 mod router;
 mod subnet;
+mod trunk;
 
 pub use cells::{Cell, GroupChain, pieces};
 pub use chain_name::chain_name;
@@ -25,3 +26,4 @@ pub use node::{NodeBridge, NodeInput, NodeNic, NodePlan, node_plan, tap_name};
 pub use overlay::{Overlay, VXLAN_PORT, overlay_mtu};
 pub use router::{Packet, RouterBridge, RouterInput, RouterPlan, router_plan};
 pub use subnet::{GroupSubnet, subnet_of};
+pub use trunk::{Trunk, Vlan, vlan_mtu};

@@ -2,8 +2,8 @@
 
 mod rules;
 
-use crate::{Overlay, Ruleset, Table, nft::Family};
-use protocol::{Fabric, InstanceDesired};
+use crate::{Overlay, Ruleset, Table, Trunk, Vlan, nft::Family};
+use protocol::{Carrier, Fabric, InstanceDesired};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use types::{InstanceId, MacAddr, NetworkTag};
@@ -48,6 +48,9 @@ pub struct NodeInput<'a> {
     /// How this machine is joined with the others; none when the router is on this host too and
     /// does that.
     pub fabric: Option<&'a Fabric>,
+    /// VNET_INTERFACE of this machine, for networks that are carried with tags; empty when it is
+    /// not configured.
+    pub interface: &'a str,
 }
 
 /// A bridge as the node's side wants it.
@@ -67,7 +70,7 @@ pub struct NodePlan {
     /// The networks whose bridge must exist.
     pub bridges: BTreeMap<NetworkTag, NodeBridge>,
     /// What joins the bridges with the other machines; none when that is the router's to do.
-    pub overlay: Option<Overlay>,
+    pub trunk: Option<Trunk>,
     /// The content of tables `bridge eucalyptus` and `ip eucalyptus_metadata`; none when they
     /// should not exist.
     pub rules: Option<Ruleset>,
@@ -95,13 +98,18 @@ pub fn node_plan(input: &NodeInput<'_>) -> NodePlan {
             bridge.neighbours.insert(nic.ip, nic.mac);
         }
     }
-    let overlay =
-        |fabric: &Fabric| Overlay { local: Some(fabric.own), peers: fabric.peers.clone() };
-    NodePlan {
-        bridges,
-        overlay: input.fabric.filter(|fabric| !fabric.peers.is_empty()).map(overlay),
-        rules: Some(rules::ruleset(&nics, input)),
-    }
+    let trunk = trunk(input);
+    let rules = rules::ruleset(&nics, input, trunk.as_ref());
+    NodePlan { bridges, trunk, rules: Some(rules) }
+}
+
+/// What joins the bridges with the other machines.
+fn trunk(input: &NodeInput<'_>) -> Option<Trunk> {
+    let Fabric { own, peers, carrier } = input.fabric.filter(|fabric| !fabric.peers.is_empty())?;
+    Some(match carrier {
+        Carrier::Vxlan => Trunk::Vxlan(Overlay { local: Some(*own), peers: peers.clone() }),
+        Carrier::Vlan => Trunk::Vlan(Vlan { interface: input.interface.to_owned() }),
+    })
 }
 
 /// `d2:0e` and the machine's own address: no other machine has the same.
@@ -125,11 +133,11 @@ mod tests {
 
     fn fabric(peers: &[[u8; 4]]) -> Fabric {
         let peers = peers.iter().map(|peer| (*peer).into()).collect();
-        Fabric { own: Ipv4Addr::new(192, 0, 2, 17), peers }
+        Fabric { own: Ipv4Addr::new(192, 0, 2, 17), peers, carrier: Carrier::Vxlan }
     }
 
     fn planned(nics: &[NodeNic], fabric: Option<&Fabric>) -> NodePlan {
-        node_plan(&NodeInput { nics, metadata_port: 8776, fabric })
+        node_plan(&NodeInput { nics, metadata_port: 8776, fabric, interface: "eth0" })
     }
 
     fn rules(plan: &NodePlan) -> &str {
@@ -140,7 +148,7 @@ mod tests {
     fn beside_the_router_the_node_leaves_all_that_to_it() {
         let plan = planned(&[nic(2, 10)], None);
         assert_eq!(plan.bridges[&NetworkTag::FIRST], NodeBridge::default());
-        assert_eq!(plan.overlay, None);
+        assert_eq!(plan.trunk, None);
         assert!(!rules(&plan).contains("4789") && !rules(&plan).contains("\"hook\":\"input\""));
     }
 
@@ -150,16 +158,27 @@ mod tests {
         let plan = planned(&[nic(2, 10)], Some(&fabric));
         let bridge = &plan.bridges[&NetworkTag::FIRST];
         assert_eq!(bridge.mac.unwrap().to_string(), "d2:0e:c0:00:02:11");
-        let overlay = plan.overlay.as_ref().unwrap();
-        assert_eq!((overlay.local, &overlay.peers), (Some(fabric.own), &fabric.peers));
+        let overlay = Overlay { local: Some(fabric.own), peers: fabric.peers.clone() };
+        assert_eq!(plan.trunk, Some(Trunk::Vxlan(overlay)));
         assert!(rules(&plan).contains("192.0.2.1") && !rules(&plan).contains("192.0.2.17"));
+    }
+
+    #[test]
+    fn tagged_networks_need_no_vxlan_and_reach_nothing_of_the_node() {
+        let fabric = Fabric { carrier: Carrier::Vlan, ..fabric(&[[192, 0, 2, 1]]) };
+        let plan = planned(&[nic(2, 10), nic(3, 11), nic(4, 11)], Some(&fabric));
+        assert_eq!(plan.trunk, Some(Trunk::Vlan(Vlan { interface: "eth0".to_owned() })));
+        assert!(rules(&plan).contains(r#""elem":["eth0.10","eth0.11"]"#));
+        assert!(!rules(&plan).contains("4789"));
+        let alone = Fabric { peers: BTreeSet::new(), ..fabric };
+        assert_eq!(planned(&[nic(2, 10)], Some(&alone)).trunk, None);
     }
 
     #[test]
     fn a_node_that_is_joined_with_nobody_still_guards_itself() {
         let (alone, joined) = (fabric(&[]), fabric(&[[192, 0, 2, 1]]));
         let plan = planned(&[nic(2, 10)], Some(&alone));
-        assert_eq!(plan.overlay, None);
+        assert_eq!(plan.trunk, None);
         let with_peer = planned(&[nic(2, 10)], Some(&joined));
         assert_eq!(rules(&plan), rules(&with_peer).replace(r#""elem":["192.0.2.1"],"#, ""));
     }

@@ -14,9 +14,9 @@ const OVERHEAD: u32 = 14 + 8 + 8 + 20;
 
 /// The largest packet of plain Ethernet. Interfaces of instances have this size, so a larger one
 /// would not reach all of them.
-const PLAIN: u16 = 1500;
+pub(crate) const PLAIN: u16 = 1500;
 
-/// How the group networks of this machine reach the other machines.
+/// The VXLAN between this machine and the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlay {
     /// The address of this machine that the others know; none when the kernel may choose.

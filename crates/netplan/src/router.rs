@@ -4,7 +4,7 @@ mod evaluate;
 mod rules;
 
 use crate::cells::{self, Cell, GroupChain, Span};
-use crate::{DhcpNetwork, Lease, Overlay, Ruleset, Table, chain_name, nft::Family};
+use crate::{DhcpNetwork, Lease, Ruleset, Table, Trunk, chain_name, nft::Family};
 use ipnet::Ipv4Net;
 use protocol::{GroupRule, NetworkDesired, Peer};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +32,7 @@ pub struct RouterInput<'a> {
     /// host: to those machines a packet of theirs looks like one of this host.
     pub machines: &'a BTreeSet<Ipv4Addr>,
     /// The way to nodes on other machines; none when all are here.
-    pub overlay: Option<Overlay>,
+    pub trunk: Option<Trunk>,
 }
 
 /// A bridge with a gateway's address.
@@ -63,7 +63,7 @@ pub struct RouterPlan {
     /// The TCP ports of the cloud's machines that instances may reach.
     pub public_ports: BTreeSet<u16>,
     /// What joins the bridges with the other machines; none when their networks end here.
-    pub overlay: Option<Overlay>,
+    pub trunk: Option<Trunk>,
     /// The content of table `inet eucalyptus`; none when the table should not exist.
     pub rules: Option<Ruleset>,
 }
@@ -90,7 +90,7 @@ pub fn router_plan(input: &RouterInput<'_>) -> RouterPlan {
         vnet_subnet: Some(input.vnet_subnet),
         machines: input.machines.clone(),
         public_ports: input.public_ports.iter().copied().collect(),
-        overlay: input.overlay.clone(),
+        trunk: input.trunk.clone(),
         rules: Some(rules),
     }
 }
@@ -173,7 +173,7 @@ fn dhcp_networks(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::VXLAN_PORT;
+    use crate::{Overlay, VXLAN_PORT};
     use proptest::prelude::*;
     use types::{AccountId, GroupId, PortRange, Protocol, UserName};
 
@@ -206,7 +206,7 @@ mod tests {
             public_ports: &[8773],
             mtu: 1500,
             machines: &MACHINES.into(),
-            overlay: Some(Overlay { local: None, peers: MACHINES.into() }),
+            trunk: Some(Trunk::Vxlan(Overlay { local: None, peers: MACHINES.into() })),
         })
     }
 

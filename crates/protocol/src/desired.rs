@@ -58,6 +58,21 @@ pub struct Fabric {
     /// The addresses of the others, the router's machine among them; empty when no transport
     /// between machines is configured.
     pub peers: BTreeSet<Ipv4Addr>,
+    /// How group networks travel between them. A cluster controller that does not say knows
+    /// VXLAN only.
+    #[serde(default)]
+    pub carrier: Carrier,
+}
+
+/// What carries group networks between machines, VNET_TRANSPORT.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Carrier {
+    /// VXLAN, over any network.
+    #[default]
+    Vxlan,
+    /// Frames with a tag (IEEE 802.1Q) on VNET_INTERFACE.
+    Vlan,
 }
 
 /// Whether an instance should run or be removed.

@@ -13,8 +13,8 @@ mod observed;
 pub mod reason;
 
 pub use desired::{
-    ClusterDesired, Fabric, Goal, GroupRule, InstanceDesired, InstanceKey, NetworkDesired, Nic,
-    NodeDesired, Peer,
+    Carrier, ClusterDesired, Fabric, Goal, GroupRule, InstanceDesired, InstanceKey, NetworkDesired,
+    Nic, NodeDesired, Peer,
 };
 pub use image::{Digest, ImageRef, ImageSource, MalformedDigest};
 pub use metadata::MetadataOptions;

@@ -78,6 +78,7 @@ impl Machine {
             bus: types::DiskBus::Virtio,
             nic: hypervisor::NicModel::Virtio,
             overhead: OVERHEAD,
+            interface: String::new(),
             metadata_port: METADATA_PORT,
             concurrent_launches: self.concurrent_launches,
         };

@@ -1,6 +1,7 @@
 use super::*;
 use InstancePhase::{Pending, Running};
 use hostnet::{HostNetError, Path};
+use netplan::{Trunk, Vlan};
 use protocol::Fabric;
 use std::net::Ipv4Addr;
 
@@ -17,17 +18,17 @@ fn lost(host: &str) -> Result<Path, HostNetError> {
 }
 
 /// Nodes b and c are on other machines, a is here.
-fn spread(vxlan: bool) -> World {
+fn spread(carrier: Option<Carrier>) -> World {
     let mut world = World::new(3);
     world.net.set_path("b", at(B));
     world.net.set_path("c", at(C));
-    world.vxlan = vxlan;
+    world.carrier = carrier;
     world.restart();
     world
 }
 
 fn fabric(own: Ipv4Addr, peers: &[Ipv4Addr]) -> Option<Fabric> {
-    Some(Fabric { own, peers: peers.iter().copied().collect() })
+    Some(Fabric { own, peers: peers.iter().copied().collect(), carrier: Carrier::Vxlan })
 }
 
 impl World {
@@ -36,13 +37,16 @@ impl World {
     }
 
     fn peers(&self) -> Vec<Ipv4Addr> {
-        self.net.router().overlay.iter().flat_map(|overlay| overlay.peers.clone()).collect()
+        match self.net.router().trunk {
+            Some(Trunk::Vxlan(overlay)) => overlay.peers.into_iter().collect(),
+            other => panic!("not joined by VXLAN: {other:?}"),
+        }
     }
 }
 
 #[tokio::test]
 async fn nodes_elsewhere_are_joined_with_the_router_and_each_other() {
-    let mut world = spread(true);
+    let mut world = spread(Some(Carrier::Vxlan));
     world.bring_about(vec![instance(ONE)]).await;
     assert_eq!(world.peers(), [B, C]);
     assert_eq!(world.fabrics(), [None, fabric(B, &[HEAD, C]), fabric(C, &[HEAD, B])]);
@@ -50,38 +54,51 @@ async fn nodes_elsewhere_are_joined_with_the_router_and_each_other() {
 }
 
 #[tokio::test]
+async fn tagged_networks_leave_by_the_interface_of_each_machine() {
+    let mut world = spread(Some(Carrier::Vlan));
+    world.bring_about(vec![instance(ONE)]).await;
+    let vlan = Vlan { interface: "eth0".to_owned() };
+    assert_eq!(world.net.router().trunk, Some(Trunk::Vlan(vlan)));
+    let tagged = |it: Option<Fabric>| it.map(|it| Fabric { carrier: Carrier::Vlan, ..it });
+    let wanted = [None, fabric(B, &[HEAD, C]), fabric(C, &[HEAD, B])].map(tagged);
+    assert_eq!(world.fabrics(), wanted);
+}
+
+#[tokio::test]
 async fn one_machine_needs_no_overlay_whatever_is_configured() {
     let mut world = World::new(2);
-    world.vxlan = true;
+    world.carrier = Some(Carrier::Vxlan);
     world.restart();
     world.bring_about(vec![instance(ONE)]).await;
-    assert_eq!(world.net.router().overlay, None);
+    assert_eq!(world.net.router().trunk, None);
     assert_eq!(world.fabrics(), [None, None]);
 }
 
 #[tokio::test]
 async fn without_a_transport_nodes_elsewhere_are_a_problem_and_guard_themselves() {
-    let mut world = spread(false);
+    let mut world = spread(None);
     world.bring_about(vec![instance(ONE)]).await;
     let problems = world.observed().await.problems;
     assert_eq!(problems.len(), 2, "{problems:?}");
     assert!(problems[0].starts_with("node b is on another machine"), "{problems:?}");
-    assert!(problems[0].contains("VNET_TRANSPORT=\"vxlan\""), "{problems:?}");
-    assert_eq!(world.net.router().overlay, None);
+    assert!(problems[0].contains("VNET_TRANSPORT"), "{problems:?}");
+    assert_eq!(world.net.router().trunk, None);
     assert_eq!(world.net.router().machines, [B, C].into());
     assert_eq!(world.fabrics(), [None, fabric(B, &[]), fabric(C, &[])]);
 }
 
 #[tokio::test]
 async fn a_node_whose_instances_would_have_no_network_gets_none_and_offers_nothing() {
-    for (path, vxlan, expected) in [
-        (Ok(Path::Here), false, on("b", Running)),
-        (at(B), true, on("b", Running)),
-        (at(B), false, on("", Pending)),
-        (lost("b"), true, on("", Pending)),
+    let vxlan = Some(Carrier::Vxlan);
+    for (path, carrier, expected) in [
+        (Ok(Path::Here), None, on("b", Running)),
+        (at(B), vxlan, on("b", Running)),
+        (at(B), Some(Carrier::Vlan), on("b", Running)),
+        (at(B), None, on("", Pending)),
+        (lost("b"), vxlan, on("", Pending)),
     ] {
         let mut world = World::new(2);
-        world.vxlan = vxlan;
+        world.carrier = carrier;
         world.list("b");
         world.net.set_path("b", path);
         world.restart();
@@ -101,7 +118,7 @@ async fn a_node_whose_instances_would_have_no_network_gets_none_and_offers_nothi
 
 #[tokio::test]
 async fn what_was_not_told_to_a_node_goes_elsewhere_when_its_network_is_lost() {
-    let mut world = spread(false);
+    let mut world = spread(None);
     world.net.set_path("b", Ok(Path::Here));
     world.list("b c");
     world.restart();
@@ -117,7 +134,7 @@ async fn what_was_not_told_to_a_node_goes_elsewhere_when_its_network_is_lost() {
 
 #[tokio::test]
 async fn the_clouds_machine_is_guarded_too() {
-    let mut world = spread(true);
+    let mut world = spread(Some(Carrier::Vxlan));
     let cloud = Ipv4Addr::new(198, 51, 100, 9);
     world.net.set_path("head", at(cloud));
     world.bring_about(vec![instance(ONE)]).await;
@@ -127,7 +144,7 @@ async fn the_clouds_machine_is_guarded_too() {
 
 #[tokio::test]
 async fn a_node_that_is_not_found_is_told_nothing_until_it_is() {
-    let mut world = spread(true);
+    let mut world = spread(Some(Carrier::Vxlan));
     world.net.set_path("b", lost("b"));
     world.bring_about(vec![instance(ONE), instance(TWO), instance(THREE)]).await;
     assert_eq!(world.nodes[1].syncs(), 0);
@@ -141,7 +158,7 @@ async fn a_node_that_is_not_found_is_told_nothing_until_it_is() {
 
 #[tokio::test]
 async fn what_was_found_last_stays_without_a_name_server_and_over_restarts() {
-    let mut world = spread(true);
+    let mut world = spread(Some(Carrier::Vxlan));
     world.bring_about(vec![instance(ONE)]).await;
     let (router, fabrics) = (world.net.router(), world.fabrics());
     for name in ["b", "c"] {
@@ -158,7 +175,7 @@ async fn what_was_found_last_stays_without_a_name_server_and_over_restarts() {
 
 #[tokio::test]
 async fn a_new_address_is_told_to_all_as_something_later() {
-    let mut world = spread(true);
+    let mut world = spread(Some(Carrier::Vxlan));
     world.bring_about(vec![instance(ONE)]).await;
     let before = world.nodes[1].desired().unwrap();
     let moved = Ipv4Addr::new(198, 51, 100, 7);
@@ -173,7 +190,7 @@ async fn a_new_address_is_told_to_all_as_something_later() {
 
 #[tokio::test]
 async fn the_loops_find_nodes_too() {
-    let mut world = spread(true);
+    let mut world = spread(Some(Carrier::Vxlan));
     let first = world.desired(vec![instance(ONE), instance(TWO), instance(THREE)]);
     let cc = world.cc();
     let story = async {

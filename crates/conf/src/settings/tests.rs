@@ -65,7 +65,7 @@ fn every_wrong_value_is_named_with_its_line_and_what_would_be_right() {
         ("VNET_PUBLICIPS=10.0.0.0/8", "single ones"),
         ("VNET_PUBLICIPS=127.0.0.1", "single ones"),
         ("VNET_INTERFACE=\"eth0 eth1\"", "ip link"),
-        ("VNET_TRANSPORT=gre", "\"vxlan\", or \"none\""),
+        ("VNET_TRANSPORT=gre", "\"vlan\", \"vxlan\", or \"none\""),
         ("VNET_SUBNET=10.128.0.9", "write its first address, 10.128.0.0"),
         ("VNET_SUBNET=127.0.0.0", "take a private one"),
         ("VNET_NETMASK=255.0.255.0", "a netmask"),

@@ -8,7 +8,7 @@ use cc::{Cc, NodeEntry, RouterSettings, Settings, Ways};
 use conf::{Conf, VnetTransport};
 use edits::{Edits, Found};
 use hostnet::LinuxNet;
-use protocol::NodeApi;
+use protocol::{Carrier, NodeApi};
 use std::error::Error;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -92,7 +92,11 @@ fn entries(conf: &Conf) -> Vec<NodeEntry> {
 
 fn settings(conf: &Conf) -> Result<Settings, Failure> {
     let space = conf.address_space.ok_or("VNET_SUBNET is missing; run: euca_conf --setup")?;
-    let vxlan = conf.vnet_transport == VnetTransport::Vxlan;
+    let (carrier, mtu) = match conf.vnet_transport {
+        VnetTransport::None => (None, ETHERNET),
+        VnetTransport::Vlan => (Some(Carrier::Vlan), netplan::vlan_mtu(underlay_mtu(conf))),
+        VnetTransport::Vxlan => (Some(Carrier::Vxlan), netplan::overlay_mtu(underlay_mtu(conf))),
+    };
     Ok(Settings {
         state_path: conf.layout.cc(),
         policy: policy(conf.sched_policy),
@@ -102,8 +106,9 @@ fn settings(conf: &Conf) -> Result<Settings, Failure> {
             vnet_subnet: space.subnet,
             dns: vec![space.dns],
             public_ports: vec![conf.ports.cloud, conf.ports.cloud_ssl],
-            mtu: if vxlan { netplan::overlay_mtu(underlay_mtu(conf)) } else { ETHERNET },
-            vxlan,
+            mtu,
+            carrier,
+            interface: conf.vnet_interface.clone().unwrap_or_default(),
         },
     })
 }

@@ -59,6 +59,7 @@ fn settings(conf: &Conf, name: NodeName) -> std::io::Result<Settings> {
         boot_id: host_boot_id()?,
         bus: if conf.virtio_root { DiskBus::Virtio } else { DiskBus::Scsi },
         nic: if conf.virtio_net { NicModel::Virtio } else { NicModel::E1000 },
+        interface: conf.vnet_interface.clone().unwrap_or_default(),
         metadata_port: conf.ports.metadata,
         limits: Limits {
             kept_memory_mb: HOST_MEMORY_MB,

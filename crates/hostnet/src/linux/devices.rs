@@ -2,6 +2,7 @@
 
 mod neighbour;
 mod tunnel;
+mod vlan;
 
 use crate::HostNetError;
 use futures_util::TryStreamExt;
@@ -19,6 +20,7 @@ use tokio::task::JoinHandle;
 use types::{MacAddr, NetworkTag};
 
 pub(super) use tunnel::Tunnel;
+pub(super) use vlan::VlanDevice;
 
 /// A bridge of ours as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +71,7 @@ impl Devices {
             listing.execute().try_collect().await.map_err(netlink("listing addresses"))?;
         for bridge in found.values_mut() {
             let is_port =
-                |link: &&LinkMessage| controller(link) == Some(bridge.index) && !is_tunnel(link);
+                |link: &&LinkMessage| controller(link) == Some(bridge.index) && !is_trunk(link);
             bridge.ports = links.iter().filter(is_port).count();
             let here = addresses.iter().filter(|address| address.header.index == bridge.index);
             bridge.addresses = here.filter_map(|it| Some((net_of(it)?, it.clone()))).collect();
@@ -181,10 +183,12 @@ fn tag_after(prefix: &str, name: &str) -> Option<NetworkTag> {
     NetworkTag::try_from(tag).ok().filter(|tag| format!("{prefix}{tag}") == name)
 }
 
-fn is_tunnel(link: &LinkMessage) -> bool {
-    link.attributes.iter().any(|attribute| {
+/// Whether a device leads to other machines.
+fn is_trunk(link: &LinkMessage) -> bool {
+    let is_tunnel = link.attributes.iter().any(|attribute| {
         matches!(attribute, LinkAttribute::IfName(name) if tunnel::tag_of(name).is_some())
-    })
+    });
+    is_tunnel || vlan::is_ours(link)
 }
 
 fn controller(link: &LinkMessage) -> Option<u32> {

@@ -121,7 +121,7 @@ async fn settle(
     // Before it is up, as for bridges.
     pass.attempt(sysctl::ensure(&format!("ipv6/conf/{name}/disable_ipv6"), "1"));
     if tunnel.bridge != Some(bridge.index) {
-        let done = devices.plug(tunnel, bridge).await;
+        let done = devices.plug_in(tunnel.index, bridge).await;
         pass.attempt(done.map(|()| Some(format!("{name} joined to {}", tag.bridge()))));
     }
     if !tunnel.up {

@@ -3,7 +3,7 @@
 use crate::plans::{DB, WEB, joined_node, joined_router, network, tag};
 use crate::world::{Controller, Guest, Namespace, sh};
 use netplan::{NodePlan, RouterPlan};
-use protocol::{Fabric, GroupRule, NetworkDesired};
+use protocol::{Carrier, Fabric, GroupRule, NetworkDesired};
 use std::net::Ipv4Addr;
 
 /// The names of the bridge between the machines and of its ports.
@@ -19,7 +19,8 @@ pub(crate) struct Machine {
 /// The machines, with instances of two groups: `web` on all of them, `db` on the router's and the
 /// second node's.
 pub(crate) struct Cluster {
-    _switch: Namespace,
+    pub(crate) switch: Namespace,
+    carrier: Carrier,
     pub(crate) head: Machine,
     pub(crate) nodes: [Machine; 2],
     /// Somebody at the same switch.
@@ -48,7 +49,12 @@ fn machine(switch: &Namespace, number: u8) -> Machine {
 
 impl Cluster {
     pub(crate) fn new() -> Self {
-        Self::with(|_| {})
+        Self::with(Carrier::Vxlan, |_| {})
+    }
+
+    /// The same with tagged frames in place of VXLAN.
+    pub(crate) fn tagged() -> Self {
+        Self::with(Carrier::Vlan, |_| {})
     }
 
     /// Tries it once as the kernel treats bridges by itself, and once with the module that shows
@@ -57,11 +63,11 @@ impl Cluster {
         for is_seen in [0, 1] {
             let setting = format!("sysctl -qw net.bridge.bridge-nf-call-iptables={is_seen}");
             // Where the module is not there, the same is tried twice.
-            attempt(&Self::with(|machine| _ = machine.space.can(&setting)));
+            attempt(&Self::with(Carrier::Vxlan, |machine| _ = machine.space.can(&setting)));
         }
     }
 
-    fn with(prepare: impl Fn(&Machine)) -> Self {
+    fn with(carrier: Carrier, prepare: impl Fn(&Machine)) -> Self {
         let switch = Namespace::new("switch");
         sh(&format!("ip -n {} link add {SWITCH} type bridge forward_delay 0", switch.name));
         sh(&format!("ip -n {} link set {SWITCH} up", switch.name));
@@ -73,7 +79,8 @@ impl Cluster {
             web2: second.space.guest(0x22, tag(10), "10.77.2.4"),
             db0: head.space.guest(0x30, tag(11), "10.77.2.66"),
             db2: second.space.guest(0x32, tag(11), "10.77.2.67"),
-            _switch: switch,
+            switch,
+            carrier,
             head,
             nodes: [first, second],
             stranger,
@@ -124,7 +131,7 @@ impl Cluster {
     }
 
     pub(crate) fn router_for(&self, networks: &[NetworkDesired]) -> RouterPlan {
-        joined_router(networks, &self.guests(), &[address(2), address(3)])
+        joined_router(networks, &self.guests(), (self.carrier, &[address(2), address(3)]))
     }
 
     /// Changes what may come into the groups.
@@ -148,6 +155,6 @@ impl Cluster {
     pub(crate) fn fabric(&self, at: usize) -> Fabric {
         let others = [1, 2, 3].map(address).into_iter();
         let own = self.nodes[at].ip;
-        Fabric { own, peers: others.filter(|ip| *ip != own).collect() }
+        Fabric { own, peers: others.filter(|ip| *ip != own).collect(), carrier: self.carrier }
     }
 }

@@ -13,4 +13,5 @@ mod metadata;
 mod plans;
 mod repair;
 mod spoofing;
+mod vlan;
 mod world;

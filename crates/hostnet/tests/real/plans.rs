@@ -2,10 +2,10 @@
 
 use crate::world::{Guest, World};
 use netplan::{
-    Lease, NodeInput, NodePlan, Overlay, RouterInput, RouterPlan, node_plan, overlay_mtu,
-    router_plan, subnet_of,
+    Lease, NodeInput, NodePlan, Overlay, RouterInput, RouterPlan, Trunk, Vlan, node_plan,
+    overlay_mtu, router_plan, subnet_of,
 };
-use protocol::{Fabric, GroupRule, NetworkDesired, Peer};
+use protocol::{Carrier, Fabric, GroupRule, NetworkDesired, Peer};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use types::{AccountId, GroupId, NetworkTag, PortRange, Protocol, UserName};
@@ -51,27 +51,32 @@ pub(crate) fn open_to_group(port: i32, of: &NetworkDesired) -> GroupRule {
 }
 
 pub(crate) fn router(networks: &[NetworkDesired], guests: &[&Guest]) -> RouterPlan {
-    joined_router(networks, guests, &[])
+    joined_router(networks, guests, (Carrier::Vxlan, &[]))
 }
 
 /// That of a router which is joined with machines at these addresses.
 pub(crate) fn joined_router(
     networks: &[NetworkDesired],
     guests: &[&Guest],
-    peers: &[Ipv4Addr],
+    (carrier, peers): (Carrier, &[Ipv4Addr]),
 ) -> RouterPlan {
     let leases: Vec<Lease> = guests.iter().map(|guest| lease(guest)).collect();
     let peers: BTreeSet<_> = peers.iter().copied().collect();
-    let is_joined = !peers.is_empty();
+    let machines = peers.clone();
+    let (trunk, mtu) = match carrier {
+        _ if peers.is_empty() => (None, 1500),
+        Carrier::Vxlan => (Some(Trunk::Vxlan(Overlay { local: None, peers })), overlay_mtu(1500)),
+        Carrier::Vlan => (Some(Trunk::Vlan(Vlan { interface: "eth0".to_owned() })), 1500),
+    };
     router_plan(&RouterInput {
         networks,
         leases: &leases,
         vnet_subnet: "10.77.0.0/16".parse().unwrap(),
         dns: &[DNS],
         public_ports: &[8773, 8443],
-        mtu: if is_joined { overlay_mtu(1500) } else { 1500 },
-        machines: &peers.clone(),
-        overlay: is_joined.then_some(Overlay { local: None, peers }),
+        mtu,
+        machines: &machines,
+        trunk,
     })
 }
 
@@ -86,7 +91,7 @@ pub(crate) fn node(guests: &[&Guest]) -> NodePlan {
 
 pub(crate) fn joined_node(guests: &[&Guest], fabric: Option<&Fabric>) -> NodePlan {
     let nics: Vec<_> = guests.iter().map(|guest| guest.nic.clone()).collect();
-    node_plan(&NodeInput { nics: &nics, metadata_port: METADATA_PORT, fabric })
+    node_plan(&NodeInput { nics: &nics, metadata_port: METADATA_PORT, fabric, interface: "eth0" })
 }
 
 /// Two guests in `web`, one in `db`, plugged in and with their addresses.

@@ -1,9 +1,10 @@
 use super::*;
-use protocol::Fabric;
+use netplan::{Overlay, Trunk};
+use protocol::{Carrier, Fabric};
 
 fn fabric() -> Fabric {
     let own = [198, 51, 100, 2].into();
-    Fabric { own, peers: [[198, 51, 100, 1].into()].into() }
+    Fabric { own, peers: [[198, 51, 100, 1].into()].into(), carrier: Carrier::Vxlan }
 }
 
 #[tokio::test]
@@ -13,8 +14,8 @@ async fn a_node_stays_joined_with_the_others_while_nobody_tells_it_anything() {
     world.nc().sync(desired).await.unwrap();
     world.settle().await;
     let plan = world.net.node();
-    let overlay = plan.overlay.as_ref().expect("a way to the other machines");
-    assert_eq!((overlay.local, &overlay.peers), (Some(fabric().own), &fabric().peers));
+    let overlay = Overlay { local: Some(fabric().own), peers: fabric().peers };
+    assert_eq!(plan.trunk, Some(Trunk::Vxlan(overlay)));
     assert_eq!(plan.bridges[&instance(ONE).nic.tag].neighbours.len(), 1);
     world.reboot_host();
     world.settle().await;

@@ -9,7 +9,12 @@ use std::fs;
 /// What a node that has, or is about to start, these instances applies.
 pub(super) fn plan_of(ids: &[&str]) -> NodePlan {
     let nics: Vec<_> = ids.iter().map(|id| NodeNic::of(&instance(id))).collect();
-    netplan::node_plan(&netplan::NodeInput { nics: &nics, metadata_port: 8776, fabric: None })
+    netplan::node_plan(&netplan::NodeInput {
+        nics: &nics,
+        metadata_port: 8776,
+        fabric: None,
+        interface: "eth0",
+    })
 }
 
 #[tokio::test]

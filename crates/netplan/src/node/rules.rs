@@ -3,16 +3,18 @@
 use super::{METADATA_ADDRESS, NodeInput, NodeNic, NodePlan, bridge_mac};
 use crate::nft::{self, Ruleset, accept, concat, drop, field, goto, is, is_not, meta};
 use crate::overlay;
+use crate::{Trunk, Vlan};
 use ipnet::Ipv4Net;
-use protocol::Fabric;
+use protocol::{Carrier, Fabric};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 const FRAMES: nft::Table = NodePlan::TABLES[0];
 const METADATA: nft::Table = NodePlan::TABLES[1];
 const LOOPBACK: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
 
-pub(super) fn ruleset(nics: &[NodeNic], input: &NodeInput<'_>) -> Ruleset {
+pub(super) fn ruleset(nics: &[NodeNic], input: &NodeInput<'_>, trunk: Option<&Trunk>) -> Ruleset {
     let port = input.metadata_port;
     let mut adds = identities(nics);
     adds.extend(arp_from_tap());
@@ -20,6 +22,9 @@ pub(super) fn ruleset(nics: &[NodeNic], input: &NodeInput<'_>) -> Ruleset {
     adds.extend(frames());
     adds.extend(metadata(port));
     adds.extend(input.fabric.into_iter().flat_map(|fabric| guard(fabric, port)));
+    if let Some(Trunk::Vlan(vlan)) = trunk {
+        adds.extend(tagged(nics, vlan));
+    }
     Ruleset::new(NodePlan::TABLES, adds)
 }
 
@@ -112,8 +117,20 @@ fn guard(fabric: &Fabric, metadata_port: u16) -> Vec<Value> {
         ),
         METADATA.hook("input", "filter", "input", 0),
     ];
-    rules.extend(overlay::listen_to(&fabric.peers, METADATA, "input"));
+    if fabric.carrier == Carrier::Vxlan {
+        rules.extend(overlay::listen_to(&fabric.peers, METADATA, "input"));
+    }
     rules
+}
+
+/// What comes tagged from other machines is for instances, never for this machine.
+fn tagged(nics: &[NodeNic], vlan: &Vlan) -> [Value; 2] {
+    let devices: BTreeSet<_> = nics.iter().map(|nic| vlan.device(nic.tag)).collect();
+    let devices = devices.into_iter().map(Value::from).collect();
+    [
+        FRAMES.set("tagged", "ifname".into(), false, devices),
+        FRAMES.rule("input", vec![is(meta("iifname"), "@tagged"), drop()]),
+    ]
 }
 
 /// Only IPv4 and ARP pass a tap, either way.

@@ -1,7 +1,7 @@
 //! What a plan's rules do with a packet, without a kernel: for tests and for diagnosis.
 
 use super::RouterPlan;
-use crate::VXLAN_PORT;
+use crate::{Trunk, VXLAN_PORT};
 use std::net::Ipv4Addr;
 use types::{NetworkTag, Protocol};
 
@@ -48,8 +48,9 @@ impl RouterPlan {
 
     /// Whether what is outside the networks is for instances.
     fn may_go_outside(&self, packet: &Packet) -> bool {
+        let is_joined = self.trunk.as_ref().and_then(Trunk::peers).is_some();
         let is_vxlan = packet.protocol == Protocol::Udp && packet.port == VXLAN_PORT;
-        if packet.destination.is_link_local() || (is_vxlan && self.overlay.is_some()) {
+        if packet.destination.is_link_local() || (is_vxlan && is_joined) {
             return false;
         }
         !self.machines.contains(&packet.destination)

@@ -1,13 +1,14 @@
 //! Table `inet eucalyptus`.
 
 use super::{RouterInput, RouterPlan};
-use crate::Overlay;
+use crate::Trunk;
 use crate::cells::{self, GroupChain, Side};
 use crate::nft::{self, Ruleset, accept, drop, field, goto, has, is, is_not, jump, meta, pass};
 use crate::node::METADATA_ADDRESS;
 use crate::overlay::{self, VXLAN_PORT};
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 const TABLE: nft::Table = RouterPlan::TABLES[0];
@@ -138,7 +139,7 @@ fn forward(input: &RouterInput<'_>, groups: &[GroupChain]) -> Vec<Value> {
             vec![is(meta("iifname"), OURS), is(destination(), nft::net(LINK_LOCAL)), drop()],
         ),
     ]);
-    if input.overlay.is_some() {
+    if peers(input).is_some() {
         // Whatever address it goes to, it would come from this host, whom the others listen to.
         let vxlan = is(field("udp", "dport"), VXLAN_PORT);
         rules.push(TABLE.rule("forward", vec![is(meta("iifname"), OURS), vxlan, drop()]));
@@ -191,10 +192,15 @@ fn local_input(input: &RouterInput<'_>) -> Vec<Value> {
         to_host(vec![goto("to_machine")]),
         TABLE.hook("input", "filter", "input", 0),
     ]);
-    let listen = |way: &Overlay| overlay::listen_to(&way.peers, TABLE, "input");
-    rules.extend(input.overlay.iter().flat_map(listen));
+    let listen = |peers| overlay::listen_to(peers, TABLE, "input");
+    rules.extend(peers(input).into_iter().flat_map(listen));
     rules.push(TABLE.rule("input", vec![is(meta("iifname"), OURS), goto("to_host")]));
     rules
+}
+
+/// Whom VXLAN joins this machine with; none without VXLAN.
+fn peers<'a>(input: &'a RouterInput<'_>) -> Option<&'a BTreeSet<Ipv4Addr>> {
+    input.trunk.as_ref().and_then(Trunk::peers)
 }
 
 /// Tells both ends of a connection which segments fit: one end may be outside, and knows nothing

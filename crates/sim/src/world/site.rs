@@ -96,7 +96,8 @@ impl Site {
                 dns: vec![],
                 public_ports: vec![8773],
                 mtu: 1500,
-                vxlan: false,
+                carrier: None,
+                interface: String::new(),
             },
         }
     }

@@ -104,14 +104,19 @@ impl SimCloud {
             public_ports: &settings.public_ports,
             mtu: settings.mtu,
             machines: &BTreeSet::new(),
-            overlay: None,
+            trunk: None,
         });
         let on = |id: InstanceId| scene.instance(id).and_then(|instance| instance.node.clone());
         let plan = |machine: &Machine| {
             let here =
                 desired.instances.iter().filter(|it| on(it.id).as_ref() == Some(&machine.name));
             let nics: Vec<_> = here.map(NodeNic::of).collect();
-            let input = NodeInput { nics: &nics, metadata_port: METADATA_PORT, fabric: None };
+            let input = NodeInput {
+                nics: &nics,
+                metadata_port: METADATA_PORT,
+                fabric: None,
+                interface: "",
+            };
             (machine.name.clone(), node_plan(&input))
         };
         let own = self.machines.iter().filter(|machine| machine.site == at);

@@ -4,6 +4,7 @@ use super::{Bridge, Devices, controller, netlink, tag_after, unless};
 use crate::HostNetError;
 use futures_util::{StreamExt, TryStreamExt};
 use netplan::{Overlay, VXLAN_PORT};
+use rtnetlink::LinkVxlan;
 use rtnetlink::packet_core::{
     NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
 };
@@ -14,7 +15,6 @@ use rtnetlink::packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
-use rtnetlink::{LinkUnspec, LinkVxlan};
 use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -65,16 +65,6 @@ impl Devices {
         let made = self.handle.link().add(device.build()).execute().await;
         // The kernel says that it exists when another device has the number.
         made.map_err(netlink(&format!("making VXLAN device {name} (id {tag}, port {VXLAN_PORT})")))
-    }
-
-    pub(in crate::linux) async fn plug(
-        &self,
-        tunnel: &Tunnel,
-        bridge: &Bridge,
-    ) -> Result<(), HostNetError> {
-        let message = LinkUnspec::new_with_index(tunnel.index).controller(bridge.index).build();
-        let done = self.handle.link().change(message).execute().await;
-        done.map_err(netlink("joining a VXLAN device to its bridge"))
     }
 
     /// Where each device sends what is for all, or for nobody known.
