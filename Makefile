@@ -1,6 +1,6 @@
 # The entry points; the work is in scripts/. `make` alone says what there is.
 
-.PHONY: help run stop clean-cloud test test-long lint bench-launch bench-launches bench-api
+.PHONY: help run stop clean-cloud test test-long lint bench-launch bench-launches bench-networks bench-api
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -28,6 +28,9 @@ bench-launch: ## RunInstances to ssh beside virsh create to ssh, and our idle me
 
 bench-launches: ## launches, one by one and 20 at once, beside virsh create; a cloud of its own (root)
 	@scripts/bench-launches
+
+bench-networks: ## planning, applying, forwarding and DHCP of large networks (root)
+	@scripts/bench-networks
 
 bench-api: ## the EC2 API of a simulated cloud beside moto's server
 	@scripts/bench-api

@@ -4,6 +4,7 @@ mod bridges;
 mod check;
 mod devices;
 mod dhcp;
+mod generation;
 mod neighbours;
 mod nft;
 mod path;

@@ -2,8 +2,12 @@
 //!
 //! JSON, because the names of users and groups then are data: no name can be taken for a keyword.
 
+mod ruleset;
+
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
+
+pub use ruleset::Ruleset;
 
 /// What kind of packets a table sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,34 +86,6 @@ impl Table {
     /// A rule at the end of a chain.
     pub(crate) fn rule(self, chain: &str, parts: Vec<Value>) -> Value {
         self.add("rule", json!({"chain": chain, "expr": parts}))
-    }
-}
-
-/// The whole content of one side's tables.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ruleset {
-    transaction: String,
-}
-
-impl Ruleset {
-    pub(crate) fn new(tables: &[Table], adds: Vec<Value>) -> Self {
-        let replace =
-            |table: &Table| [table.command("add"), table.command("delete"), table.command("add")];
-        let commands: Vec<Value> = tables.iter().flat_map(replace).chain(adds).collect();
-        Self { transaction: json!({"nftables": commands}).to_string() }
-    }
-
-    /// The one transaction that replaces the side's tables, for `nft -j -f -`. Connections go on:
-    /// conntrack knows them, not the table.
-    pub fn transaction(&self) -> &str {
-        &self.transaction
-    }
-
-    /// The transaction that leaves none of `tables` behind, whether they exist or not.
-    pub fn removal(tables: &[Table]) -> String {
-        let remove = |table: &Table| [table.command("add"), table.command("delete")];
-        let commands: Vec<Value> = tables.iter().flat_map(remove).collect();
-        json!({"nftables": commands}).to_string()
     }
 }
 

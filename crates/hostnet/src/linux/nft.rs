@@ -1,5 +1,6 @@
 //! Our tables, through `nft`: one process and one transaction each time.
 
+use super::generation;
 use crate::HostNetError;
 use netplan::{Ruleset, Table};
 use serde_json::json;
@@ -11,7 +12,7 @@ use tokio::process::Command;
 /// How long `nft` may take; 5,000 rules take a tenth of a second.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// One side's tables: what was written last, and how the kernel showed it then.
+/// One side's tables: what was written last, and what is known of it since.
 ///
 /// A new process knows nothing yet and writes once. That is safe at any time: the transaction
 /// replaces the tables whole, and connections outlive them.
@@ -22,8 +23,12 @@ pub(super) struct Tables {
 
 #[derive(Debug)]
 struct Written {
-    transaction: String,
+    rules: Ruleset,
+    /// How the kernel showed the tables.
     listing: String,
+    /// The number of the host's rules before it did: while that is the same nobody needs to look
+    /// again. None where the kernel does not tell.
+    generation: Option<u32>,
 }
 
 impl Tables {
@@ -34,18 +39,21 @@ impl Tables {
         rules: Option<&Ruleset>,
     ) -> Result<Option<String>, HostNetError> {
         let Some(rules) = rules else { return self.remove(tables).await };
-        let last = self.written.take();
-        if let Some(last) = last.filter(|last| last.transaction == rules.transaction())
-            && list(tables).await.is_ok_and(|listing| listing == last.listing)
-        {
-            self.written = Some(last);
+        let mut known = None;
+        if let Some(last) = self.written.take() {
+            known = last.if_still_there(tables).await;
+        }
+        if known.as_ref().is_some_and(|known| known.rules == *rules) {
+            self.written = known;
             return Ok(None);
         }
-        nft(rules.transaction().to_owned()).await?;
-        let written =
-            Written { transaction: rules.transaction().to_owned(), listing: list(tables).await? };
-        self.written = Some(written);
-        Ok(Some(format!("nftables {} replaced", names(tables))))
+        let change = known.and_then(|known| rules.change_from(&known.rules));
+        let done = if change.is_some() { "changed" } else { "replaced" };
+        nft(change.unwrap_or_else(|| rules.transaction().to_owned())).await?;
+        let generation = generation::now().ok();
+        let listing = list(tables).await?;
+        self.written = Some(Written { rules: rules.clone(), listing, generation });
+        Ok(Some(format!("nftables {} {done}", names(tables))))
     }
 
     async fn remove(&mut self, tables: &[Table]) -> Result<Option<String>, HostNetError> {
@@ -59,6 +67,18 @@ impl Tables {
         }
         nft(Ruleset::removal(&present)).await?;
         Ok(Some(format!("nftables {} removed", names(&present))))
+    }
+}
+
+impl Written {
+    /// None when somebody has changed the tables since.
+    async fn if_still_there(self, tables: &[Table]) -> Option<Self> {
+        let generation = generation::now().ok();
+        if generation.is_some() && generation == self.generation {
+            return Some(self);
+        }
+        let same = list(tables).await.is_ok_and(|listing| listing == self.listing);
+        same.then_some(Self { generation, ..self })
     }
 }
 

@@ -45,7 +45,11 @@ fn whatever_is_broken_by_hand_is_mended_at_the_next_pass() {
         ["inet eucalyptus", "bridge eucalyptus", "ip eucalyptus_metadata"]
             .map(|table| town.world.host.sh(&format!("nft -s list table {table}")))
     };
-    let devices = || town.world.host.sh("ip -br addr show type bridge");
+    // Whether they are up, but for whether the kernel has noted their carrier yet.
+    let devices = || {
+        town.world.host.sh("sh -c 'ip -br addr show type bridge | awk \"{print \\$1, \\$3}\";
+            ip -br link show up type bridge | awk \"{print \\$1}\"'")
+    };
     let (rules_before, devices_before) = (stateless(), devices());
     for (breakage, mended) in [
         ("nft delete table inet eucalyptus", "nftables table inet eucalyptus replaced"),
@@ -241,4 +245,52 @@ fn a_firewall_that_drops_what_comes_in_is_named_with_a_remedy_that_works() {
     host.sh(&format!("sh -c '{remedy}'"));
     assert!(town.world.controller.check().is_empty());
     assert!(town.web1.namespace.pings(DB));
+}
+
+/// The tables come to hold the same whether they are changed or made anew, and what did not change
+/// keeps the kernel's handles.
+#[test]
+fn a_change_touches_what_differs_and_leads_where_a_new_start_does() {
+    let mut town = Town::new();
+    let table = |town: &Town, flags: &str| {
+        town.world.host.sh(&format!("nft -s {flags} list table inet eucalyptus"))
+    };
+    let group = |town: &Town, name: &str| {
+        let chain = format!("nft -s -a list chain inet eucalyptus {name}");
+        town.world.host.sh(&chain)
+    };
+    let ssh = || vec![open(Protocol::Tcp, 22, 22, "0.0.0.0/0")];
+    town.allow(rules(), ssh());
+    for (web, db, without_db) in [
+        (ssh(), ssh(), false),
+        (rules(), ssh(), false),
+        (vec![], ssh(), false),
+        (ssh(), ssh(), true),
+        (ssh(), ssh(), false),
+    ] {
+        let networks = [network(10, web), network(11, db)];
+        let networks = if without_db { &networks[..1] } else { &networks[..] };
+        let plan = router(networks, &town.guests());
+        let is_there = town.world.host.can("nft list chain inet eucalyptus bob-db");
+        let before = (is_there && !without_db).then(|| group(&town, "bob-db"));
+        let changes = town.world.controller.router(&plan);
+        assert!(
+            changes.contains(&"nftables table inet eucalyptus changed".to_owned()),
+            "{changes:?}"
+        );
+        if let Some(before) = before {
+            assert_eq!(group(&town, "bob-db"), before, "it was not to be touched");
+        }
+        let changed = table(&town, "");
+        town.world.restart();
+        let anew = town.world.controller.router(&plan);
+        assert!(anew.contains(&"nftables table inet eucalyptus replaced".to_owned()), "{anew:?}");
+        // The kernel shows chains in the order in which they came.
+        let [changed, anew] = [changed, table(&town, "")].map(|it| {
+            let mut lines: Vec<_> = it.lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        });
+        assert_eq!(changed, anew);
+    }
 }
