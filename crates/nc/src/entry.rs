@@ -1,10 +1,10 @@
 //! What the node remembers of one instance.
 
-use disks::{Layout, PreparedDisks, Uefi};
+use disks::{Layout, PreparedDisks};
 use protocol::{InstanceDesired, InstancePhase};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use types::{ClusterName, DiskBus, Timestamp};
+use types::{ClusterName, DiskBus, Timestamp, Uefi};
 
 /// How far the node has got with an instance. The order is that of its life; each phase is on
 /// disk before the work of the next one begins.
