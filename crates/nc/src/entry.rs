@@ -66,6 +66,10 @@ pub struct Entry {
     /// When it was started again because its virtual machine had ended, and not by its guest.
     #[serde(default)]
     pub revived_at: Option<Timestamp>,
+    /// Whether its virtual machine ended while its host was being shut down, so that its end is no
+    /// wish of its guest's.
+    #[serde(default)]
+    pub went_down_with_host: bool,
 }
 
 /// A reboot that is under way.
@@ -122,6 +126,7 @@ impl Entry {
             halting_since: None,
             rebooting: None,
             revived_at: None,
+            went_down_with_host: false,
         }
     }
 
