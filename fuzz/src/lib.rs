@@ -2,12 +2,14 @@
 //! panics when something does not hold; a target beside it feeds it.
 
 mod conf;
+mod disk_image;
 mod manifest;
 mod query;
 mod user_data;
 mod xml;
 
 pub use crate::conf::conf;
+pub use disk_image::disk_image;
 pub use manifest::manifest;
 pub use query::query;
 pub use user_data::user_data;

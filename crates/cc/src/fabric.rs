@@ -62,12 +62,6 @@ fn address(path: &Path) -> Option<Ipv4Addr> {
     }
 }
 
-/// The host of `host:port`.
-pub(crate) fn host_of(source: &str) -> &str {
-    let host = source.rsplit_once(':').map_or(source, |(host, _)| host);
-    host.trim_start_matches('[').trim_end_matches(']')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,18 +141,5 @@ mod tests {
         known.learn(found, None);
         let expect = machines(&[("a", away(1)), ("b", away(5)), ("d", Path::Here)]);
         assert_eq!(known, Machines { cloud: Some(away(9)), ..expect });
-    }
-
-    #[test]
-    fn the_host_of_the_image_source() {
-        for (source, host) in [
-            ("head:8773", "head"),
-            ("192.0.2.1:8773", "192.0.2.1"),
-            ("[2001:db8::1]:8773", "2001:db8::1"),
-            ("head", "head"),
-            ("", ""),
-        ] {
-            assert_eq!(host_of(source), host);
-        }
     }
 }

@@ -1,11 +1,11 @@
 //! Finding the machines of the cloud.
 
 use crate::cluster::{Cc, Concern, State};
-use crate::fabric::{Machines, host_of};
+use crate::fabric::Machines;
 use futures_util::future::join_all;
 use hostnet::Path;
 use std::time::Duration;
-use types::NodeName;
+use types::{NodeName, host_of_endpoint};
 
 /// How long a name server may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -100,7 +100,7 @@ impl Cc {
 impl State {
     /// The cloud controller's machine.
     fn cloud_host(&self) -> Option<String> {
-        let host = host_of(&self.desired.as_ref()?.image_source);
+        let host = host_of_endpoint(&self.desired.as_ref()?.image_source);
         (!host.is_empty()).then(|| host.to_owned())
     }
 }

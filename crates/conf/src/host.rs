@@ -4,6 +4,7 @@ use crate::ConfError;
 use ipnet::Ipv4Net;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::process::Command;
+use types::NodeName;
 
 /// A route, or an address of the machine, with its device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +51,11 @@ impl HostFacts {
     pub fn is_own(&self, address: Ipv4Addr) -> bool {
         self.routes.iter().any(|route| route.local && route.net.contains(&address))
     }
+}
+
+/// Whether a name leads to this machine: only then can its address be bound.
+pub fn is_here(host: &NodeName) -> bool {
+    UdpSocket::bind((host.as_str(), 0)).is_ok()
 }
 
 fn list_routes() -> Result<String, ConfError> {
@@ -128,6 +134,12 @@ mod tests {
         assert_eq!(facts.default_interface(), Some("eth0"));
         assert!(facts.is_own(Ipv4Addr::new(192, 0, 2, 2)));
         assert!(!facts.is_own(Ipv4Addr::new(10, 8, 0, 1)));
+    }
+
+    #[test]
+    fn the_loopback_is_here_and_a_documentation_address_is_not() {
+        assert!(is_here(&"localhost".parse().unwrap()));
+        assert!(!is_here(&"198.51.100.1".parse().unwrap()));
     }
 
     #[test]

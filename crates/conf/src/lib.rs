@@ -4,7 +4,7 @@
 //! The file is what the guides of 1.4 describe: shell-style `KEY="value"` lines that a shell may
 //! source. [`Document`] is its text and edits it without touching any other byte; [`Conf`] is
 //! what it means, checked once; [`setup`] chooses what a new machine needs. Only [`load`],
-//! [`save`] and [`HostFacts::probe`] do I/O.
+//! [`save`], [`is_here`] and [`HostFacts::probe`] do I/O.
 
 mod document;
 mod error;
@@ -22,7 +22,7 @@ mod variables;
 pub use document::{Document, Entry};
 pub use error::{ConfError, Problem};
 pub use file::{Loaded, default_path, load, read, save};
-pub use host::{HostFacts, Route};
+pub use host::{HostFacts, Route, is_here};
 pub use layout::Layout;
 pub use network::{AddressSpace, VnetMode, VnetTransport};
 pub use nodes::NodeLists;

@@ -4,6 +4,7 @@ use crate::reader::Reader;
 use ipnet::Ipv4Net;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use types::FEWEST_PER_NET;
 
 /// How instances are connected, VNET_MODE. The guides' SYSTEM and STATIC are not offered yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +35,6 @@ pub struct AddressSpace {
     pub dns: Ipv4Addr,
 }
 
-/// The smallest group network: itself, router, one instance, broadcast.
-const FEWEST_PER_NET: u32 = 4;
 /// Group networks are numbered from 10, and the first number that takes addresses is 2 (FACTS
 /// 4.1), so nine networks' worth of addresses are needed for the first.
 const NETWORKS_TO_THE_FIRST: u64 = 9;

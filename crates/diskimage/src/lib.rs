@@ -70,7 +70,11 @@ fn read_raw(
     buffer: &mut [u8],
 ) -> io::Result<()> {
     buffer.fill(0);
-    let there = usize::try_from(length.saturating_sub(offset)).unwrap_or(usize::MAX);
+    // A place behind 2^63 could not even be looked for.
+    if offset >= length {
+        return Ok(());
+    }
+    let there = usize::try_from(length - offset).unwrap_or(usize::MAX);
     let there = there.min(buffer.len());
     image.seek(SeekFrom::Start(offset))?;
     image.read_exact(&mut buffer[..there])

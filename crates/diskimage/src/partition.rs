@@ -79,21 +79,18 @@ fn gpt(read: ReadAt<'_>) -> io::Result<Option<bool>> {
     let word = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|n| header[at + n]));
     let start = u64::from(word(72)) | u64::from(word(76)) << 32;
     let (count, size) = (u64::from(word(80)), u64::from(word(84)));
-    if size < SMALLEST_GPT_ENTRY || count.saturating_mul(size) > MOST_GPT_BYTES {
+    let bytes = count.saturating_mul(size);
+    if size < SMALLEST_GPT_ENTRY || bytes > MOST_GPT_BYTES {
         return Ok(None);
     }
-    let mut kind = [0; 16];
-    for number in 0..count {
-        let Some(at) = start.checked_mul(SECTOR).and_then(|at| at.checked_add(number * size))
-        else {
-            return Ok(None);
-        };
-        read(at, &mut kind)?;
-        if kind == EFI_SYSTEM_PARTITION {
-            return Ok(Some(true));
-        }
-    }
-    Ok(Some(false))
+    let Some(at) = start.checked_mul(SECTOR).filter(|at| at.checked_add(bytes).is_some()) else {
+        return Ok(None);
+    };
+    // All at once: a cluster of a compressed image is unpacked for each reading of it.
+    let mut entries = vec![0; bytes as usize];
+    read(at, &mut entries)?;
+    let kinds = entries.chunks_exact(size as usize).map(|entry| &entry[..16]);
+    Ok(Some(kinds.into_iter().any(|kind| kind == EFI_SYSTEM_PARTITION)))
 }
 
 /// What a partition holds.

@@ -35,12 +35,3 @@ impl Layout {
         }
     }
 }
-
-/// The firmware of a machine that boots with UEFI.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Uefi {
-    /// The firmware itself, which all machines share.
-    pub code: PathBuf,
-    /// What it remembers: the instance's own.
-    pub nvram: PathBuf,
-}

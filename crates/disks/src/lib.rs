@@ -9,7 +9,7 @@ mod sim;
 #[cfg(test)]
 mod test_images;
 
-pub use layout::{Layout, Uefi};
+pub use layout::Layout;
 pub use local::{LocalDisks, Options};
 pub use sim::SimDisks;
 
@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use metrics::Book;
 use protocol::{ImageRef, ImageSource};
 use std::path::PathBuf;
-use types::{InstanceId, UserName};
+use types::{InstanceId, Uefi, UserName};
 
 /// Why disks could not be made, for a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

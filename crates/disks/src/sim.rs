@@ -1,12 +1,12 @@
 //! Disks in memory: made at once, failing on demand.
 
-use crate::{DiskError, DiskRequest, Disks, Layout, PreparedDisks, Progress, Uefi};
+use crate::{DiskError, DiskRequest, Disks, Layout, PreparedDisks, Progress};
 use async_trait::async_trait;
 use protocol::{ImageRef, ImageSource};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use types::{Boot, InstanceId, UserName};
+use types::{Boot, InstanceId, Uefi, UserName};
 
 /// Simulated disks. Clones are handles on the same ones, so they outlive a simulated restart of
 /// the node controller, as real ones do.

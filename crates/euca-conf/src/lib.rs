@@ -38,16 +38,17 @@ pub struct Environment {
     pub path: Option<OsString>,
 }
 
-impl Environment {
-    pub(crate) fn of_process() -> Self {
-        Self { root: std::env::var_os("EUCALYPTUS"), path: None }
-    }
+/// Runs a tool with the surroundings and the output of this process.
+fn in_this_process(
+    tool: impl FnOnce(&Environment, &mut dyn Write, &mut dyn Write) -> ExitCode,
+) -> ExitCode {
+    let environment = Environment { root: std::env::var_os("EUCALYPTUS"), path: None };
+    tool(&environment, &mut std::io::stdout().lock(), &mut std::io::stderr().lock())
 }
 
 /// Runs the tool in this process' surroundings. `args` is what follows its name.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let environment = Environment::of_process();
-    run(args, &environment, &mut std::io::stdout().lock(), &mut std::io::stderr().lock())
+    in_this_process(|environment, out, err| run(args, environment, out, err))
 }
 
 /// Runs the tool. `args` is what follows its name. Returns 0, or 1 after an error was told to

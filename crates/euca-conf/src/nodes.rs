@@ -9,6 +9,7 @@ use crate::socket::{self, Method};
 use crate::users::layout;
 use conf::NodeLists;
 use protocol::admin::{NODES, NodeReport};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use types::NodeName;
@@ -40,12 +41,14 @@ pub(crate) fn change_of(flag: &str) -> Option<Change> {
     }
 }
 
-/// The nodes that a flag's argument names.
+/// The nodes that a flag's argument names, each once.
 pub(crate) fn names(flag: &str, text: &str) -> Result<Vec<NodeName>, ToolError> {
     let name = |word: &str| {
         word.parse().map_err(|wrong: types::InvalidName| ToolError::Usage(wrong.to_string()))
     };
-    let names: Vec<NodeName> = text.split_whitespace().map(name).collect::<Result<_, _>>()?;
+    let mut names: Vec<NodeName> = text.split_whitespace().map(name).collect::<Result<_, _>>()?;
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(name.clone()));
     match names.is_empty() {
         false => Ok(names),
         true => Err(ToolError::Usage(format!("{flag} names no node"))),

@@ -7,12 +7,11 @@ mod remote;
 
 use crate::error::ToolError;
 use crate::{Environment, keys, users};
-use conf::Layout;
+use conf::{Layout, is_here};
 use protocol::admin::{IssuedKeys, KeyOwner};
 use remote::{Copied, Remote};
 use std::ffi::OsString;
 use std::io::Write;
-use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use types::{ClusterName, NodeName};
@@ -38,8 +37,7 @@ enum Parsed {
 
 /// Runs the tool in this process' surroundings. `args` is what follows its name.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let environment = Environment::of_process();
-    run(args, &environment, &mut std::io::stdout().lock(), &mut std::io::stderr().lock())
+    crate::in_this_process(|environment, out, err| run(args, environment, out, err))
 }
 
 /// Runs the tool. Returns 0, or 1 after what failed was told to `err`.
@@ -159,11 +157,6 @@ fn host_of(cloud: &std::path::Path, cluster: &ClusterName) -> Result<NodeName, T
 
 fn nodes(text: &str) -> Result<Vec<NodeName>, ToolError> {
     text.split_ascii_whitespace().map(|name| name.parse().map_err(wrong)).collect()
-}
-
-/// Whether a name leads to this machine: only then can its address be bound.
-fn is_here(host: &NodeName) -> bool {
-    UdpSocket::bind((host.as_str(), 0)).is_ok()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `eucalyptus COMMAND`.
 
 use crate::component::Component;
-use crate::{daemon, supervise, tools};
+use crate::{daemon, supervise, tools, unit};
 use clap::{Parser, Subcommand};
 use conf::{Conf, Layout, Loaded};
 use std::ffi::OsString;
@@ -47,6 +47,10 @@ enum Command {
     /// etc/eucalyptus/libvirt.xml
     #[command(name = "gen_libvirt_xml")]
     GenLibvirtXml,
+    /// Print the systemd unit of the components, to be kept as
+    /// /etc/systemd/system/eucalyptus@.service
+    #[command(name = "gen_systemd_unit")]
+    GenSystemdUnit,
     /// Print the names under which this program is a tool, one a line
     Names,
 }
@@ -125,6 +129,14 @@ impl Cli {
             Command::GenLibvirtXml => {
                 let Loaded { conf, .. } = conf::load(&layout.conf_file())?;
                 out.write_all(daemon::template(&conf)?.as_bytes())?;
+                ExitCode::SUCCESS
+            }
+            Command::GenSystemdUnit => {
+                let unit = unit::unit(&layout).ok_or_else(|| {
+                    let root = layout.root().display();
+                    format!("{root} has characters that systemd units cannot name; move it")
+                })?;
+                out.write_all(unit.as_bytes())?;
                 ExitCode::SUCCESS
             }
             Command::Names => {

@@ -38,7 +38,11 @@ pub(crate) fn run(
     let Loaded { conf, warnings } = conf::load(&layout.conf_file())?;
     make_directories(&conf.layout)?;
     if detached {
-        rustix::process::setsid()?;
+        match rustix::process::setsid() {
+            // what systemd starts leads a session already
+            Ok(_) | Err(rustix::io::Errno::PERM) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     let open = || LogFile::open(&component.log_file(&conf.layout), conf.log_files);
     log::start(conf.log_level, detached.then(open).transpose()?);

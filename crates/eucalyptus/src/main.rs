@@ -11,6 +11,7 @@ mod logfile;
 mod pidfile;
 mod supervise;
 mod tools;
+mod unit;
 
 use std::process::ExitCode;
 

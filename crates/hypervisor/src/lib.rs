@@ -11,7 +11,7 @@ pub use sim::SimHypervisor;
 pub use template::built_in as built_in_template;
 
 use std::path::PathBuf;
-use types::{DiskBus, Figures, InstanceId, MacAddr};
+use types::{DiskBus, Figures, InstanceId, MacAddr, Uefi};
 
 /// Why a hypervisor call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,15 +45,6 @@ pub enum NicModel {
     Virtio,
     /// Intel's of 2002, which older guests know too.
     E1000,
-}
-
-/// The firmware of a machine that boots with UEFI.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Uefi {
-    /// The firmware itself, which all machines share.
-    pub code: PathBuf,
-    /// What it remembers: the machine's own.
-    pub nvram: PathBuf,
 }
 
 /// A domain to be started.

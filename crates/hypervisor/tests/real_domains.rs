@@ -5,14 +5,14 @@
 
 use hypervisor::{
     Accelerator, Chosen, Domain, DomainSpec, DomainState, Ending, Hypervisor, HypervisorError,
-    Libvirt, NicModel, Uefi,
+    Libvirt, NicModel,
 };
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use types::{DiskBus, Figures, InstanceId, MacAddr};
+use types::{DiskBus, Figures, InstanceId, MacAddr, Uefi};
 
 /// Tells the second run of this program, inside the namespaces, where it may work.
 const INSIDE: &str = "EUCALYPTUS_TEST_DIRECTORY";

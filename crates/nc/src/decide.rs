@@ -27,6 +27,14 @@ pub(crate) const REVIVED_APART_MS: u64 = 60 * 1000;
 pub(crate) const HOST_REBOOTED: &str =
     "its node was rebooted, and it was started again from its disks";
 
+/// Reason of an instance that has gone down with its host and waits for it.
+pub(crate) const HOST_GOES_DOWN: &str =
+    "its node is being shut down, and it is started again from its disks when the node is back";
+
+/// Reason of an instance that had gone down with its host, which then stayed after all.
+pub(crate) const HOST_STAYED: &str = "it was shut down because its node was about to be, and it was \
+    started again from its disks";
+
 /// Reason of an instance that runs again after its hypervisor process died.
 pub(crate) const DIED: &str = "the process of its virtual machine died (on its node, \
     /var/log/libvirt/qemu and the kernel's log may tell why), and it was started again from its disks";
@@ -85,6 +93,8 @@ pub(crate) struct Sight<'a> {
     pub(crate) asked: Option<Timestamp>,
     /// What came of the reboot that this node controller asked its guest for.
     pub(crate) reboot: Reboot,
+    /// Whether the host is being shut down. Looked at after `domain`, and only when that has ended.
+    pub(crate) host_goes_down: bool,
     /// The host's boot id.
     pub(crate) boot_id: &'a str,
     /// The time.
@@ -117,6 +127,8 @@ pub(crate) enum Action {
     AskToReboot(u32),
     /// Its guest has rebooted, this often in all.
     NoteRebooted(u32),
+    /// Its virtual machine has ended because the host is going down.
+    NoteWentDown,
     /// Reset its domain; it then has been rebooted this often.
     Reset(u32),
     /// Ask its guest to shut down.
@@ -143,6 +155,13 @@ pub(crate) fn decide(entry: &Entry, sight: &Sight<'_>) -> Action {
         // It may come to run or vanish: only its own end says which.
         _ if sight.domain == Some(DomainState::Starting) => Action::Rest,
         Phase::Accepted | Phase::Prepared | Phase::Halted if sight.is_up() => Action::Adopt,
+        Phase::Accepted | Phase::Prepared | Phase::Started if sight.goes_down_with_host() => {
+            if entry.went_down_with_host {
+                Action::Rest
+            } else {
+                Action::NoteWentDown
+            }
+        }
         Phase::Accepted | Phase::Prepared => unstarted(entry, sight),
         Phase::Halted => halted(sight),
         Phase::Started if sight.is_up() => started_and_up(entry, sight),
@@ -153,6 +172,13 @@ pub(crate) fn decide(entry: &Entry, sight: &Sight<'_>) -> Action {
 impl Sight<'_> {
     fn is_up(&self) -> bool {
         self.domain.is_some_and(DomainState::is_up)
+    }
+
+    /// Whether the virtual machine has ended while the host goes down: libvirt may have asked its
+    /// guest to shut down, or saved it, or it was killed with all else. What should be stopped is
+    /// so, however it came to its end.
+    fn goes_down_with_host(&self) -> bool {
+        self.host_goes_down && !self.is_up() && !matches!(self.wanted, Wanted::Stop { .. })
     }
 
     fn has_crashed(&self) -> bool {
@@ -181,7 +207,7 @@ fn unstarted(entry: &Entry, sight: &Sight<'_>) -> Action {
     match (sight.wanted, sight.domain) {
         // It was started, and its guest was quicker than the note of it. One that has run before
         // is started from the disks that it has, whatever is left of a start that failed.
-        (Wanted::Run { .. }, OFF) if entry.started_in.is_none() => {
+        (Wanted::Run { .. }, OFF) if entry.started_in.is_none() && !entry.went_down_with_host => {
             Action::Remove(Some(reason::GUEST_POWERED_OFF))
         }
         (Wanted::Run { .. }, _) => Action::Launch,
@@ -193,7 +219,8 @@ fn unstarted(entry: &Entry, sight: &Sight<'_>) -> Action {
 }
 
 fn started_and_up(entry: &Entry, sight: &Sight<'_>) -> Action {
-    if entry.started_in.as_deref() != Some(sight.boot_id) {
+    // In this boot only somebody else can have started one that went down with its host.
+    if entry.started_in.as_deref() != Some(sight.boot_id) || entry.went_down_with_host {
         return Action::Adopt;
     }
     match sight.wanted {
@@ -236,6 +263,9 @@ fn started_and_gone(entry: &Entry, sight: &Sight<'_>) -> Action {
     }
     if entry.started_in.as_deref() != Some(sight.boot_id) {
         return start_again(Some(HOST_REBOOTED));
+    }
+    if entry.went_down_with_host {
+        return start_again(Some(HOST_STAYED));
     }
     // It went down for its reboot and nobody brought it up again.
     if entry.rebooting.is_some() && runs_on {

@@ -1,10 +1,10 @@
 //! What the node remembers of one instance.
 
-use disks::{Layout, PreparedDisks, Uefi};
+use disks::{Layout, PreparedDisks};
 use protocol::{InstanceDesired, InstancePhase};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use types::{ClusterName, DiskBus, Figures, Timestamp};
+use types::{ClusterName, DiskBus, Figures, Timestamp, Uefi};
 
 /// How far the node has got with an instance. The order is that of its life; each phase is on
 /// disk before the work of the next one begins.
@@ -70,6 +70,10 @@ pub struct Entry {
     /// When it was started again because its virtual machine had ended, and not by its guest.
     #[serde(default)]
     pub revived_at: Option<Timestamp>,
+    /// Whether its virtual machine ended while its host was being shut down, so that its end is no
+    /// wish of its guest's.
+    #[serde(default)]
+    pub went_down_with_host: bool,
 }
 
 /// A reboot that is under way.
@@ -127,6 +131,7 @@ impl Entry {
             halting_since: None,
             rebooting: None,
             revived_at: None,
+            went_down_with_host: false,
         }
     }
 

@@ -11,6 +11,7 @@ mod console;
 mod decide;
 mod devices;
 mod entry;
+mod host;
 mod hypervise;
 mod journal;
 mod measure;
@@ -27,5 +28,6 @@ mod testing;
 mod tests;
 
 pub use entry::{DiskPaths, Entry, Phase, Rebooting};
+pub use host::{Host, Systemd};
 pub use node::{Adapters, Nc, NcError};
 pub use settings::{HOST_MEMORY_MB, Limits, Settings, host_boot_id};

@@ -1,6 +1,7 @@
 //! The node controller's parts and how they are put together.
 
 use crate::entry::Entry;
+use crate::host::Host;
 use crate::journal::Journal;
 use crate::measure::Measures;
 use crate::metadata::MetadataKeeper;
@@ -48,6 +49,8 @@ pub struct Adapters {
     pub clock: Arc<dyn Clock>,
     /// What keeps the metadata service running.
     pub metadata: Arc<dyn MetadataKeeper>,
+    /// The machine itself.
+    pub host: Arc<dyn Host>,
 }
 
 /// A node controller.

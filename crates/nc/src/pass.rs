@@ -1,6 +1,6 @@
 //! One look at everything.
 
-use crate::decide::{Action, DESTROYED, DIED, LOST, Reboot, Sight, decide};
+use crate::decide::{Action, DESTROYED, DIED, HOST_GOES_DOWN, LOST, Reboot, Sight, Wanted, decide};
 use crate::entry::{Entry, Phase};
 use crate::hypervise::Survey;
 use crate::node::{Nc, Node};
@@ -57,8 +57,17 @@ impl Nc {
             if domain.is_some_and(|it| !it.lasting) && entry.phase < Phase::Removing {
                 self.node.keep(id).await;
             }
+            let wanted = self.node.state().wanted(id);
+            // Asked for each that has ended, and after its end was seen: it may have ended because
+            // the machine goes down.
+            let host_goes_down = match has_ended(&entry, wanted, state) {
+                true => self.node.host_goes_down().await,
+                false => Some(false),
+            };
+            // How it ended cannot be judged yet.
+            let Some(host_goes_down) = host_goes_down else { continue };
             let sight = Sight {
-                wanted: self.node.state().wanted(id),
+                wanted,
                 domain: state,
                 asked,
                 reboot: match (reboots_before, domain) {
@@ -66,6 +75,7 @@ impl Nc {
                     (Some(before), Some(now)) if now.reboots > before => Reboot::Seen,
                     _ => Reboot::Asked,
                 },
+                host_goes_down,
                 boot_id: &self.node.settings.boot_id,
                 now: self.node.adapters.clock.now(),
             };
@@ -85,6 +95,14 @@ impl Nc {
             Action::AskToReboot(count) => self.begin(id, Work::AskToReboot(count)),
             Action::Reset(count) => self.begin(id, Work::Reset(count)),
             Action::NoteRebooted(count) => node.record_rebooted(id, count).await,
+            Action::NoteWentDown => {
+                tracing::info!(%id, "its virtual machine has ended, for its host goes down");
+                node.record(id, |entry| {
+                    entry.went_down_with_host = true;
+                    entry.reason = Some(HOST_GOES_DOWN.to_owned());
+                })
+                .await;
+            }
             Action::Adopt => {
                 tracing::info!(%id, request, "adopting a domain that runs");
                 node.record_started(id).await;
@@ -115,7 +133,24 @@ struct Resting {
     reboots_before: Option<u64>,
 }
 
+/// Whether an instance had a virtual machine that has ended, and not because its owner wants so.
+fn has_ended(entry: &Entry, wanted: Wanted, domain: Option<DomainState>) -> bool {
+    match domain {
+        _ if matches!(wanted, Wanted::Terminate | Wanted::Stop { .. }) => false,
+        None => entry.phase == Phase::Started,
+        Some(DomainState::Stopped(_)) => entry.phase <= Phase::Started,
+        Some(_) => false,
+    }
+}
+
 impl Node {
+    /// None when it cannot be told.
+    async fn host_goes_down(&self) -> Option<bool> {
+        let told = self.adapters.host.goes_down().await;
+        self.concern(Concern::Host, told.as_ref().err().cloned());
+        told.ok()
+    }
+
     fn at_rest(&self) -> Vec<Resting> {
         let state = self.state();
         let idle = state.slots.values().filter(|slot| !slot.busy);

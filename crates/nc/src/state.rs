@@ -43,6 +43,8 @@ pub(crate) enum Concern {
     Disks,
     Journal,
     Metadata,
+    /// Whether the machine is being shut down.
+    Host,
 }
 
 #[derive(Debug, Default)]

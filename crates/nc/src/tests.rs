@@ -2,6 +2,7 @@
 
 mod ends;
 mod faults;
+mod host;
 mod joined;
 mod launch;
 #[macro_use]
@@ -14,7 +15,7 @@ mod watched;
 use crate::metadata::Unattended;
 use crate::settings::{Limits, Settings};
 use crate::testing::instance;
-use crate::{Adapters, Nc};
+use crate::{Adapters, Host, Nc};
 use async_trait::async_trait;
 use disks::SimDisks;
 use faults::Fuse;
@@ -26,8 +27,8 @@ use protocol::{
     NodeApi, NodeDesired,
 };
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use tokio::io::AsyncRead;
 use types::{Clock, Figures, InstanceId, Timestamp};
@@ -45,6 +46,7 @@ struct World {
     clock: Arc<ManualClock>,
     /// What the node controller calls burns it.
     fuse: Arc<Fuse>,
+    host: Arc<FakeHost>,
     boot_id: String,
     limits: Limits,
     overhead: Figures,
@@ -61,6 +63,7 @@ impl World {
             net: Arc::default(),
             clock: Arc::default(),
             fuse: Arc::default(),
+            host: Arc::default(),
             boot_id: "boot-1".to_owned(),
             limits: Limits::default(),
             overhead: Figures::default(),
@@ -97,6 +100,7 @@ impl World {
             images: Arc::new(NoImages),
             clock: self.clock.clone(),
             metadata: Arc::new(Unattended),
+            host: self.host.clone(),
         }
     }
 
@@ -223,6 +227,27 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// What the host says of itself, and how often it was asked.
+#[derive(Default)]
+struct FakeHost {
+    goes_down: Mutex<Option<Result<bool, String>>>,
+    asked: AtomicI64,
+}
+
+impl FakeHost {
+    fn says(&self, goes_down: Result<bool, &str>) {
+        *self.goes_down.lock().unwrap() = Some(goes_down.map_err(str::to_owned));
+    }
+}
+
+#[async_trait]
+impl Host for FakeHost {
+    async fn goes_down(&self) -> Result<bool, String> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.goes_down.lock().unwrap().clone().unwrap_or(Ok(false))
     }
 }
 

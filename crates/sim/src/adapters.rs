@@ -5,9 +5,11 @@ use async_trait::async_trait;
 use disks::{DiskError, DiskRequest, Disks, PreparedDisks, Progress, SimDisks};
 use hostnet::{Applied, HostNet, HostNetError, Path, SimNet};
 use hypervisor::{Domain, DomainSpec, Hypervisor, HypervisorError, SimHypervisor};
+use nc::Host;
 use netplan::{NodePlan, RouterPlan};
 use protocol::{Digest, ImageRef, ImageSource};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
@@ -57,6 +59,16 @@ impl Hypervisor for FusedHypervisor {
 
     fn reset(&self, id: InstanceId) -> Result<(), HypervisorError> {
         self.1.pass_blocking(|| self.0.reset(id))
+    }
+}
+
+/// Whether the machine is being shut down.
+pub(crate) struct SimHost(pub(crate) Arc<AtomicBool>);
+
+#[async_trait]
+impl Host for SimHost {
+    async fn goes_down(&self) -> Result<bool, String> {
+        Ok(self.0.load(Ordering::SeqCst))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A machine that runs instances, and the node controllers that come and go on it.
 
-use crate::adapters::{FusedDisks, FusedHypervisor, FusedNet, Shelf};
+use crate::adapters::{FusedDisks, FusedHypervisor, FusedNet, Shelf, SimHost};
 use crate::clock::SimClock;
 use crate::fuse::Fuse;
 use crate::rng::Rng;
@@ -14,6 +14,7 @@ use protocol::NodeDesired;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use types::{Figures, NodeName};
 
 /// The port of the metadata service, which nobody serves here.
@@ -39,6 +40,8 @@ pub(crate) struct Machine {
     instance_path: PathBuf,
     concurrent_launches: usize,
     boots: u32,
+    /// Whether it is being shut down.
+    goes_down: Arc<AtomicBool>,
 }
 
 impl Machine {
@@ -63,6 +66,7 @@ impl Machine {
             instance_path,
             concurrent_launches,
             boots: 0,
+            goes_down: Arc::default(),
         }
     }
 
@@ -89,6 +93,7 @@ impl Machine {
             images: Arc::new(Caller { wire: Arc::clone(images), fuse: fuse() }),
             clock: Arc::<SimClock>::clone(clock),
             metadata: Arc::new(Unattended),
+            host: Arc::new(SimHost(Arc::clone(&self.goes_down))),
         };
         self.wire.plug(Arc::new(Nc::open(settings, adapters).expect("the journal is readable")));
     }
@@ -105,6 +110,17 @@ impl Machine {
         self.net.reboot();
         self.foreign.clear();
         self.boots += 1;
+        self.goes_down.store(false, Ordering::SeqCst);
+    }
+
+    /// The machine begins to shut down, and its guests have done what libvirt asks of them then.
+    pub(crate) fn begin_to_shut_down(&self) {
+        self.goes_down.store(true, Ordering::SeqCst);
+        for id in self.hypervisor.ever_started() {
+            if self.hypervisor.is_running(id) {
+                self.hypervisor.power_off(id);
+            }
+        }
     }
 
     pub(crate) fn set_reachable(&mut self, reachable: bool) {

@@ -288,6 +288,13 @@ impl SimCloud {
         self.machines[at].power_cut();
     }
 
+    /// A machine is shut down in order, under the eyes of its node controller, and comes back.
+    pub(crate) async fn shut_down(&mut self, at: usize) {
+        self.machines[at].begin_to_shut_down();
+        self.pass(Part::Nc(at)).await;
+        self.power_cut(at).await;
+    }
+
     /// Sets how bad the ways between the components are.
     pub(crate) fn set_weather(&self, bad_percent: usize) {
         self.sites.iter().for_each(|site| site.wire.set_weather(bad_percent));

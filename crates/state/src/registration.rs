@@ -6,14 +6,12 @@ use crate::error::{Error, Result};
 use crate::fields::{Fields, json};
 use crate::{addresses, networks};
 use protocol::{ClusterObserved, ClusterSettings};
-use types::{ClusterName, InstanceId, Timestamp};
+use types::{ClusterName, FEWEST_PER_NET, InstanceId, Timestamp};
 
 /// So many clusters can be part of a cloud.
 pub const MOST_CLUSTERS: i64 = 64;
 /// So many instances are named to those who want to deregister their cluster.
 const NAMED: usize = 10;
-/// The smallest VNET_ADDRSPERNET: network, router, broadcast and one host.
-const FEWEST_PER_NET: u32 = 4;
 
 const NOT_LIVE: &str = "NOT EXISTS (SELECT 1 FROM instances
     WHERE instances.cluster = clusters.name AND instances.state <> 'terminated')";

@@ -1,6 +1,7 @@
 //! What a machine image is made of, and how a machine starts from it.
 
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// The format of an image's bytes. It is found out once, when the image is registered, and never
@@ -52,6 +53,15 @@ impl Boot {
     pub const fn by_itself(self) -> bool {
         !matches!(self, Self::Kernel)
     }
+}
+
+/// The firmware of a machine that boots with UEFI. Node controllers keep this in their journals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uefi {
+    /// The firmware itself, which all machines share.
+    pub code: PathBuf,
+    /// What it remembers: the machine's own.
+    pub nvram: PathBuf,
 }
 
 /// A word that names no format, or no way to boot.

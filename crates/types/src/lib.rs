@@ -20,7 +20,7 @@ mod secret;
 mod stamp;
 
 pub use account::AccountId;
-pub use boot::{Boot, DiskBus, ImageFormat, UnknownWord};
+pub use boot::{Boot, DiskBus, ImageFormat, Uefi, UnknownWord};
 pub use crash::crash_point;
 pub use factor::{Factor, MalformedFactor};
 pub use figures::{Figures, InvalidVmType, VmType};
@@ -30,7 +30,9 @@ pub use id::{
 };
 pub use instance_state::InstanceState;
 pub use names::{ClusterName, GroupName, InvalidName, KeyName, NodeName, TagKey, Tags, UserName};
-pub use net::{InvalidNet, MacAddr, NetworkTag, PortRange, Protocol};
+pub use net::{
+    FEWEST_PER_NET, InvalidNet, MacAddr, NetworkTag, PortRange, Protocol, host_of_endpoint,
+};
 pub use request_id::{MalformedRequestId, RequestId};
 pub use secret::Secret;
 pub use stamp::{Clock, SystemClock, Timestamp};

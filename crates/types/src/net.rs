@@ -21,6 +21,15 @@ fn invalid(what: &'static str, text: impl fmt::Display, rule: &'static str) -> I
     InvalidNet { what, text: text.to_string().chars().take(64).collect(), rule }
 }
 
+/// The smallest VNET_ADDRSPERNET: the network itself, its router, one instance, broadcast.
+pub const FEWEST_PER_NET: u32 = 4;
+
+/// The host of `host:port`; an IPv6 address is without its brackets.
+pub fn host_of_endpoint(endpoint: &str) -> &str {
+    let host = endpoint.rsplit_once(':').map_or(endpoint, |(host, _)| host);
+    host.trim_matches(['[', ']'])
+}
+
 /// An Ethernet address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -219,6 +228,19 @@ mod tests {
         assert_eq!("D0:0D:AA:BB:CC:DD".parse::<MacAddr>().unwrap(), mac);
         for bad in ["", "d0:0d:aa:bb:cc", "d0:0d:aa:bb:cc:dd:ee", "d0:0d:aa:bb:cc:+d", "d0-0d"] {
             assert!(bad.parse::<MacAddr>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_host_of_an_endpoint_is_told_from_its_port() {
+        for (endpoint, host) in [
+            ("head:8773", "head"),
+            ("192.0.2.1:8773", "192.0.2.1"),
+            ("[2001:db8::1]:8773", "2001:db8::1"),
+            ("head", "head"),
+            ("", ""),
+        ] {
+            assert_eq!(host_of_endpoint(endpoint), host);
         }
     }
 

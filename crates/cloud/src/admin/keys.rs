@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use transport::pki::issued::{self, Issued};
 use transport::{Role, TransportError};
-use types::ClusterName;
+use types::{ClusterName, host_of_endpoint};
 
 /// In the place of names: everybody.
 const ALL: &str = "all";
@@ -97,10 +97,7 @@ impl Cloud {
     /// The host of each cluster's controller.
     async fn hosts(&self) -> Result<BTreeMap<ClusterName, String>> {
         let clusters = self.state.clusters().await?.into_iter();
-        let host = |endpoint: &str| {
-            let host = endpoint.rsplit_once(':').map_or(endpoint, |(host, _)| host);
-            host.trim_matches(['[', ']']).to_owned()
-        };
+        let host = |endpoint: &str| host_of_endpoint(endpoint).to_owned();
         Ok(clusters.map(|it| (it.config.name, host(&it.config.endpoint))).collect())
     }
 }

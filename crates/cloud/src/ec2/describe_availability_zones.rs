@@ -10,7 +10,7 @@ use protocol::NodeStatus;
 use state::{Cluster, TypeCapacity};
 use time::OffsetDateTime;
 use time::macros::format_description;
-use types::{ClusterName, Timestamp};
+use types::{ClusterName, Timestamp, host_of_endpoint};
 
 pub(super) use types::REGION;
 
@@ -113,18 +113,12 @@ pub(super) fn zone_id(name: &ClusterName) -> String {
 
 fn zone(cluster: &Cluster, host_as_state: bool) -> Zone {
     let state = match cluster.reachable {
-        _ if host_as_state => host(cluster),
+        _ if host_as_state => host_of_endpoint(&cluster.config.endpoint),
         true => "available",
         false => "unavailable",
     };
     let name = &cluster.config.name;
     Zone { name: name.to_string(), id: Some(zone_id(name)), state: state.to_owned() }
-}
-
-/// The host name of a cluster's controller.
-fn host(cluster: &Cluster) -> &str {
-    let endpoint = &cluster.config.endpoint;
-    endpoint.rsplit_once(':').map_or(endpoint, |(host, _)| host)
 }
 
 /// The lines of `verbose`, to the letter as in 1.4 (FACTS 3.8). Node names that follow the word

@@ -2,9 +2,9 @@
 
 use super::fault::{Doing, Fault};
 use super::files;
-use crate::Uefi;
 use std::fs;
 use std::path::{Path, PathBuf};
+use types::Uefi;
 
 /// What it remembers, in the instance's directory.
 pub(super) const NVRAM: &str = "nvram";

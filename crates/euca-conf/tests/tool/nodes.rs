@@ -63,6 +63,14 @@ fn nodes_are_registered_drained_and_deregistered_in_their_order() {
 }
 
 #[test]
+fn a_node_that_is_named_twice_is_told_of_once() {
+    let machine = Machine::set_up();
+    let said = machine.tool(&["--register-nodes", "node1 node2 node1"]);
+    let names: Vec<_> = said.out.lines().filter_map(|line| line.split(' ').nth(1)).collect();
+    assert_eq!(names, ["node1", "node2"], "{said:?}");
+}
+
+#[test]
 fn a_node_that_has_instances_is_not_deregistered_unless_forced() {
     let machine = Machine::set_up();
     let remove =

@@ -3,13 +3,13 @@
 use super::watching::watch;
 use super::{Failure, Ready, Stop, admin_socket, policy};
 use cloud::{Cloud, ClusterFactory, Settings};
-use conf::Conf;
+use conf::{Conf, is_here};
 use protocol::{CallError, ClusterApi};
 use state::ClusterConfig;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use transport::{ClusterClient, Identity, Limits, Listener, Role, image_routes, pki};
-use types::{ClusterName, NodeName, SystemClock};
+use types::{ClusterName, SystemClock};
 
 pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Failure> {
     let keys = conf.layout.keys();
@@ -65,11 +65,6 @@ fn roles(conf: &Conf) -> Vec<Role> {
         roles.extend(conf.nodes.iter().find(|node| is_here(node)).cloned().map(Role::Node));
     }
     roles
-}
-
-/// Whether a node's name leads to this machine: only then can its address be bound.
-fn is_here(node: &NodeName) -> bool {
-    UdpSocket::bind((node.as_str(), 0)).is_ok()
 }
 
 /// The names and addresses under which users reach the cloud over HTTPS.

@@ -7,7 +7,7 @@ use disks::{LocalDisks, Options};
 use hostnet::LinuxNet;
 use hypervisor::{Accelerator, Chosen, Libvirt, NicModel};
 use nc::metadata::{DetachedMetadata, build_id};
-use nc::{Adapters, HOST_MEMORY_MB, Limits, Nc, Settings, host_boot_id};
+use nc::{Adapters, HOST_MEMORY_MB, Limits, Nc, Settings, Systemd, host_boot_id};
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -36,6 +36,7 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
         images: Arc::new(ImageClient::new(&identity)?),
         clock: Arc::new(SystemClock),
         metadata: Arc::new(metadata_keeper(&conf)?),
+        host: Arc::new(Systemd::default()),
     };
     let nc = Arc::new(Nc::open(settings(&conf, name)?, adapters)?);
     let address = (Ipv4Addr::UNSPECIFIED, conf.ports.nc).into();

@@ -21,15 +21,13 @@ fn disk() -> PathBuf {
 #[test]
 fn debian_boots_from_its_own_disk_and_its_cloud_init_finds_ec2() {
     let site = Site::started();
-    let said = site.tool("admin", "euca-install-image", [disk()]);
-    let emi = said.lines().find_map(|line| line.strip_prefix("IMAGE\t")).unwrap().to_owned();
+    let emi = site.install_image("admin", &disk());
     let key = site.key("admin", "mine");
     let data = site.machine().dir().join("user-data");
     fs::write(&data, USER_DATA).unwrap();
     let launch = [&emi, "-k", &key.name, "-t", "m1.large", "-f", data.to_str().unwrap()];
-    let said = site.tool("admin", "euca-run-instances", launch);
-    let id = said.lines().find_map(|line| line.strip_prefix("INSTANCE\t")).unwrap();
-    let id = id.split('\t').next().unwrap();
+    let id = site.run("admin", &launch);
+    let id = id.as_str();
     let ip = site.wait_state("admin", id, "running")[4].clone();
 
     let to = format!("debian@{ip}");

@@ -21,6 +21,7 @@ const HOST_GOES_DOWN: &str = r#"
     ps -e -o pid=,comm= | while read -r pid name; do
         case $name in qemu-* | libvirtd | virtlogd | eucalyptus) kill -9 "$pid" ;; esac
     done
+    umount "$(command -v systemctl)" 2>/dev/null || true
     rm -rf /run/libvirt /run/libvirtd.pid /run/virtlogd.pid
     mkdir /run/libvirt
     ip -o link | sed -n 's/^[0-9]*: \(euca[^:@]*\).*/\1/p' | while read -r link; do
@@ -33,6 +34,17 @@ const HOST_GOES_DOWN: &str = r#"
     virtlogd -d
     libvirtd -d
 "#;
+
+/// From now on systemd says that the machine is being shut down.
+const SYSTEMD_IS_STOPPING: &str = r#"
+    printf '#!/bin/sh\necho stopping\nexit 1\n' >"$0"
+    chmod 755 "$0"
+    mount --bind "$0" "$(command -v systemctl)"
+"#;
+
+/// What systemd runs then before it stops libvirtd; it asks each guest to shut down.
+const LIBVIRT_GUESTS: [&str; 3] =
+    ["LIBVIRT_DEFAULT_URI=qemu:///system", "/usr/lib/libvirt/libvirt-guests.sh", "stop"];
 
 #[test]
 fn a_guest_is_rebooted_crashes_loses_its_qemu_and_powers_itself_off() {
@@ -116,26 +128,49 @@ fn a_guest_outlives_libvirtd_and_comes_back_after_its_host() {
     let second = libvirtd_is_away(&first, &emi);
     second.keep("other");
 
-    let before = [first.boot_id(), second.boot_id()];
+    host_is_rebooted([&first, &second], || {});
+    assert_eq!([first.kept(), second.kept()], ["precious", "other"]);
+    let mut ids = [first.id.as_str(), second.id.as_str()];
+    ids.sort_unstable();
+    assert_eq!(site.domains(), ids);
+    first.says(&format!("ping -c 1 -W 5 {} >/dev/null", second.ip));
+
+    host_is_rebooted([&first, &second], || guests_are_shut_down([&first, &second]));
+    assert_eq!([first.kept(), second.kept()], ["precious", "other"]);
+    end_while_nobody_looks(&first, &second);
+    first.terminate();
+}
+
+/// The host goes down, after this has been done, and comes up again, and its guests with it.
+fn host_is_rebooted(guests: [&Guest<'_>; 2], before_it_goes_down: impl FnOnce()) {
+    let site = guests[0].site;
+    let before = guests.map(Guest::boot_id);
+    before_it_goes_down();
     let boot_id = site.machine().dir().join("boot-id");
     site.machine().must("sh", ["-ec", HOST_GOES_DOWN, boot_id.to_str().unwrap()]);
     wait_for("libvirtd", SOON, || {
         site.machine().run("virsh", ["-c", "qemu:///system", "list"]).status.success().then_some(())
     });
     site.start();
-    for (guest, before) in [&first, &second].into_iter().zip(&before) {
+    for (guest, before) in guests.into_iter().zip(&before) {
         guest.wait_reason("its node was rebooted");
         guest.wait_booted(before);
         guest.wait_running();
         assert_eq!(guest.says(METADATA), guest.id);
     }
-    assert_eq!([first.kept(), second.kept()], ["precious", "other"]);
-    let mut ids = [first.id.as_str(), second.id.as_str()];
-    ids.sort_unstable();
-    assert_eq!(site.domains(), ids);
-    first.says(&format!("ping -c 1 -W 5 {} >/dev/null", second.ip));
-    end_while_nobody_looks(&first, &second);
-    first.terminate();
+}
+
+/// As when the host is shut down in order, under the eyes of a node controller that runs on.
+fn guests_are_shut_down(guests: [&Guest<'_>; 2]) {
+    let machine = guests[0].site.machine();
+    let systemctl = machine.dir().join("systemctl");
+    machine.must("sh", ["-ec", SYSTEMD_IS_STOPPING, systemctl.to_str().unwrap()]);
+    machine.must("env", LIBVIRT_GUESTS);
+    for guest in guests {
+        guest.wait_reason("its node is being shut down");
+        let said = console(guest);
+        assert!(said.trim_end().ends_with("reboot: Power down"), "in order: {said}");
+    }
 }
 
 /// One guest's QEMU dies and the other guest powers itself off while neither libvirtd nor the node

@@ -25,4 +25,5 @@ mod refusals;
 mod site;
 mod stop_start;
 mod switch;
+mod uefi;
 mod watch;

@@ -102,6 +102,12 @@ impl Site {
         said.trim().strip_prefix("IMAGE\t").unwrap().to_owned()
     }
 
+    /// Installs a disk as a user's image in one step; its id.
+    pub(crate) fn install_image(&self, user: &str, disk: &Path) -> String {
+        let said = self.tool(user, "euca-install-image", [disk]);
+        said.lines().find_map(|line| line.strip_prefix("IMAGE\t")).unwrap().to_owned()
+    }
+
     /// Creates a key pair.
     pub(crate) fn key(&self, user: &str, name: &str) -> Key {
         let said = self.tool(user, "euca-add-keypair", [name]);
@@ -122,7 +128,12 @@ impl Site {
 
     /// Launches one instance; its id.
     pub(crate) fn run_instance(&self, user: &str, emi: &str, key: &Key) -> String {
-        let said = self.tool(user, "euca-run-instances", [emi, "-k", &key.name, "-t", "m1.small"]);
+        self.run(user, &[emi, "-k", &key.name, "-t", "m1.small"])
+    }
+
+    /// Launches one instance with these options; its id.
+    pub(crate) fn run(&self, user: &str, options: &[&str]) -> String {
+        let said = self.tool(user, "euca-run-instances", options);
         let line = said.lines().find(|line| line.starts_with("INSTANCE\t")).unwrap();
         line.split('\t').nth(1).unwrap().to_owned()
     }

@@ -1,7 +1,6 @@
 use super::*;
-use crate::Uefi;
 use std::path::PathBuf;
-use types::{Figures, MacAddr};
+use types::{Figures, MacAddr, Uefi};
 
 fn trio() -> DomainSpec {
     let id: InstanceId = "i-4EA305C1".parse().unwrap();

@@ -20,7 +20,12 @@ fn entry(phase: Phase, started_in: Option<&str>) -> Entry {
 fn step(entry: &Entry, wanted: Wanted, domain: Option<DomainState>, now: i64) -> Action {
     let now = Timestamp::from_millis(now);
     let reboot = Reboot::NotAsked;
-    decide(entry, &Sight { wanted, domain, asked: None, reboot, boot_id: BOOT, now })
+    decide(entry, &Sight { now, ..sight(wanted, domain, reboot) })
+}
+
+fn sight(wanted: Wanted, domain: Option<DomainState>, reboot: Reboot) -> Sight<'static> {
+    let now = Timestamp::from_millis(0);
+    Sight { wanted, domain, asked: None, reboot, host_goes_down: false, boot_id: BOOT, now }
 }
 
 const RUN: Wanted = Wanted::Run { reboots: 0 };
@@ -152,9 +157,7 @@ fn a_guest_is_asked_now_and_then_and_loses_its_power_in_the_end() {
     halting.halting_since = Some(Timestamp::from_millis(HALF));
     let step = |asked: Option<i64>, now: i64, wanted| {
         let (asked, now) = (asked.map(Timestamp::from_millis), Timestamp::from_millis(now));
-        let domain = Some(Running);
-        let reboot = Reboot::NotAsked;
-        decide(&halting, &Sight { wanted, domain, asked, reboot, boot_id: BOOT, now })
+        decide(&halting, &Sight { asked, now, ..sight(wanted, Some(Running), Reboot::NotAsked) })
     };
     for wanted in [STOP, RUN, Wanted::Unnamed] {
         assert_eq!(step(None, HALF, wanted), Action::AskToShutDown, "by a process before this");
@@ -176,7 +179,7 @@ fn a_guest_that_was_asked_to_reboot_has_its_time() {
     entry.rebooting = Some(Rebooting { wanted: 1, since: Timestamp::from_millis(0) });
     let step = |domain, reboot, now, wanted| {
         let now = Timestamp::from_millis(now);
-        decide(&entry, &Sight { wanted, domain, asked: None, reboot, boot_id: BOOT, now })
+        decide(&entry, &Sight { now, ..sight(wanted, domain, reboot) })
     };
     for (domain, reboot, now, expected) in [
         (Running, Reboot::NotAsked, 1, Action::AskToReboot(1)),
@@ -200,6 +203,49 @@ fn a_guest_that_was_asked_to_reboot_has_its_time() {
 }
 
 #[test]
+fn what_ends_while_its_host_goes_down_is_neither_ended_nor_started() {
+    use Action::{NoteWentDown, PowerOff, Remove, Rest, StartAgain};
+    let step = |entry: &Entry, host_goes_down, wanted, domain| {
+        decide(entry, &Sight { host_goes_down, ..sight(wanted, domain, Reboot::Asked) })
+    };
+    let off = Some(Stopped(PoweredOff));
+    let going = |entry: &Entry, wanted, domain| step(entry, true, wanted, domain);
+    for ending in [PoweredOff, Died, Destroyed, Unknown] {
+        for phase in [Prepared, Started] {
+            for started_in in [THIS, EARLIER] {
+                let taken = going(&entry(phase, started_in), RUN, Some(Stopped(ending)));
+                assert_eq!(taken, NoteWentDown, "{phase:?} {started_in:?} {ending:?}");
+            }
+        }
+    }
+    let mut rebooting = entry(Started, THIS);
+    rebooting.rebooting = Some(Rebooting { wanted: 1, since: Timestamp::from_millis(0) });
+    assert_eq!(going(&rebooting, Wanted::Run { reboots: 1 }, off), NoteWentDown);
+    assert_eq!(going(&entry(Accepted, None), RUN, off), NoteWentDown, "its start was not noted");
+    assert_eq!(going(&entry(Started, THIS), Wanted::Unnamed, off), NoteWentDown);
+    assert_eq!(going(&entry(Started, THIS), RUN, Some(Running)), Rest);
+    assert_eq!(going(&entry(Started, THIS), STOP, off), PowerOff);
+    assert_eq!(going(&entry(Halting, THIS), STOP, off), PowerOff);
+    assert_eq!(going(&entry(Started, THIS), Wanted::Terminate, off), Remove(None));
+
+    let noted = |phase, started_in| {
+        let mut entry = entry(phase, started_in);
+        entry.went_down_with_host = true;
+        entry
+    };
+    assert_eq!(going(&noted(Started, THIS), RUN, off), Rest);
+    // The host comes back, or did not go down after all.
+    let back = |phase, started_in, wanted| step(&noted(phase, started_in), false, wanted, off);
+    assert_eq!(back(Started, EARLIER, RUN), StartAgain(Some(HOST_REBOOTED)));
+    assert_eq!(back(Started, THIS, RUN), StartAgain(Some(HOST_STAYED)));
+    assert_eq!(back(Started, THIS, Wanted::Unnamed), Rest);
+    assert_eq!(back(Started, THIS, Wanted::Terminate), Remove(None));
+    assert_eq!(back(Accepted, None, RUN), Action::Launch);
+    let up = step(&noted(Started, THIS), true, RUN, Some(Running));
+    assert_eq!(up, Action::Adopt, "libvirt-guests has started it again");
+}
+
+#[test]
 fn what_dies_again_and_again_is_started_once_a_minute() {
     const MINUTE: i64 = REVIVED_APART_MS as i64;
     let mut entry = entry(Started, THIS);
@@ -219,8 +265,7 @@ fn a_clock_that_is_set_back_holds_nothing_up() {
     let at = |millis: u64| Timestamp::from_millis(DAY + millis as i64);
     let now = at(0);
     let see = |entry: &Entry, wanted, domain, asked| {
-        let reboot = Reboot::Asked;
-        decide(entry, &Sight { wanted, domain, asked, reboot, boot_id: BOOT, now })
+        decide(entry, &Sight { asked, now, ..sight(wanted, domain, Reboot::Asked) })
     };
     let (up, dead) = (Some(Running), Some(Stopped(Died)));
     for (ahead, is_long_past) in [(1, false), (0, false), (u64::from(u32::MAX), true)] {

@@ -5,7 +5,7 @@ use crate::devices::root_device;
 use crate::entry::{DiskPaths, Entry};
 use crate::node::Node;
 use disks::{DiskRequest, PreparedDisks};
-use hypervisor::{DomainSpec, Uefi};
+use hypervisor::DomainSpec;
 use netplan::tap_name;
 use std::time::Instant;
 use tokio::sync::SemaphorePermit;
@@ -117,7 +117,7 @@ impl Node {
             bus: disks.bus,
             kernel: disks.kernel,
             ramdisk: disks.ramdisk,
-            uefi: disks.uefi.map(|uefi| Uefi { code: uefi.code, nvram: uefi.nvram }),
+            uefi: disks.uefi,
             nic: self.settings.nic,
             mac: desired.nic.mac,
             bridge: desired.nic.tag.bridge(),

@@ -1,6 +1,7 @@
 //! Changes of the journal: first on disk, then in memory and in what is reported.
 
 use super::Setback;
+use crate::decide::HOST_GOES_DOWN;
 use crate::entry::{DiskPaths, Entry, Phase};
 use crate::journal::Journal;
 use crate::node::Node;
@@ -77,6 +78,8 @@ impl Node {
             entry.phase = Phase::Started;
             entry.halting_since = None;
             entry.rebooting = None;
+            entry.went_down_with_host = false;
+            entry.reason.take_if(|reason| reason == HOST_GOES_DOWN);
             entry.started_in = Some(self.settings.boot_id.clone());
         })
         .await;

@@ -39,6 +39,7 @@ impl Driver {
             Step::Doom(part, calls, at) => self.world.doom(part, calls, at),
             Step::Open(part) => self.world.open(part).await,
             Step::PowerCut(at) => self.world.power_cut(at).await,
+            Step::ShutDown(at) => self.world.shut_down(at).await,
             Step::Register(at, listed) => self.register(at, listed),
             Step::Drain(at, drained) => self.drain(at, drained),
             Step::Admit { site, endpoint, patience } => {

@@ -79,6 +79,8 @@ pub(super) enum Step {
     /// The guest's kernel panics.
     Crash(InstanceId),
     PowerCut(usize),
+    /// A machine is shut down in order, and comes back.
+    ShutDown(usize),
     /// Somebody else starts a domain of this name.
     Foreign(usize, String),
     /// A machine is taken into NODES, or out of it.
@@ -304,7 +306,8 @@ impl Step {
             13..=14 => Self::Disks(at, true),
             15 => Self::Net(at, false),
             16..=17 => Self::Net(at, true),
-            18 => Self::PowerCut(at),
+            18 if rng.chance(50) => Self::PowerCut(at),
+            18 => Self::ShutDown(at),
             _ => Self::Foreign(at, foreign_name(rng)),
         }
     }
