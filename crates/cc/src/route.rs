@@ -64,7 +64,7 @@ impl Cc {
 
 impl State {
     /// Whether an instance may use its address.
-    fn may_live(&self, instance: &InstanceDesired) -> bool {
+    pub(crate) fn may_live(&self, instance: &InstanceDesired) -> bool {
         !matches!(self.placements.of.get(&instance.id), Some(Placement::Ended { .. }))
     }
 }

@@ -7,9 +7,12 @@ mod dhcp;
 mod neighbours;
 mod nft;
 mod path;
+pub mod probe;
 mod sysctl;
+mod tool;
 mod tunnels;
 mod turn;
+mod view;
 
 use crate::{Applied, HostNet, HostNetError, Path};
 use async_trait::async_trait;
@@ -84,6 +87,10 @@ impl HostNet for LinuxNet {
 
     async fn path_to(&self, host: &str) -> Result<Path, HostNetError> {
         path::find(host).await
+    }
+
+    async fn router_rules_hold(&self) -> Option<bool> {
+        self.router.lock().await.tables.hold(RouterPlan::TABLES).await
     }
 
     async fn check(&self) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 mod neighbour;
 mod tunnel;
+mod view;
 
 use crate::HostNetError;
 use futures_util::TryStreamExt;

@@ -9,6 +9,7 @@ mod egress;
 mod fabric;
 mod fabric_guard;
 mod firewall;
+mod look;
 mod metadata;
 mod plans;
 mod repair;
