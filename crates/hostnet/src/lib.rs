@@ -10,6 +10,7 @@ mod sim;
 mod view;
 
 pub use linux::LinuxNet;
+pub use linux::preload::{PreloadError, preload};
 pub use linux::probe;
 pub use sim::SimNet;
 pub use view::{Counted, DeviceView, HostView};

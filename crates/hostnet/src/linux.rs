@@ -7,6 +7,7 @@ mod dhcp;
 mod neighbours;
 mod nft;
 mod path;
+pub(crate) mod preload;
 pub mod probe;
 mod sysctl;
 mod tool;

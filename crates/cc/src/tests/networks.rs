@@ -50,3 +50,12 @@ async fn before_the_cloud_has_said_anything_there_is_nothing_to_tell() {
     let world = World::new(0);
     assert_eq!(world.cc().networks().await, NetworkReport::default());
 }
+
+#[tokio::test]
+async fn rules_of_the_administrators_that_are_not_loaded_are_a_problem_of_the_cluster() {
+    let world = World::new(1);
+    world.cc().note_own_rules(vec!["line 3".to_owned()]);
+    world.settle().await;
+    assert_eq!(world.observed().await.problems, ["line 3"]);
+    assert_eq!(world.cc().networks().await.problems, ["line 3"]);
+}

@@ -21,6 +21,7 @@ mod life;
 mod machine;
 mod nodes;
 mod outside;
+mod own_rules;
 mod readme;
 mod refusals;
 mod site;

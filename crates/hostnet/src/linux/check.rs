@@ -164,8 +164,8 @@ mod tests {
 
     fn found(objects: &[Value]) -> Vec<String> {
         let listing = json!({ "nftables": objects });
-        let found = base_chains(&listing).iter().filter_map(|it| it.problem(&listing)).collect();
-        found
+        let chains = base_chains(&listing);
+        chains.iter().filter_map(|it| it.problem(&listing)).collect()
     }
 
     #[test]

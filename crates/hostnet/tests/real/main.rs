@@ -12,6 +12,7 @@ mod firewall;
 mod look;
 mod metadata;
 mod plans;
+mod preload;
 mod repair;
 mod spoofing;
 mod world;
