@@ -42,6 +42,27 @@ fn do_on(site: &Site, command: &str) {
     site.machine().must("sh", ["-ec", command]);
 }
 
+/// Types what docs/differences.md says shows what the guide's commands showed, and two of those.
+fn follow_the_page(site: &Site) {
+    let page = include_str!("../../../../docs/differences.md");
+    let looks = page.split("\n## ").skip(1).take(2).flat_map(str::lines);
+    let last =
+        looks.filter(|line| line.starts_with("| `")).filter_map(|row| row.split(" | ").last());
+    let commands: Vec<&str> = last.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(commands.len() > 10, "{commands:?}");
+    for command in commands {
+        let said = site.tool("admin", "sh", ["-ec", command]);
+        let object = command.rsplit(' ').next().unwrap();
+        assert!(said.contains("eucabr") || said.contains(object), "{command}: {said}");
+    }
+    let fails = site.machine().run("sh", ["-ec", "iptables -L admin-default"]);
+    let said = String::from_utf8(fails.stderr).unwrap();
+    let told = ["No chain/target/match by that name", "incompatible, use 'nft' tool"];
+    assert!(!fails.status.success() && told.iter().any(|it| said.contains(it)), "{said}");
+    let daemon = site.machine().run("sh", ["-c", "ps axww | grep [d]hcpd"]);
+    assert_eq!(String::from_utf8(daemon.stdout).unwrap(), "");
+}
+
 #[test]
 fn whatever_is_broken_on_one_machine_is_named() {
     let site = Site::on(Machine::boot(), "VNET_INTERFACE=\"uplink\"\nVNET_PUBLICIPS=\"\"\n");
@@ -76,6 +97,8 @@ fn whatever_is_broken_on_one_machine_is_named() {
     ] {
         assert!(shown.contains(&line), "{line}: {shown}");
     }
+
+    follow_the_page(&site);
 
     do_on(&site, "iptables -I FORWARD -i eucabr+ -j DROP");
     assert_named(&site, &["other firewalls: table ip filter drops"]);
