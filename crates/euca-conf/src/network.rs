@@ -54,6 +54,9 @@ fn steps(scene: &Scene) -> Vec<Step> {
         requirements::kernel(scene),
         requirements::components(scene),
     ];
+    if scene.conf.start.cloud {
+        steps.push(requirements::clusters(scene));
+    }
     if scene.conf.start.cc {
         steps.push(requirements::forwarding(scene));
         steps.push(requirements::cluster(scene));

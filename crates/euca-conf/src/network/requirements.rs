@@ -3,6 +3,7 @@
 use super::scene::{Report, Scene};
 use super::step::{Fault, Step};
 use conf::VnetMode;
+use protocol::admin::ClusterStatus;
 
 /// That the addresses of instances are nobody else's.
 pub(crate) fn configuration(scene: &Scene) -> Step {
@@ -23,7 +24,8 @@ pub(crate) fn configuration(scene: &Scene) -> Step {
 /// The device that leads to the other machines, and has the public addresses.
 pub(crate) fn interface(scene: &Scene) -> Step {
     const ABOUT: &str = "VNET_INTERFACE";
-    let is_needed = scene.away().next().is_some() || !scene.conf.start.cc;
+    let start = scene.conf.start;
+    let is_needed = scene.away().next().is_some() || (start.nc && !start.cc);
     let Some(name) = &scene.conf.vnet_interface else {
         let remedy = "set it to the device that leads to the other machines; ip link shows them";
         let fault = Fault::new("it is not set, and there are other machines", remedy);
@@ -89,6 +91,25 @@ pub(crate) fn forwarding(scene: &Scene) -> Step {
     };
     let faults = if scene.host.forwards { Vec::new() } else { vec![fault()] };
     Step::of("forwarding", faults, "net.ipv4.ip_forward is on")
+}
+
+/// That the cloud controller reaches the controllers of all clusters.
+pub(crate) fn clusters(scene: &Scene) -> Step {
+    const ABOUT: &str = "clusters";
+    let Some(clusters) = &scene.clusters else {
+        return Step::unknown(ABOUT, "the cloud controller, which knows them, does not tell");
+    };
+    let silent = clusters.iter().filter(|cluster| !cluster.reachable);
+    let fault = |ClusterStatus { name, endpoint, .. }: &ClusterStatus| {
+        let remedy = "on its machine: eucalyptus start, then euca_conf --check network";
+        Fault::new(
+            format!("the controller of cluster {name} does not answer at {endpoint}"),
+            remedy,
+        )
+    };
+    let names: Vec<_> = clusters.iter().map(|cluster| cluster.name.as_str()).collect();
+    let right = format!("their controllers answer: {}", names.join(", "));
+    Step::of(ABOUT, silent.map(fault).collect(), right)
 }
 
 /// What the cluster controller knows of itself and its nodes.

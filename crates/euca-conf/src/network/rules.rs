@@ -42,7 +42,11 @@ pub(crate) fn ours(scene: &Scene) -> Step {
         Some(_) => "; the router's are as they were written",
         None => "",
     };
-    Step::of(ABOUT, faults, format!("nft tables {} are there{state}", tables.join(", ")))
+    let right = match tables.is_empty() {
+        true => "none is needed here yet".to_owned(),
+        false => format!("nft tables {} are there{state}", tables.join(", ")),
+    };
+    Step::of(ABOUT, faults, right)
 }
 
 /// That nobody else's rules drop what instances send.

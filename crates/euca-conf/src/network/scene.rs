@@ -3,7 +3,7 @@
 use conf::Conf;
 use hostnet::HostView;
 use hostnet::probe::Feature;
-use protocol::admin::{Lease, NetworkReport, NetworkStatus, NodePlace};
+use protocol::admin::{ClusterStatus, Lease, NetworkReport, NetworkStatus, NodePlace};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use types::NetworkTag;
@@ -16,6 +16,8 @@ pub(crate) struct Scene {
     pub(crate) doubts: Vec<String>,
     pub(crate) host: HostView,
     pub(crate) report: Report,
+    /// What the cloud controller says of its clusters; none where it does not run, or answer.
+    pub(crate) clusters: Option<Vec<ClusterStatus>>,
     pub(crate) heard: Heard,
 }
 

@@ -6,7 +6,9 @@ use super::{show, steps};
 use conf::{Conf, Document, HostFacts};
 use hostnet::probe::Feature;
 use hostnet::{Counted, DeviceView, HostView};
-use protocol::admin::{Lease, NetworkReport, NetworkStatus, NodePlace};
+use protocol::admin::{
+    ClusterStanding, ClusterStatus, Lease, NetworkReport, NetworkStatus, NodePlace,
+};
 use protocol::{GroupRule, Peer};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -99,6 +101,22 @@ fn report() -> NetworkReport {
     }
 }
 
+fn cluster(reachable: bool) -> ClusterStatus {
+    ClusterStatus {
+        name: "one".parse().unwrap(),
+        endpoint: "127.0.0.1:8774".to_owned(),
+        reachable,
+        problems: vec![],
+        nodes: vec![],
+        standing: ClusterStanding::Here,
+        since: None,
+        last_seen: None,
+        instances: 0,
+        lag: None,
+        settings: None,
+    }
+}
+
 /// The head of a cloud with one node more, on which all is well.
 fn sound() -> Scene {
     let lines = "VNET_INTERFACE=eth0\nVNET_TRANSPORT=vxlan\nVNET_PUBLICIPS=198.51.100.10";
@@ -107,6 +125,7 @@ fn sound() -> Scene {
         doubts: vec![],
         host: host(),
         report: Report::Told(report()),
+        clusters: Some(vec![cluster(true)]),
         heard: Heard {
             components: vec![("cluster controller", 8774, true)],
             features: [(Feature::Bridge, Ok(())), (Feature::Vxlan, Ok(()))].into(),
@@ -145,7 +164,11 @@ fn nothing_is_wrong_with_a_sound_machine() {
 #[test]
 fn each_thing_that_is_broken_is_named_and_nothing_else() {
     type Breakage = fn(&mut Scene);
-    let cases: [(Breakage, &str); 26] = [
+    let cases: [(Breakage, &str); 27] = [
+        (
+            |s| s.clusters = Some(vec![cluster(false)]),
+            "clusters: the controller of cluster one does not answer at 127.0.0.1:8774",
+        ),
         (|s| s.doubts.push("VNET_SUBNET overlaps 10.0.0.0/8".into()), "configuration: VNET_SUBNET"),
         (|s| s.conf.vnet_interface = None, "VNET_INTERFACE: it is not set"),
         (
@@ -267,7 +290,20 @@ fn a_node_without_the_cluster_controller_looks_at_its_own_part() {
     scene.host.forwards = false;
     assert_eq!(wrong(&scene), "");
     on(&mut scene, "euvx10").bridge = None;
-    assert!(wrong(&scene).contains("euvx10 is down or in no bridge"));
+    assert!(wrong(&scene).contains("eucabr10 leads to no other machine"));
+    scene.host.devices.remove("eucabr10");
+    on(&mut scene, "tap00000001").bridge = None;
+    assert!(wrong(&scene).contains("i-00000001 is plugged into no bridge"));
+}
+
+#[test]
+fn a_machine_with_the_cloud_controller_alone_needs_no_network_of_instances() {
+    let mut scene = sound();
+    scene.conf = conf("START_CC=N\nSTART_NC=N");
+    (scene.report, scene.host) = (Report::NotHere, HostView::default());
+    assert_eq!(wrong(&scene), "");
+    scene.clusters = Some(vec![cluster(true), cluster(false)]);
+    assert!(wrong(&scene).starts_with("WRONG  clusters: the controller of cluster one"));
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use super::scene::{Report, Scene, named};
 use super::step::{Fault, Step};
+use hostnet::DeviceView;
 use protocol::admin::{NetworkStatus, NodePlace};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 const MAKER: &str = "the cluster controller makes it right within seconds while it runs; when it \
@@ -21,19 +23,37 @@ pub(crate) fn devices(scene: &Scene) -> Step {
         names.push(name.as_str());
         faults.extend(device(scene, network, name));
     }
-    let own = scene.host.devices.iter().filter(|(name, _)| name.starts_with("euvx"));
-    for (name, device) in own.filter(|_| scene.report().is_none()) {
-        names.push(name);
-        if device.bridge.is_none() || !device.up {
-            let what = format!("{name} is down or in no bridge");
-            faults.push(Fault::new(what, "the node controller mends it; see nc.log"));
-        }
+    if scene.report().is_none() {
+        let joined = joined(scene);
+        names.extend(joined.values().flatten().copied());
+        faults.extend(joined.iter().filter(|(_, ports)| ports.is_empty()).map(parted));
     }
     let right = match names.is_empty() {
         true => "no network spans machines".to_owned(),
         false => names.join(", "),
     };
     Step::of(ABOUT, faults, right)
+}
+
+/// The networks' bridges on a machine without their router, each with the devices that join it
+/// with other machines: the ports that are up and no instance's.
+fn joined(scene: &Scene) -> BTreeMap<&str, Vec<&str>> {
+    let devices = || scene.host.devices.iter();
+    let bridges = devices().filter(|(name, _)| name.starts_with("eucabr"));
+    let ports = |bridge: &str| {
+        let is_port = |(name, device): &(&String, &DeviceView)| {
+            device.bridge.as_deref() == Some(bridge) && device.up && !name.starts_with("tap")
+        };
+        devices().filter(is_port).map(|(name, _)| name.as_str()).collect()
+    };
+    bridges.map(|(bridge, _)| (bridge.as_str(), ports(bridge))).collect()
+}
+
+fn parted((bridge, _): (&&str, &Vec<&str>)) -> Fault {
+    let what = format!("{bridge} leads to no other machine, so its instances have no router");
+    let remedy = "set VNET_TRANSPORT on the cluster controller's machine; when it is set, nc.log \
+                  says why the device is not made";
+    Fault::new(what, remedy)
 }
 
 fn device(scene: &Scene, network: &NetworkStatus, name: &str) -> Option<Fault> {
