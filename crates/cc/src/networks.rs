@@ -8,7 +8,7 @@ use hostnet::Path;
 use ipnet::Ipv4Net;
 use netplan::{Overlay, chain_name};
 use protocol::admin::{Lease, NetworkReport, NetworkStatus, NodePlace};
-use protocol::{InstanceDesired, NetworkDesired, NodeStatus};
+use protocol::{InstanceDesired, InstancePhase, NetworkDesired, NodeStatus};
 use types::{InstanceId, NodeName};
 
 impl Cc {
@@ -63,6 +63,7 @@ impl State {
             ip: nic.ip,
             public_ip: nic.public_ip,
             node: self.home(instance.id).cloned(),
+            running: self.runs(instance.id),
         }
     }
 
@@ -71,6 +72,13 @@ impl State {
             Placement::On { node, .. } => Some(node),
             Placement::Ended { .. } => None,
         }
+    }
+
+    fn runs(&self, id: InstanceId) -> bool {
+        let home = self.home(id);
+        let sighting = self.sightings.iter().find(|(name, _)| Some(name) == home);
+        let said = sighting.into_iter().flat_map(|(_, sighting)| sighting.instances());
+        said.into_iter().any(|it| it.id == id && it.phase == InstancePhase::Running)
     }
 
     fn place_of(&self, name: &NodeName, sighting: &Sighting) -> NodePlace {

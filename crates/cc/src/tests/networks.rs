@@ -19,6 +19,7 @@ async fn networks_are_told_with_those_who_have_addresses_of_them() {
     let wanted = [ONE, TWO].map(|id| (instance(id).nic.ip, instance(id).nic.mac));
     assert_eq!(leases, wanted);
     assert!(network.instances.iter().all(|lease| lease.node.as_ref().unwrap().as_str() == "a"));
+    assert!(network.instances.iter().all(|lease| lease.running));
     assert_eq!(report.rules_hold, Some(true));
 
     world.bring_about(vec![ended(ONE), instance(TWO)]).await;
@@ -43,6 +44,16 @@ async fn a_network_that_spans_machines_is_told_with_its_device_and_the_nodes_add
         problems: vec![],
     };
     assert_eq!(report.nodes, [place("a", true, None), place("b", false, Some(B))]);
+}
+
+#[tokio::test]
+async fn a_stopped_instance_keeps_its_addresses_and_does_not_run() {
+    let mut world = World::new(1);
+    world.bring_about(vec![instance(ONE)]).await;
+    world.bring_about(vec![InstanceDesired { turn: 1, ..instance(ONE) }]).await;
+    let network = world.cc().networks().await.networks.remove(0);
+    assert_eq!(network.instances[0].ip, instance(ONE).nic.ip);
+    assert!(!network.instances[0].running);
 }
 
 #[tokio::test]

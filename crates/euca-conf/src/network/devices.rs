@@ -138,7 +138,7 @@ pub(crate) fn dhcp(scene: &Scene) -> Step {
 pub(crate) fn instances(scene: &Scene) -> Step {
     const ABOUT: &str = "instances";
     let leases = || scene.networks().iter().flat_map(|network| &network.instances);
-    let here: Vec<_> = leases().filter(|lease| scene.is_here(lease)).collect();
+    let here: Vec<_> = leases().filter(|it| it.running && scene.is_here(it)).collect();
     let silent: Vec<_> = here
         .iter()
         .filter(|lease| !scene.heard.answering.contains(&lease.ip))
@@ -149,8 +149,8 @@ pub(crate) fn instances(scene: &Scene) -> Step {
         false => Step::unknown(
             ABOUT,
             format!(
-                "these on this machine do not answer ARP, so they have not booted, are stopped or \
-                 have no address (euca-get-console-output): {}",
+                "these on this machine do not answer ARP, so they have not booted, or have no \
+                 address (euca-get-console-output): {}",
                 silent.join(", ")
             ),
         ),

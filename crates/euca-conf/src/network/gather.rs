@@ -98,7 +98,8 @@ async fn ask(network: NetworkStatus) -> Result<Option<Answers>, ToolError> {
     let Some(first) = network.instances.first() else { return Ok(None) };
     let bridge = network.tag.bridge();
     let dhcp = probe::dhcp_answers(&bridge, network.gateway.addr(), first.mac).await;
-    let instances = network.instances.iter().map(|lease| lease.ip).collect();
+    let running = network.instances.iter().filter(|lease| lease.running);
+    let instances = running.map(|lease| lease.ip).collect();
     let answering = probe::who_answers(&bridge, &instances).await?;
     Ok(Some((network.tag, dhcp, answering)))
 }

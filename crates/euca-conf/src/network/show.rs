@@ -70,8 +70,9 @@ fn sentence(rule: &GroupRule, preposition: &str) -> String {
 }
 
 fn line(lease: &Lease) -> String {
-    let Lease { instance, mac, ip, public_ip, node } = lease;
+    let Lease { instance, mac, ip, public_ip, node, running } = lease;
     let node = node.as_ref().map_or("no node yet", |node| node.as_str());
     let public = public_ip.map(|public| format!("  public {public}"));
-    format!("{ip}  {mac}  {instance}  {node}{}", public.unwrap_or_default())
+    let state = if *running { "" } else { "  does not run" };
+    format!("{ip}  {mac}  {instance}  {node}{}{state}", public.unwrap_or_default())
 }

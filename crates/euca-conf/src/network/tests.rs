@@ -65,7 +65,7 @@ fn host() -> HostView {
 fn lease(bits: u32, ip: Ipv4Addr, node: &str, public_ip: Option<Ipv4Addr>) -> Lease {
     let instance = types::InstanceId::from_bits(bits);
     let mac = types::MacAddr::of_instance(instance);
-    Lease { instance, mac, ip, public_ip, node: Some(node.parse().unwrap()) }
+    Lease { instance, mac, ip, public_ip, node: Some(node.parse().unwrap()), running: true }
 }
 
 fn report() -> NetworkReport {
@@ -252,10 +252,11 @@ fn each_thing_that_is_broken_is_named_and_nothing_else() {
 #[test]
 fn what_cannot_be_told_is_not_wrong() {
     let mut scene = sound();
-    told(&mut scene).networks[0].instances.pop();
+    // one that is stopped answers nobody
+    told(&mut scene).networks[0].instances[1].running = false;
     scene.heard.answering.clear();
     let said: String = steps(&scene).iter().map(Step::to_string).collect();
-    assert!(said.contains("?      trunk: to node node1: no instance is there"), "{said}");
+    assert!(said.contains("?      trunk: to node node1: no instance runs there"), "{said}");
     assert!(said.contains("?      instances: these on this machine do not answer ARP"), "{said}");
     assert_eq!(wrong(&scene), "");
 }
@@ -309,7 +310,9 @@ fn a_machine_with_the_cloud_controller_alone_needs_no_network_of_instances() {
 #[test]
 fn a_network_is_shown_with_all_that_belongs_to_it() {
     let mut out = Vec::new();
-    show::write(&report(), &host(), &mut out).unwrap();
+    let mut shown = report();
+    shown.networks[0].instances[1].running = false;
+    show::write(&shown, &host(), &mut out).unwrap();
     let expect = "\
 network 10  admin-default (sg-00000001)
     bridge   eucabr10, joined with other machines by euvx10
@@ -318,7 +321,7 @@ network 10  admin-default (sg-00000001)
     in       tcp 22 from 0.0.0.0/0
     out      everything to 0.0.0.0/0
     lease    10.128.2.2  d0:0d:00:00:00:01  i-00000001  head  public 198.51.100.10
-    lease    10.128.2.3  d0:0d:00:00:00:02  i-00000002  node1
+    lease    10.128.2.3  d0:0d:00:00:00:02  i-00000002  node1  does not run
 ";
     assert_eq!(String::from_utf8(out).unwrap(), expect);
     let mut out = Vec::new();

@@ -3,7 +3,7 @@
 use super::scene::{Report, Scene, named};
 use super::step::{Fault, Step};
 use hostnet::DeviceView;
-use protocol::admin::{NetworkStatus, NodePlace};
+use protocol::admin::{Lease, NetworkStatus, NodePlace};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -86,8 +86,8 @@ fn way(scene: &Scene, node: &NodePlace, address: Ipv4Addr) -> Step {
     const ABOUT: &str = "trunk";
     let (mut faults, mut answers) = (Vec::new(), Vec::new());
     for network in scene.networks() {
-        let there = network.instances.iter().filter(|it| it.node.as_ref() == Some(&node.name));
-        let there: Vec<_> = there.collect();
+        let is_there = |it: &&Lease| it.running && it.node.as_ref() == Some(&node.name);
+        let there: Vec<_> = network.instances.iter().filter(is_there).collect();
         let answering = there.iter().find(|it| scene.heard.answering.contains(&it.ip));
         match (answering, there.first()) {
             (Some(it), _) => answers.push(format!("{} on network {}", it.ip, network.tag)),
@@ -105,7 +105,7 @@ fn way(scene: &Scene, node: &NodePlace, address: Ipv4Addr) -> Step {
         }
     }
     if faults.is_empty() && answers.is_empty() {
-        let why = format!("to node {}: no instance is there, so it cannot be told", node.name);
+        let why = format!("to node {}: no instance runs there, so it cannot be told", node.name);
         return Step::unknown(ABOUT, why);
     }
     Step::of(ABOUT, faults, format!("node {} is reached: {}", node.name, answers.join(", ")))

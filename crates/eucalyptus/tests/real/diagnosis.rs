@@ -140,7 +140,7 @@ fn it_is_told_whether_frames_pass_between_machines() {
     // what no instance uses yet leads nowhere; the switch's test network is what everybody has
     front.append("VNET_PUBLICIPS=\"\"\n");
     town.start("node1");
-    assert!(check(front).1.contains("?      trunk: to node node1: no instance is there"));
+    assert!(check(front).1.contains("?      trunk: to node node1: no instance runs there"));
     let (id, home) = town.launch();
     assert_eq!(home, "node1");
     let ip = front.describe("admin", &id).unwrap()[4].clone();

@@ -64,6 +64,8 @@ pub struct Lease {
     pub public_ip: Option<Ipv4Addr>,
     /// The node that has it; none before one was chosen.
     pub node: Option<NodeName>,
+    /// Whether that node says that it runs: one that is stopped keeps its addresses.
+    pub running: bool,
 }
 
 /// Where a node is.
