@@ -8,7 +8,7 @@ use axum::extract::State as Shared;
 use axum::routing::get;
 use axum::{Json, Router};
 use placement::Room;
-use protocol::admin::{NODES, NodeReport};
+use protocol::admin::{NETWORKS, NODES, NodeReport};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use types::{InstanceId, NodeName};
@@ -17,7 +17,9 @@ impl Cc {
     /// The routes of the administrator's interface, for a socket that only root can open.
     pub fn admin_router(self: &Arc<Self>) -> Router {
         let nodes = |Shared(cc): Shared<Arc<Self>>| async move { Json(cc.nodes()) };
-        Router::new().route(NODES, get(nodes)).with_state(Arc::clone(self))
+        let networks = |Shared(cc): Shared<Arc<Self>>| async move { Json(cc.networks().await) };
+        let routes = Router::new().route(NODES, get(nodes)).route(NETWORKS, get(networks));
+        routes.with_state(Arc::clone(self))
     }
 
     /// Its nodes, in the order of NODES, and after them those that are leaving.

@@ -69,6 +69,7 @@ pub(crate) enum Concern {
     Configuration,
     Memory,
     Machines,
+    OwnRules,
     Router,
     Host,
 }
@@ -165,6 +166,11 @@ impl Cc {
     /// nothing does.
     pub fn note_configuration(&self, problem: Option<String>) {
         self.concern(Concern::Configuration, problem.into_iter().collect());
+    }
+
+    /// Notes which of the administrator's own rules were not loaded, with the remedy.
+    pub fn note_own_rules(&self, problems: Vec<String>) {
+        self.concern(Concern::OwnRules, problems);
     }
 
     /// Replaces the problems of one part, and logs new ones.

@@ -13,6 +13,7 @@ mod fabric;
 mod find;
 mod measure;
 mod memory;
+mod networks;
 mod nodes;
 mod place;
 mod report;

@@ -65,7 +65,7 @@ impl Cc {
 
 impl Cc {
     /// What joins the networks with the nodes on these other machines.
-    fn trunk(&self, peers: BTreeSet<Ipv4Addr>) -> Option<Trunk> {
+    pub(crate) fn trunk(&self, peers: BTreeSet<Ipv4Addr>) -> Option<Trunk> {
         let router = &self.settings.router;
         let carrier = router.carrier.filter(|_| !peers.is_empty())?;
         Some(match carrier {
@@ -77,7 +77,7 @@ impl Cc {
 
 impl State {
     /// Whether an instance may use its address.
-    fn may_live(&self, instance: &InstanceDesired) -> bool {
+    pub(crate) fn may_live(&self, instance: &InstanceDesired) -> bool {
         !matches!(self.placements.of.get(&instance.id), Some(Placement::Ended { .. }))
     }
 }

@@ -3,6 +3,7 @@
 mod fake_node;
 mod joined;
 mod loops;
+mod networks;
 mod nodes;
 mod placing;
 mod roster;

@@ -78,6 +78,18 @@ impl Layout {
         self.root.join("var/run/eucalyptus")
     }
 
+    /// Where the guide puts the administrator's own iptables rules.
+    fn net(&self) -> PathBuf {
+        self.run().join("net")
+    }
+
+    /// The administrator's own iptables rules, which need not exist: the guide's file, and one
+    /// that is still there when /var/run was emptied by a reboot.
+    pub fn iptables_preloads(&self) -> [PathBuf; 2] {
+        let name = "iptables-preload";
+        [self.root.join("etc/eucalyptus").join(name), self.net().join(name)]
+    }
+
     /// The socket of the administrator's interface, mode 0600.
     pub fn cloud_socket(&self) -> PathBuf {
         self.run().join("cloud.sock")
@@ -100,6 +112,7 @@ impl Layout {
             (self.cc(), 0o700),
             (self.log(), 0o755),
             (self.run(), 0o755),
+            (self.net(), 0o755),
         ]
     }
 }

@@ -5,6 +5,7 @@ use crate::error::ToolError;
 use crate::nodes::{self, Change, NodeCommand};
 use crate::vm_types::VmTypeCommand;
 use std::ffi::OsString;
+use std::iter::Peekable;
 use std::path::PathBuf;
 use types::{ClusterName, ImageId, ImageKind, InvalidVmType, UserName, VmType};
 
@@ -28,6 +29,8 @@ pub(crate) struct Invocation {
 pub(crate) enum Command {
     Edit(Edit),
     Check,
+    CheckNetwork,
+    ShowNetwork,
     Ignored,
     Users(UserCommand),
     Nodes(NodeCommand),
@@ -94,7 +97,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, 
         return Ok(Parsed::Version);
     }
     let mut words = Words::default();
-    let mut rest = args.into_iter();
+    let mut rest = args.into_iter().peekable();
     while let Some(flag) = rest.next() {
         words.take(&flag, &mut rest)?;
     }
@@ -119,8 +122,11 @@ impl Words {
     fn take(
         &mut self,
         flag: &str,
-        rest: &mut dyn Iterator<Item = String>,
+        rest: &mut Peekable<impl Iterator<Item = String>>,
     ) -> Result<(), ToolError> {
+        if flag == "--check" && rest.next_if(|word| word == "network").is_some() {
+            return self.other(Command::CheckNetwork);
+        }
         let mut value = || rest.next().ok_or_else(|| usage(format!("{flag} needs an argument")));
         if let Some((_, variables)) = SETTINGS.iter().find(|(names, _)| names.contains(&flag)) {
             for variable in *variables {
@@ -137,6 +143,10 @@ impl Words {
             "-name" | "--name" => return Err(usage("-name can be used once".to_owned())),
             "--setup" => self.edit.setup = true,
             "--check" => self.check = true,
+            "--show" => match value()?.as_str() {
+                "network" => return self.other(Command::ShowNetwork),
+                what => return Err(usage(format!("\"{what}\" cannot be shown; network can"))),
+            },
             "--ignored-parameters" => self.ignored = true,
             "--admin" => self.admin = true,
             "--force" => self.force = true,
@@ -361,6 +371,20 @@ mod tests {
     }
 
     #[test]
+    fn a_check_is_of_the_network_when_that_is_named_and_a_file_may_follow() {
+        for (line, command, file) in [
+            ("--check", Command::Check, None),
+            ("--check|/etc/f", Command::Check, Some("/etc/f")),
+            ("--check|network", Command::CheckNetwork, None),
+            ("--check|network|/etc/f", Command::CheckNetwork, Some("/etc/f")),
+            ("--show|network|/etc/f", Command::ShowNetwork, Some("/etc/f")),
+        ] {
+            let asked = parsed(line).unwrap();
+            assert_eq!((asked.command, asked.file), (command, file.map(PathBuf::from)), "{line}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_refused() {
         for (line, expected) in [
             ("", "nothing to do"),
@@ -372,6 +396,8 @@ mod tests {
             ("-name|A|-name|B", "once"),
             ("--check|-cc|N", "exclude each other"),
             ("--check|--ignored-parameters", "exclude each other"),
+            ("--check|network|--show|network", "one command at a time"),
+            ("--show|disks", "\"disks\" cannot be shown"),
             ("--list-users|--add-user|bob", "one command at a time"),
             ("--add-user|../bob", "user name \"../bob\" is not valid"),
             ("--set-addresses-per-user|-1", "no number of addresses"),

@@ -48,6 +48,12 @@ pub(crate) enum ToolError {
     /// The cluster controller does not say how its nodes are.
     #[error("the cluster controller cannot be asked: {0}")]
     Cluster(String),
+    /// The host's network cannot be looked at.
+    #[error("this machine's network cannot be looked at: {0}")]
+    Network(#[from] hostnet::HostNetError),
+    /// `--check network` has found something.
+    #[error("{wrong} of {steps} steps found something wrong; mend the first one first")]
+    NetworkWrong { wrong: usize, steps: usize },
     /// It is not known whether a node has instances.
     #[error(
         "whether instances are there is not known, so nothing was changed ({0}); --force \

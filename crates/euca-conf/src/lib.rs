@@ -5,12 +5,14 @@
 mod addresses;
 mod args;
 mod check;
+mod cluster;
 mod clusters;
 mod edit;
 mod error;
 mod ignored;
 mod images;
 mod keys;
+mod network;
 mod nodes;
 mod socket;
 pub mod sync;
@@ -89,6 +91,8 @@ fn invoke(
     match &invocation.command {
         Command::Edit(edit) => edit::edit(&file, root.as_deref(), edit, out),
         Command::Check => check::check(&file, out, err),
+        Command::CheckNetwork => network::check(&file, out),
+        Command::ShowNetwork => network::show(&file, out),
         Command::Ignored => ignored::list(&file, out),
         Command::Nodes(command) => nodes::manage(&file, command, out, err),
         Command::Users(command) => users::manage(&file, command, out),

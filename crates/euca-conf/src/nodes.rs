@@ -3,10 +3,9 @@
 
 mod table;
 
+use crate::cluster;
 use crate::edit::refuse_wrong;
 use crate::error::ToolError;
-use crate::socket::{self, Method};
-use crate::users::layout;
 use conf::NodeLists;
 use protocol::admin::{NODES, NodeReport};
 use std::collections::BTreeSet;
@@ -130,7 +129,8 @@ fn apply(lists: &mut NodeLists, change: Change, name: &NodeName) -> String {
 
 /// Refuses to deregister nodes that have instances, or of which that cannot be known.
 fn refuse_occupied(file: &Path, names: &[NodeName]) -> Result<(), ToolError> {
-    let reports = ask(file).map_err(|cause| ToolError::Unasked(Box::new(cause)))?;
+    let asked = cluster::ask::<Vec<NodeReport>>(file, NODES);
+    let reports = asked.map_err(|cause| ToolError::Unasked(Box::new(cause)))?;
     let occupied =
         |report: &&NodeReport| names.contains(&report.status.name) && !report.instances.is_empty();
     match reports.iter().find(occupied) {
@@ -142,26 +142,8 @@ fn refuse_occupied(file: &Path, names: &[NodeName]) -> Result<(), ToolError> {
     }
 }
 
-/// Asks the cluster controller for its nodes.
-fn ask(file: &Path) -> Result<Vec<NodeReport>, ToolError> {
-    let cluster = layout(file)?.cluster_socket();
-    let asked = socket::json(&cluster, Method::GET, NODES, None);
-    asked.map_err(|error| match error {
-        ToolError::CloudAway(socket) => ToolError::Cluster(format!(
-            "nothing listens at {}; start it with: eucalyptus start, or run this on the machine \
-             where it runs",
-            socket.display()
-        )),
-        ToolError::NotRoot(socket) => {
-            ToolError::Cluster(format!("no permission for {}; try sudo", socket.display()))
-        }
-        ToolError::Conversation(cause) => ToolError::Cluster(format!("{cause}; see cc.log")),
-        other => other,
-    })
-}
-
 fn list(file: &Path, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), ToolError> {
-    match ask(file) {
+    match cluster::ask::<Vec<NodeReport>>(file, NODES) {
         Ok(reports) => table::write(&reports, out),
         Err(cause @ ToolError::Cluster(_)) => {
             let NodeLists { nodes, .. } = NodeLists::of(file, &conf::read(file)?)?;

@@ -7,9 +7,13 @@
 
 mod linux;
 mod sim;
+mod view;
 
 pub use linux::LinuxNet;
+pub use linux::preload::{PreloadError, preload};
+pub use linux::probe;
 pub use sim::SimNet;
+pub use view::{Counted, DeviceView, HostView};
 
 use async_trait::async_trait;
 use netplan::{NodePlan, RouterPlan};
@@ -95,6 +99,10 @@ pub trait HostNet: Send + Sync {
     /// # Errors
     /// [`HostNetError::Path`], when the name cannot be resolved or the kernel knows no way there.
     async fn path_to(&self, host: &str) -> Result<Path, HostNetError>;
+
+    /// Whether the router's rules are in the kernel as they were applied last; none when none were
+    /// applied yet, or they cannot be read. Changes nothing.
+    async fn router_rules_hold(&self) -> Option<bool>;
 
     /// What on this host keeps instances from being reached although the plans are applied, each
     /// with its remedy.

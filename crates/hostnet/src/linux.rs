@@ -8,10 +8,14 @@ mod generation;
 mod neighbours;
 mod nft;
 mod path;
+pub(crate) mod preload;
+pub mod probe;
 mod sysctl;
+mod tool;
 mod trunks;
 mod tunnels;
 mod turn;
+mod view;
 mod vlans;
 
 use crate::{Applied, HostNet, HostNetError, Path};
@@ -85,6 +89,10 @@ impl HostNet for LinuxNet {
 
     async fn path_to(&self, host: &str) -> Result<Path, HostNetError> {
         path::find(host).await
+    }
+
+    async fn router_rules_hold(&self) -> Option<bool> {
+        self.router.lock().await.tables.hold(RouterPlan::TABLES).await
     }
 
     async fn check(&self) -> Vec<String> {

@@ -93,6 +93,10 @@ impl HostNet for SimNet {
         self.host().paths.get(host).cloned().unwrap_or(Ok(Path::Here))
     }
 
+    async fn router_rules_hold(&self) -> Option<bool> {
+        self.host().router.rules.as_ref().map(|_| true)
+    }
+
     async fn check(&self) -> Vec<String> {
         self.host().problems.clone()
     }

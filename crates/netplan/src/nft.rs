@@ -159,6 +159,11 @@ pub(crate) fn accept() -> Value {
     json!({"accept": null})
 }
 
+/// Counts the packets that come here.
+pub(crate) fn counter() -> Value {
+    json!({"counter": null})
+}
+
 pub(crate) fn drop() -> Value {
     json!({"drop": null})
 }

@@ -31,8 +31,13 @@
 //! | Method and path | Body | Answer |
 //! |---|---|---|
 //! | `GET /v1/nodes` | | list of [`NodeReport`] in the order of NODES, then those that are leaving |
+//! | `GET /v1/networks` | | [`NetworkReport`] |
 //!
 //! Every failure answers [`Failure`] with a fitting status.
+
+mod networks;
+
+pub use networks::{Lease, NETWORKS, NetworkReport, NetworkStatus, NodePlace};
 
 use crate::{ClusterSettings, NodeStatus};
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,7 @@ mod edits;
 use super::watching::watch;
 use super::{Failure, Ready, Stop, admin_socket, identity, policy};
 use cc::{Cc, NodeEntry, RouterSettings, Settings, Ways};
-use conf::{Conf, VnetTransport};
+use conf::{Conf, Layout, VnetTransport};
 use edits::{Edits, Found};
 use hostnet::LinuxNet;
 use protocol::{Carrier, NodeApi};
@@ -31,6 +31,7 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
     let ways = Arc::new(OverTls { identity, port: conf.ports.nc });
     let (net, clock) = (Arc::new(LinuxNet::default()), Arc::new(SystemClock));
     let cc = Arc::new(Cc::open(settings(&conf)?, entries(&conf), ways, net, clock)?);
+    cc.note_own_rules(load_own_rules(&conf.layout).await);
     let admin = axum::serve(admin_socket(&conf.layout.cluster_socket())?, cc.admin_router());
     let admin = admin.with_graceful_shutdown(stop.clone().wanted());
     let _held = ready()?;
@@ -50,6 +51,19 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
         admin,
     );
     Ok(admin?)
+}
+
+/// Adds the administrator's own iptables rules; what keeps them from being loaded.
+async fn load_own_rules(layout: &Layout) -> Vec<String> {
+    let mut problems = Vec::new();
+    for file in layout.iptables_preloads() {
+        match hostnet::preload(&file).await {
+            Ok(added) if added.is_empty() => {}
+            Ok(added) => tracing::info!(file = %file.display(), ?added, "iptables rules loaded"),
+            Err(error) => problems.push(error.to_string()),
+        }
+    }
+    problems
 }
 
 /// The way to the node controller at NODE:NC_PORT, which must prove to be that node's.

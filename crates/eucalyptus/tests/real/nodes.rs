@@ -71,7 +71,7 @@ impl Town {
     }
 
     /// Launches an instance; its id and where it runs.
-    fn launch(&self) -> (String, &'static str) {
+    pub(crate) fn launch(&self) -> (String, &'static str) {
         let id = self.fleet.front.run_instance("admin", &self.emi, &self.key);
         self.fleet.front.wait_state("admin", &id, "running");
         let home = self.fleet.home_of(&id);

@@ -1,8 +1,11 @@
 //! What somebody else's firewall does to instances.
 
+mod rules;
+
 use super::nft;
+use netplan::{NodePlan, RouterPlan};
+use rules::Fate;
 use serde_json::Value;
-use std::collections::BTreeSet;
 
 /// The hooks that packets of instances pass, and what fails where they are dropped.
 const HOOKS: [(&str, &str); 2] = [
@@ -10,84 +13,108 @@ const HOOKS: [(&str, &str); 2] = [
     ("input", "instances reach neither DHCP nor their metadata"),
 ];
 
+/// What can be seen often: chains whose policy is to drop, and whether packets are forwarded.
 pub(super) async fn problems() -> Vec<String> {
+    let mut problems = look(Depth::Policies).await;
+    problems.extend(forwarding_problem());
+    problems
+}
+
+/// The chains whose policy or rules drop what instances send. Reads every rule of every firewall.
+pub(super) async fn hindrances() -> Vec<String> {
+    look(Depth::Rules).await
+}
+
+/// Whose rules are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// Those of chains whose policy is to drop.
+    Policies,
+    /// Those of all.
+    Rules,
+}
+
+async fn look(depth: Depth) -> Vec<String> {
     let chains = match nft::base_chains().await {
         Ok(chains) => chains,
         Err(error) => return vec![error.to_string()],
     };
     let mut problems = Vec::new();
-    for chain in dropping_chains(&chains) {
+    let is_of_interest = |chain: &&BaseChain<'_>| chain.drops || depth == Depth::Rules;
+    for chain in base_chains(&chains).iter().filter(is_of_interest) {
         // A table that is gone by now drops nothing.
         let Ok(table) = nft::show(chain.family, chain.table).await else { continue };
         let table: Value = serde_json::from_str(&table).unwrap_or_default();
-        if !chain.knows_us(&table) {
-            problems.push(chain.problem(&table));
-        }
+        problems.extend(chain.problem(&table));
     }
-    problems.extend(forwarding_problem());
     problems
 }
 
-fn forwarding_problem() -> Option<String> {
-    let setting = std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward").ok()?;
-    let problem = "IP forwarding is off, so instances reach nothing outside their network: \
-                   sysctl -w net.ipv4.ip_forward=1";
-    (setting.trim() == "0").then(|| problem.to_owned())
+pub(super) fn forwards() -> bool {
+    let setting = std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward");
+    setting.is_ok_and(|text| text.trim() != "0")
 }
 
-/// A chain that drops what no rule of it accepts.
+fn forwarding_problem() -> Option<String> {
+    let problem = "IP forwarding is off, so instances reach nothing outside their network: \
+                   sysctl -w net.ipv4.ip_forward=1";
+    (!forwards()).then(|| problem.to_owned())
+}
+
+/// A chain of somebody else's that packets of instances pass.
 #[derive(Debug, PartialEq, Eq)]
-struct DroppingChain<'a> {
+struct BaseChain<'a> {
     family: &'a str,
     table: &'a str,
     chain: &'a str,
     hook: &'static str,
     effect: &'static str,
+    /// Whether it drops what no rule of it accepts.
+    drops: bool,
 }
 
-fn objects(listing: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn objects(listing: &Value) -> impl Iterator<Item = &Value> {
     listing["nftables"].as_array().into_iter().flatten()
 }
 
-fn dropping_chains(listing: &Value) -> Vec<DroppingChain<'_>> {
-    objects(listing).filter_map(|object| dropping_chain(&object["chain"])).collect()
+fn base_chains(listing: &Value) -> Vec<BaseChain<'_>> {
+    objects(listing).filter_map(|object| base_chain(&object["chain"])).collect()
 }
 
-fn dropping_chain(chain: &Value) -> Option<DroppingChain<'_>> {
+fn base_chain(chain: &Value) -> Option<BaseChain<'_>> {
     let text = |key: &str| chain[key].as_str();
     let (hook, effect) = HOOKS.into_iter().find(|(hook, _)| text("hook") == Some(hook))?;
     let (family, table) = (text("family")?, text("table")?);
-    let drops = text("policy") == Some("drop") && matches!(family, "ip" | "inet");
-    drops.then_some(DroppingChain { family, table, chain: text("name")?, hook, effect })
+    let mut ours = RouterPlan::TABLES.iter().chain(NodePlan::TABLES);
+    let is_ours = ours.any(|it| (it.family.as_str(), it.name) == (family, table));
+    let is_foreign = matches!(family, "ip" | "inet") && !is_ours;
+    let drops = text("policy") == Some("drop");
+    let chain = text("name")?;
+    is_foreign.then_some(BaseChain { family, table, chain, hook, effect, drops })
 }
 
-impl DroppingChain<'_> {
-    /// Whether the chain, or one that it leads to, has a rule that names our bridges. It is taken
-    /// for the remedy.
-    fn knows_us(&self, table: &Value) -> bool {
-        let mut seen = BTreeSet::new();
-        let mut ahead = vec![self.chain];
-        while let Some(chain) = ahead.pop() {
-            if !seen.insert(chain) {
-                continue;
-            }
-            let rules = objects(table).map(|object| &object["rule"]);
-            for rule in rules.filter(|rule| rule["chain"] == chain) {
-                if rule["expr"].to_string().contains("eucabr") {
-                    return true;
-                }
-                ahead.extend(targets(rule));
-            }
-        }
-        false
-    }
-
-    fn problem(&self, table: &Value) -> String {
+impl BaseChain<'_> {
+    /// What it does to instances, with the remedy; none when it lets them pass, as far as can be
+    /// told.
+    fn problem(&self, table: &Value) -> Option<String> {
         let Self { family, table: name, chain, effect, .. } = self;
-        let remedy = self.remedy(table);
-        format!(
-            "table {family} {name} drops what its chain {chain} does not accept, so {effect}: {remedy}"
-        )
+        match rules::fate(table, self.chain) {
+            Fate::Named { chain, handle } => Some(format!(
+                "table {family} {name} drops what bridges of instances send or get, by a rule of \
+                 its chain {chain}, so {effect}: \
+                 nft delete rule {family} {name} {chain} handle {handle}"
+            )),
+            Fate::Dropped { chain: where_, handle } => Some(format!(
+                "table {family} {name} drops everything that comes as far as the rule with handle \
+                 {handle} of its chain {where_}, so {effect}: {}",
+                self.remedy(table)
+            )),
+            Fate::Passes if self.drops => Some(format!(
+                "table {family} {name} drops what its chain {chain} does not accept, so {effect}: {}",
+                self.remedy(table)
+            )),
+            Fate::Passes | Fate::Accepted => None,
+        }
     }
 
     /// Accepting here does not open anything: the rules of table `inet eucalyptus` still decide.
@@ -120,14 +147,6 @@ impl DroppingChain<'_> {
     }
 }
 
-/// The chains that a rule leads to.
-fn targets(rule: &Value) -> impl Iterator<Item = &str> {
-    let parts = rule["expr"].as_array().into_iter().flatten();
-    parts.filter_map(|part| {
-        part["jump"]["target"].as_str().or_else(|| part["goto"]["target"].as_str())
-    })
-}
-
 fn accept_both(insert: &str) -> String {
     format!("{insert} -i eucabr+ -j ACCEPT; {insert} -o eucabr+ -j ACCEPT")
 }
@@ -145,12 +164,8 @@ mod tests {
 
     fn found(objects: &[Value]) -> Vec<String> {
         let listing = json!({ "nftables": objects });
-        let chains = dropping_chains(&listing);
-        chains
-            .iter()
-            .filter(|chain| !chain.knows_us(&listing))
-            .map(|chain| chain.remedy(&listing))
-            .collect()
+        let chains = base_chains(&listing);
+        chains.iter().filter_map(|it| it.problem(&listing)).collect()
     }
 
     #[test]
@@ -158,6 +173,7 @@ mod tests {
         for harmless in [
             base("ip", "filter", "FORWARD", "forward", "accept"),
             base("ip", "filter", "OUTPUT", "output", "drop"),
+            base("inet", "eucalyptus", "forward", "forward", "drop"),
             base("ip6", "filter", "FORWARD", "forward", "drop"),
             json!({"chain": {"family": "ip", "table": "filter", "name": "FORWARD"}}),
             json!({"metainfo": {"version": "1.0.6"}}),
@@ -183,21 +199,10 @@ mod tests {
             ),
         ] {
             let remedies = found(&objects);
-            assert!(remedies.len() == 1 && remedies[0].starts_with(expect), "{remedies:?}");
+            assert!(
+                remedies.len() == 1 && remedies[0].contains(&format!(": {expect}")),
+                "{remedies:?}"
+            );
         }
-    }
-
-    #[test]
-    fn a_rule_for_our_bridges_counts_only_where_the_chain_leads_to_it() {
-        let rule = |chain: &str, expr: Value| json!({"rule": {"chain": chain, "expr": [expr]}});
-        let ours = json!({"match": {"left": {"meta": {"key": "iifname"}}, "right": "eucabr*"}});
-        let jump = json!({"jump": {"target": "user"}});
-        let base = || base("ip", "filter", "FORWARD", "forward", "drop");
-        assert_eq!(found(&[base(), rule("FORWARD", ours.clone())]), [""; 0]);
-        let far = [base(), rule("FORWARD", jump.clone()), rule("user", ours.clone())];
-        assert_eq!(found(&far), [""; 0]);
-        assert_eq!(found(&[base(), rule("user", ours)]).len(), 1);
-        let circle = [base(), rule("FORWARD", jump.clone()), rule("user", jump)];
-        assert_eq!(found(&circle).len(), 1);
     }
 }

@@ -2,6 +2,7 @@
 
 mod neighbour;
 mod tunnel;
+mod view;
 mod vlan;
 
 use crate::HostNetError;

@@ -1,16 +1,10 @@
 //! Our tables, through `nft`: one process and one transaction each time.
 
-use super::generation;
+use super::{generation, tool};
 use crate::HostNetError;
 use netplan::{Ruleset, Table};
 use serde_json::json;
-use std::process::Stdio;
-use std::time::Duration;
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
-
-/// How long `nft` may take; 5,000 rules take a tenth of a second.
-const PATIENCE: Duration = Duration::from_secs(20);
+use std::io;
 
 /// One side's tables: what was written last, and what is known of it since.
 ///
@@ -54,6 +48,17 @@ impl Tables {
         let listing = list(tables).await?;
         self.written = Some(Written { rules: rules.clone(), listing, generation });
         Ok(Some(format!("nftables {} {done}", names(tables))))
+    }
+
+    /// Whether the tables are as they were written last; none when they were not, or cannot be read.
+    pub(super) async fn hold(&self, tables: &[Table]) -> Option<bool> {
+        let written = self.written.as_ref()?;
+        match list(tables).await {
+            Ok(listing) => Some(listing == written.listing),
+            // A table that is gone cannot be listed.
+            Err(HostNetError::Rules(_)) => Some(false),
+            Err(_) => None,
+        }
     }
 
     async fn remove(&mut self, tables: &[Table]) -> Result<Option<String>, HostNetError> {
@@ -105,39 +110,31 @@ pub(super) async fn base_chains() -> Result<serde_json::Value, HostNetError> {
 
 /// One table as JSON.
 pub(super) async fn show(family: &str, name: &str) -> Result<String, HostNetError> {
-    nft(json!({"nftables": [{"list": {"table": {"family": family, "name": name}}}]}).to_string())
-        .await
+    nft(listing(family, name)).await
+}
+
+/// The same with what its counters counted.
+pub(super) async fn show_counted(family: &str, name: &str) -> Result<String, HostNetError> {
+    run(&["-j", "-f", "-"], listing(family, name)).await
+}
+
+fn listing(family: &str, name: &str) -> String {
+    json!({"nftables": [{"list": {"table": {"family": family, "name": name}}}]}).to_string()
 }
 
 async fn nft(commands: String) -> Result<String, HostNetError> {
-    let no_nft = |error: std::io::Error| HostNetError::NoNft(error.to_string());
-    let path = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin";
-    let mut child = Command::new("nft")
-        .args(["-j", "-s", "-f", "-"])
-        .env_clear()
-        .env("PATH", path)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(no_nft)?;
-    let stdin = child.stdin.take();
-    let feed = async move {
-        if let Some(mut stdin) = stdin {
-            stdin.write_all(commands.as_bytes()).await?;
+    run(&["-j", "-s", "-f", "-"], commands).await
+}
+
+async fn run(options: &[&str], commands: String) -> Result<String, HostNetError> {
+    let output = tool::run("nft", options, commands).await.map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => {
+            HostNetError::Rules(format!("no answer within {:?}", tool::PATIENCE))
         }
-        Ok::<_, std::io::Error>(())
-    };
-    let talk = async { tokio::join!(feed, child.wait_with_output()) };
-    let (fed, output) = tokio::time::timeout(PATIENCE, talk)
-        .await
-        .map_err(|_| HostNetError::Rules(format!("no answer within {PATIENCE:?}")))?;
-    let output = output.map_err(no_nft)?;
+        _ => HostNetError::NoNft(error.to_string()),
+    })?;
     if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        return Err(HostNetError::Rules(text.lines().take(5).collect::<Vec<_>>().join("; ")));
+        return Err(HostNetError::Rules(tool::complaint(&output)));
     }
-    fed.map_err(no_nft)?;
     String::from_utf8(output.stdout).map_err(|error| HostNetError::Rules(error.to_string()))
 }

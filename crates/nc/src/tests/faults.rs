@@ -218,6 +218,10 @@ impl HostNet for NetOf {
         self.0.path_to(host).await
     }
 
+    async fn router_rules_hold(&self) -> Option<bool> {
+        self.0.router_rules_hold().await
+    }
+
     async fn check(&self) -> Vec<String> {
         self.0.check().await
     }

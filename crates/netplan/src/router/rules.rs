@@ -43,11 +43,16 @@ fn same_bridge(groups: &[GroupChain]) -> Value {
     TABLE.set("same_bridge", json!(["ifname", "ifname"]), false, elements)
 }
 
+/// What a group's rules let in, and last what they do not, is counted for the administrator
+/// (`euca_conf --show network`).
 fn lets_in(group: &GroupChain) -> Vec<Value> {
     let name = &group.name;
-    let matches = cells::matches(&group.ingress, Side::Source).into_iter();
-    let rules = matches.map(|parts| TABLE.rule(name, [parts, vec![accept()]].concat()));
-    std::iter::once(TABLE.chain(name)).chain(rules).collect()
+    let mut rules = vec![TABLE.chain(name)];
+    for parts in cells::matches(&group.ingress, Side::Source) {
+        rules.push(TABLE.rule(name, [parts, vec![nft::counter(), accept()]].concat()));
+    }
+    rules.push(TABLE.rule(name, vec![nft::counter()]));
+    rules
 }
 
 /// Chain `egress`, from which only what its group lets out returns. For a group that lets out

@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 use rtnetlink::RouteMessageBuilder;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::neighbour::{
-    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
+    NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType,
@@ -42,6 +42,33 @@ impl Devices {
         let add = self.handle.neighbours().add(bridge.index, IpAddr::V4(ip));
         let added = add.link_layer_address(&mac.0).replace().execute().await;
         added.map_err(netlink(&format!("noting the Ethernet address of {ip}")))
+    }
+
+    /// What the kernel knows of the neighbours on a device.
+    pub(in crate::linux) async fn neighbour_states(
+        &self,
+        index: u32,
+    ) -> Result<BTreeMap<Ipv4Addr, NeighbourState>, HostNetError> {
+        let listing = self.handle.neighbours().get().set_address_family(AddressFamily::Inet);
+        let listed: Vec<NeighbourMessage> =
+            listing.execute().try_collect().await.map_err(netlink("listing neighbours"))?;
+        let here = listed.iter().filter(|entry| entry.header.ifindex == index);
+        Ok(here.filter_map(|entry| Some((address(entry)?, entry.header.state))).collect())
+    }
+
+    /// Makes the kernel ask for a neighbour: one that it knows when `state` is to probe it, else one
+    /// that it does not know.
+    pub(in crate::linux) async fn poke_neighbour(
+        &self,
+        index: u32,
+        ip: Ipv4Addr,
+        state: NeighbourState,
+    ) -> Result<(), HostNetError> {
+        let mut add = self.handle.neighbours().add(index, IpAddr::V4(ip)).state(state).replace();
+        if state == NeighbourState::None {
+            add = add.flags(NeighbourFlags::Use);
+        }
+        add.execute().await.map_err(netlink(&format!("asking for {ip}")))
     }
 
     pub(in crate::linux) async fn remove_neighbour(
@@ -103,17 +130,18 @@ impl Devices {
 }
 
 fn ends(entry: &NeighbourMessage) -> Option<(Ipv4Addr, MacAddr)> {
-    let (mut ip, mut mac) = (None, None);
-    for attribute in &entry.attributes {
-        match attribute {
-            NeighbourAttribute::Destination(NeighbourAddress::Inet(found)) => ip = Some(*found),
-            NeighbourAttribute::LinkLayerAddress(found) => {
-                mac = found.as_slice().try_into().ok().map(MacAddr);
-            }
-            _ => {}
-        }
-    }
-    ip.zip(mac)
+    let mac = entry.attributes.iter().find_map(|attribute| match attribute {
+        NeighbourAttribute::LinkLayerAddress(found) => found.as_slice().try_into().ok(),
+        _ => None,
+    });
+    address(entry).zip(mac.map(MacAddr))
+}
+
+fn address(entry: &NeighbourMessage) -> Option<Ipv4Addr> {
+    entry.attributes.iter().find_map(|attribute| match attribute {
+        NeighbourAttribute::Destination(NeighbourAddress::Inet(found)) => Some(*found),
+        _ => None,
+    })
 }
 
 fn to_one(route: &RouteMessage) -> Option<(u32, Ipv4Addr)> {

@@ -1,0 +1,187 @@
+//! What `iptables-save` prints. Pure.
+
+use std::collections::BTreeMap;
+
+/// Chains and rules, by table.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Saved {
+    tables: BTreeMap<String, Table>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Table {
+    /// The chains with their policies; `-` for one that is no base chain.
+    chains: BTreeMap<String, String>,
+    /// Lines such as `-A INPUT -j ACCEPT`, in their order.
+    rules: Vec<String>,
+}
+
+/// What one lacks that another has.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Absent {
+    /// For `iptables-restore --noflush`; empty when nothing is absent.
+    pub(super) input: String,
+    /// The rules, each with its table.
+    pub(super) rules: Vec<String>,
+}
+
+impl Saved {
+    /// Reads what `iptables-save` printed. Its warnings and comments are no rules.
+    pub(super) fn parse(text: &str) -> Self {
+        let mut saved = Self::default();
+        let mut name = String::new();
+        for line in text.lines() {
+            if let Some(table) = line.strip_prefix('*') {
+                table.clone_into(&mut name);
+                saved.tables.entry(name.clone()).or_default();
+            }
+            let Some(table) = saved.tables.get_mut(&name) else { continue };
+            if let Some(chain) = line.strip_prefix(':') {
+                let mut words = chain.split_whitespace();
+                if let (Some(chain), Some(policy)) = (words.next(), words.next()) {
+                    table.chains.insert(chain.to_owned(), policy.to_owned());
+                }
+            } else if line.starts_with("-A ") {
+                table.rules.push(line.to_owned());
+            }
+        }
+        saved
+    }
+
+    /// The chains that are no base chains, without rules, for `iptables-restore`.
+    pub(super) fn chains(&self) -> String {
+        let mut text = String::new();
+        for (name, table) in &self.tables {
+            let own = table.chains.iter().filter(|(_, policy)| *policy == "-");
+            let own: String = own.map(|(chain, _)| format!(":{chain} - [0:0]\n")).collect();
+            if !own.is_empty() {
+                text += &format!("*{name}\n{own}COMMIT\n");
+            }
+        }
+        text
+    }
+
+    /// What of another is absent here. A chain that is here is not named: that would empty it.
+    pub(super) fn lacks(&self, other: &Self) -> Absent {
+        let mut absent = Absent::default();
+        let none = Table::default();
+        for (name, wanted) in &other.tables {
+            let (chains, rules) = self.tables.get(name).unwrap_or(&none).lacks(wanted);
+            if !chains.is_empty() || !rules.is_empty() {
+                let lines: String =
+                    chains.iter().chain(&rules).map(|line| format!("{line}\n")).collect();
+                absent.input += &format!("*{name}\n{lines}COMMIT\n");
+            }
+            absent.rules.extend(rules.iter().map(|rule| format!("{name}: {rule}")));
+        }
+        absent
+    }
+}
+
+impl Table {
+    /// The lines for chains and those for rules. A rule that is wanted twice and here once is
+    /// absent once. A policy is part of its chain: one that is set already stays.
+    fn lacks(&self, wanted: &Self) -> (Vec<String>, Vec<String>) {
+        let is_new = |(chain, _): &(&String, &String)| !self.chains.contains_key(*chain);
+        let chains = wanted.chains.iter().filter(is_new);
+        let chains = chains.map(|(chain, policy)| format!(":{chain} {policy} [0:0]")).collect();
+        let mut here: BTreeMap<&str, usize> = BTreeMap::new();
+        for rule in &self.rules {
+            *here.entry(rule).or_default() += 1;
+        }
+        let mut rules = Vec::new();
+        for rule in &wanted.rules {
+            match here.get_mut(rule.as_str()) {
+                Some(left @ 1..) => *left -= 1,
+                _ => rules.push(rule.clone()),
+            }
+        }
+        (chains, rules)
+    }
+}
+
+/// What iptables said of line N of its input, said of line N - `before`, without its advice to look
+/// at its options.
+pub(super) fn renumbered(text: &str, before: usize) -> String {
+    let text = text.split("; Try `").next().unwrap_or_default();
+    let mut parts = text.split("line");
+    let mut said = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = |it: char| !it.is_ascii_digit();
+        let start = part.find(|it: char| it.is_ascii_digit()).filter(|at| *at <= 2);
+        let number = start.map(|at| &part[at..]).and_then(|rest| rest.split(digits).next());
+        said += "line";
+        match number.and_then(|it| it.parse::<usize>().ok()).zip(start) {
+            Some((line, at)) => {
+                let rest = part[at..].trim_start_matches(|it: char| it.is_ascii_digit());
+                said += &format!("{}{}{rest}", &part[..at], line.saturating_sub(before));
+            }
+            None => said += part,
+        }
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: &str = "\
+# Generated by iptables-save v1.8.9 (nf_tables) on Mon Nov 30 15:46:08 2026
+*filter
+:INPUT ACCEPT [12:720]
+:FORWARD DROP [0:0]
+:DOCKER-USER - [0:0]
+-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT
+-A INPUT -s 192.0.2.9/32 -j DROP
+COMMIT
+# Table `foo' is incompatible, use 'nft' tool.
+";
+
+    fn absent(wanted: &str) -> Absent {
+        Saved::parse(HERE).lacks(&Saved::parse(wanted))
+    }
+
+    #[test]
+    fn what_is_there_is_not_added_again() {
+        assert_eq!(absent(HERE), Absent::default());
+        let only_one = "*filter\n:INPUT DROP [0:0]\n-A INPUT -s 192.0.2.9/32 -j DROP\nCOMMIT\n";
+        assert_eq!(absent(only_one), Absent::default(), "a policy that is set stays");
+    }
+
+    #[test]
+    fn a_rule_is_added_as_often_as_it_lacks() {
+        let rule = "-A INPUT -s 192.0.2.9/32 -j DROP";
+        let wanted = format!("*filter\n:INPUT ACCEPT [0:0]\n{rule}\n{rule}\n{rule}\nCOMMIT\n");
+        let expect = Absent {
+            input: format!("*filter\n{rule}\n{rule}\nCOMMIT\n"),
+            rules: vec![format!("filter: {rule}"); 2],
+        };
+        assert_eq!(absent(&wanted), expect);
+    }
+
+    #[test]
+    fn chains_that_are_there_are_not_named_for_that_would_empty_them() {
+        let wanted = "*filter\n:INPUT ACCEPT [0:0]\n:DOCKER-USER - [0:0]\n:mine - [0:0]\n\
+             -A INPUT -j mine\n-A DOCKER-USER -j mine\nCOMMIT\n*nat\n:POSTROUTING ACCEPT [0:0]\n\
+             -A POSTROUTING -j MASQUERADE\nCOMMIT\n";
+        let expect = "*filter\n:mine - [0:0]\n-A INPUT -j mine\n-A DOCKER-USER -j mine\nCOMMIT\n\
+             *nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -j MASQUERADE\nCOMMIT\n";
+        assert_eq!(absent(wanted).input, expect);
+        assert_eq!(Saved::parse(HERE).chains(), "*filter\n:DOCKER-USER - [0:0]\nCOMMIT\n");
+    }
+
+    #[test]
+    fn lines_are_those_of_the_file() {
+        for (said, expect) in [
+            ("unknown option; Error occurred at line: 9; Try `x -h'", "at line: 6"),
+            ("iptables-restore: line 4 failed", ": line 1 failed"),
+            ("COMMIT expected at line 5", "at line 2"),
+            ("no such baseline", "no such baseline"),
+            ("line", "line"),
+        ] {
+            let said = renumbered(said, 3);
+            assert!(said.ends_with(expect), "{said}");
+        }
+    }
+}
