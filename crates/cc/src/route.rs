@@ -1,25 +1,39 @@
 //! The router of the group networks.
 
+use crate::claim::Claims;
 use crate::cluster::{Cc, Concern, State};
 use crate::memory::Placement;
-use netplan::{Lease, Overlay, RouterInput, RouterPlan, router_plan};
+use netplan::{Lease, Overlay, PublicInput, RouterInput, RouterPlan, router_plan};
 use protocol::InstanceDesired;
+use std::net::Ipv4Addr;
+
+/// What the router's side of this host was made to be.
+#[derive(Debug, Default)]
+pub(crate) struct Routed {
+    /// The plan that is known to be in force.
+    plan: RouterPlan,
+    /// What is known of the public addresses that are wanted.
+    claims: Claims,
+}
 
 impl Cc {
     /// Makes this host route for the networks that should be, unless it was made so before.
     pub(crate) async fn fit_router(&self) {
-        let mut applied = self.router.lock().await;
-        let plan = self.plan();
-        if *applied != plan {
-            self.apply(plan, &mut applied).await;
+        let mut routed = self.router.lock().await;
+        self.claim(&mut routed.claims).await;
+        let plan = self.plan(&routed.claims);
+        if routed.plan != plan {
+            self.apply(plan, &mut routed.plan).await;
         }
     }
 
     /// The same; undoes what somebody else did to it, and looks at what else could keep instances
     /// from being reached.
     pub(crate) async fn repair_router(&self) {
-        let mut applied = self.router.lock().await;
-        self.apply(self.plan(), &mut applied).await;
+        let mut routed = self.router.lock().await;
+        self.claim(&mut routed.claims).await;
+        let plan = self.plan(&routed.claims);
+        self.apply(plan, &mut routed.plan).await;
         self.concern(Concern::Host, self.net.check().await);
     }
 
@@ -39,13 +53,15 @@ impl Cc {
         self.concern(Concern::Router, problem.into_iter().collect());
     }
 
-    fn plan(&self) -> RouterPlan {
+    fn plan(&self, claims: &Claims) -> RouterPlan {
         let state = self.state();
         let Some(desired) = &state.desired else {
             return RouterPlan::default();
         };
         let live = desired.instances.iter().filter(|instance| state.may_live(instance));
         let leases: Vec<_> = live.map(Lease::of).collect();
+        let associations: Vec<_> =
+            state.associations().filter(|(public, _)| claims.allow(*public)).collect();
         let router = &self.settings.router;
         let machines = &state.placements.machines;
         let overlay = Some(machines.peers()).filter(|peers| router.vxlan && !peers.is_empty());
@@ -58,11 +74,23 @@ impl Cc {
             mtu: router.mtu,
             machines: &machines.addresses(),
             overlay: overlay.map(|peers| Overlay { local: None, peers }),
+            public: PublicInput {
+                pool: &state.public_addresses,
+                interface: router.interface.as_deref(),
+                associations: &associations,
+            },
         })
     }
 }
 
 impl State {
+    /// The public addresses of instances that may live, each with the private one.
+    pub(crate) fn associations(&self) -> impl Iterator<Item = (Ipv4Addr, Ipv4Addr)> {
+        let instances = self.desired.iter().flat_map(|desired| &desired.instances);
+        let live = instances.filter(|instance| self.may_live(instance));
+        live.filter_map(|instance| Some((instance.nic.public_ip?, instance.nic.ip)))
+    }
+
     /// Whether an instance may use its address.
     fn may_live(&self, instance: &InstanceDesired) -> bool {
         !matches!(self.placements.of.get(&instance.id), Some(Placement::Ended { .. }))

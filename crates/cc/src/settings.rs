@@ -4,6 +4,7 @@ use ipnet::Ipv4Net;
 use placement::Policy;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use types::AddressPool;
 
 /// A cluster controller's settings, from `eucalyptus.conf`.
 #[derive(Debug, Clone)]
@@ -16,6 +17,8 @@ pub struct Settings {
     pub placement_grace_ms: u64,
     /// VNET_ADDRSPERNET, which the cloud is told.
     pub addrs_per_net: u32,
+    /// VNET_PUBLICIPS at the start, which the cloud is told.
+    pub public_addresses: AddressPool,
     /// What it needs to know as a router.
     pub router: RouterSettings,
 }
@@ -33,4 +36,6 @@ pub struct RouterSettings {
     pub mtu: u16,
     /// VNET_TRANSPORT: whether VXLAN carries the group networks to nodes on other machines.
     pub vxlan: bool,
+    /// VNET_INTERFACE, which has the public addresses; none for the device of the default route.
+    pub interface: Option<String>,
 }

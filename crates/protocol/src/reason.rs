@@ -11,9 +11,17 @@ pub const GUEST_POWERED_OFF: &str =
 pub const GUEST_CRASHED: &str = "Server.InternalError: the guest crashed (its kernel panicked); its \
     console output tells more; reboot, stop or terminate it";
 
+/// The pool of its cluster was empty when the instance was to get a public address.
+pub const NO_PUBLIC_ADDRESS: &str = "Server.InsufficientAddressCapacity: no public address was free, \
+    so it has its private address only; associate one of yours, or ask the administrator for more";
+
 /// The codes with which a reason may begin.
-const CODES: [&str; 3] =
-    ["Client.InstanceInitiatedShutdown", "Client.UserInitiatedShutdown", "Server.InternalError"];
+const CODES: [&str; 4] = [
+    "Client.InstanceInitiatedShutdown",
+    "Client.UserInitiatedShutdown",
+    "Server.InsufficientAddressCapacity",
+    "Server.InternalError",
+];
 
 /// The code with which a reason begins, if it does.
 pub fn code(reason: &str) -> Option<&'static str> {
@@ -30,6 +38,7 @@ mod tests {
         for (reason, wanted) in [
             (GUEST_POWERED_OFF, Some("Client.InstanceInitiatedShutdown")),
             (GUEST_CRASHED, Some("Server.InternalError")),
+            (NO_PUBLIC_ADDRESS, Some("Server.InsufficientAddressCapacity")),
             ("its domain could not be started: no memory", None),
             ("Client.InstanceInitiatedShutdown", None),
             ("", None),

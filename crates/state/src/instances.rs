@@ -58,6 +58,8 @@ pub struct Instance {
     pub tag: NetworkTag,
     /// Its private address.
     pub ip: Ipv4Addr,
+    /// Whether it is to have a public address while it has none of its owner's.
+    pub public: bool,
     /// Its Ethernet address.
     pub mac: MacAddr,
     /// Whether it should run or be gone.
@@ -384,6 +386,7 @@ fn instance(row: &Row) -> Result<Instance> {
         monitoring: row.flag("monitoring")?,
         tag: tag(row)?,
         ip: row.parsed("ip")?,
+        public: row.flag("public")?,
         mac: MacAddr::of_instance(id),
         goal: goal(row)?,
         state: state(row)?,

@@ -15,6 +15,7 @@ mod id;
 mod instance_state;
 mod names;
 mod net;
+mod pool;
 mod request_id;
 mod secret;
 mod stamp;
@@ -31,6 +32,7 @@ pub use id::{
 pub use instance_state::InstanceState;
 pub use names::{ClusterName, GroupName, InvalidName, KeyName, NodeName, TagKey, Tags, UserName};
 pub use net::{InvalidNet, MacAddr, NetworkTag, PortRange, Protocol};
+pub use pool::{AddressPool, MalformedPool};
 pub use request_id::{MalformedRequestId, RequestId};
 pub use secret::Secret;
 pub use stamp::{Clock, SystemClock, Timestamp};

@@ -77,6 +77,7 @@ async fn follow(cc: &Cc, conf: &Conf) {
             Found::Wrong(problem) => Some(problem),
             Found::Conf(conf) => {
                 cc.set_policy(policy(conf.sched_policy));
+                cc.set_public_addresses(conf.public_addresses.clone());
                 cc.set_nodes(entries(&conf)).err().map(|error| error.to_string())
             }
         };
@@ -98,12 +99,14 @@ fn settings(conf: &Conf) -> Result<Settings, Failure> {
         policy: policy(conf.sched_policy),
         placement_grace_ms: PLACEMENT_GRACE_MS,
         addrs_per_net: space.addrs_per_net,
+        public_addresses: conf.public_addresses.clone(),
         router: RouterSettings {
             vnet_subnet: space.subnet,
             dns: vec![space.dns],
             public_ports: vec![conf.ports.cloud, conf.ports.cloud_ssl],
             mtu: if vxlan { netplan::overlay_mtu(underlay_mtu(conf)) } else { ETHERNET },
             vxlan,
+            interface: conf.vnet_interface.clone(),
         },
     })
 }

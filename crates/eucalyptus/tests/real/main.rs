@@ -20,6 +20,7 @@ mod life;
 mod machine;
 mod nodes;
 mod outside;
+mod public;
 mod readme;
 mod refusals;
 mod site;

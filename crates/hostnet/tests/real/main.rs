@@ -11,6 +11,7 @@ mod fabric_guard;
 mod firewall;
 mod metadata;
 mod plans;
+mod public;
 mod repair;
 mod spoofing;
 mod world;
