@@ -103,7 +103,9 @@ impl HostNet for LinuxNet {
     }
 
     async fn check(&self) -> Vec<String> {
-        check::problems().await
+        let mut problems = check::problems().await;
+        problems.extend(public::obstacle().await);
+        problems
     }
 }
 

@@ -48,6 +48,18 @@ pub(super) async fn refused(
 
 const OWN: &str = "it is an address of this machine itself; take it out of VNET_PUBLICIPS";
 
+/// What keeps members of a group from each other's public addresses, with the remedy. A bridge
+/// sends nothing back out of the port that it came from, and where this is set it is the bridge
+/// that translates.
+pub(super) async fn obstacle() -> Option<String> {
+    let setting = std::fs::read_to_string("/proc/sys/net/bridge/bridge-nf-call-iptables").ok()?;
+    let here = Devices::open().ok()?.host_addresses().await.ok()?;
+    let problem = "bridged packets meet the rules for routed ones (as Docker wants it), so an \
+                   instance does not reach its own public address, nor, on another machine, those \
+                   of its group: sysctl -w net.bridge.bridge-nf-call-iptables=0";
+    (setting.trim() == "1" && here.iter().any(|it| it.ours)).then(|| problem.to_owned())
+}
+
 /// Gives up all addresses but the wanted ones.
 pub(super) async fn leave(devices: &Devices, plan: &PublicPlan, pass: &mut Pass) {
     let here = match devices.host_addresses().await {
