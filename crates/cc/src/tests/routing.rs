@@ -91,7 +91,7 @@ async fn a_public_address_of_another_machine_is_left_to_it_and_tried_again() {
     world.bring_about(vec![with_public(ONE)]).await;
     assert_eq!(leads(&world), []);
     let told = format!("public address {PUBLIC} does not lead to its instance: somebody has it");
-    assert_eq!(world.observed().await.problems, [told.clone()]);
+    assert_eq!(world.observed().await.problems, std::slice::from_ref(&told));
     world.net.set_taken([].into());
     world.settle().await;
     assert_eq!(world.observed().await.problems, [told], "it is looked for again after a while");
