@@ -86,6 +86,8 @@ fn public_addresses_lead_to_their_instances() {
     site.machine().must("sysctl", ["-w", "net.bridge.bridge-nf-call-iptables=0"]);
     site.start();
     site.credentials("admin");
+    // four of them fit on a small machine
+    site.must("euca_conf", ["--set-vm-types", "m1.small=1,128,2"]);
     let mut mirror = outside(&site, "python3").args(["-c", MIRROR]).spawn().unwrap();
     let emi = site.register_images();
     let key = site.key("admin", "mine");
