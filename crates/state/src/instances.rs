@@ -193,7 +193,6 @@ impl State {
 
     /// Wants these instances gone: their goal is terminate and they are shutting down from now
     /// on. All or none; instances that are shutting down or terminated already stay as they are.
-    ///
     /// `account` limits it to what that account owns; none is for administrators.
     ///
     /// # Errors
