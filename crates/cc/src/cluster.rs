@@ -3,18 +3,18 @@
 use crate::measure::Measures;
 use crate::memory::{Files, Placements, Seen};
 use crate::roster::{Node, NodeEntry, Ways};
+use crate::route::Routed;
 use crate::settings::Settings;
 use crate::sighting::Sighting;
 use durable::DurableError;
 use hostnet::{HostNet, Path};
 use ipnet::Ipv4Net;
-use netplan::RouterPlan;
 use placement::{Policy, Room};
 use protocol::{ClusterDesired, ClusterObserved, Standing};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedMutexGuard, watch};
-use types::{Clock, ClusterName, InstanceId, NodeName, Timestamp};
+use types::{AddressPool, Clock, ClusterName, InstanceId, NodeName, Timestamp};
 
 /// Why a cluster controller could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -49,9 +49,9 @@ pub struct Cc {
     pub(crate) find_poke: Notify,
     /// Decisions are made, and written, one after the other.
     deciding: Arc<tokio::sync::Mutex<()>>,
-    /// The plan that was applied last. One is applied at a time, so that an older one never
-    /// replaces a newer one.
-    pub(crate) router: tokio::sync::Mutex<RouterPlan>,
+    /// What was applied last. One plan is applied at a time, so that an older one never replaces a
+    /// newer one.
+    pub(crate) router: tokio::sync::Mutex<Routed>,
     /// The router's plan may have changed.
     pub(crate) router_poke: Notify,
     pub(crate) passing: tokio::sync::Mutex<()>,
@@ -70,6 +70,7 @@ pub(crate) enum Concern {
     Memory,
     Machines,
     OwnRules,
+    Addresses,
     Router,
     Host,
 }
@@ -82,6 +83,8 @@ pub(crate) struct State {
     pub(crate) addrs_per_net: u32,
     /// SCHEDPOLICY.
     pub(crate) policy: Policy,
+    /// VNET_PUBLICIPS.
+    pub(crate) public_addresses: AddressPool,
     /// Whether nodes on other machines can be given networks.
     pub(crate) has_transport: bool,
     /// NODES.
@@ -116,6 +119,7 @@ impl Cc {
             subnet: settings.router.vnet_subnet,
             addrs_per_net: settings.addrs_per_net,
             policy: settings.policy,
+            public_addresses: settings.public_addresses.clone(),
             has_transport: settings.router.carrier.is_some(),
             roster: nodes,
             desired,

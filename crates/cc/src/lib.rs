@@ -8,6 +8,7 @@
 
 mod admin;
 mod api;
+mod claim;
 mod cluster;
 mod fabric;
 mod find;

@@ -28,6 +28,7 @@ impl State {
                 subnet: self.subnet,
                 addrs_per_net: self.addrs_per_net,
                 policy: self.policy.as_str().to_owned(),
+                public_addresses: Some(self.public_addresses.clone()),
             }),
             instances: self.instances(),
             problems: self.problems.values().flatten().cloned().collect(),

@@ -10,7 +10,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::Notify;
-use types::NodeName;
+use types::{AddressPool, NodeName};
 
 /// A node of NODES.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,17 @@ impl Cc {
             }
             state.policy = policy;
         });
+    }
+
+    /// Takes over VNET_PUBLICIPS.
+    pub fn set_public_addresses(&self, pool: AddressPool) {
+        self.change(|state| {
+            if state.public_addresses != pool {
+                tracing::info!(%pool, "there are other public addresses");
+            }
+            state.public_addresses = pool;
+        });
+        self.router_poke.notify_one();
     }
 
     /// Begins to follow who is a node now, and leaves those who are none any more.

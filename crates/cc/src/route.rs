@@ -1,27 +1,40 @@
 //! The router of the group networks.
 
+use crate::claim::Claims;
 use crate::cluster::{Cc, Concern, State};
 use crate::memory::Placement;
-use netplan::{Lease, Overlay, RouterInput, RouterPlan, Trunk, Vlan, router_plan};
+use netplan::{Lease, Overlay, PublicInput, RouterInput, RouterPlan, Trunk, Vlan, router_plan};
 use protocol::{Carrier, InstanceDesired};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
+/// What the router's side of this host was made to be.
+#[derive(Debug, Default)]
+pub(crate) struct Routed {
+    /// The plan that is known to be in force.
+    plan: RouterPlan,
+    /// What is known of the public addresses that are wanted.
+    claims: Claims,
+}
+
 impl Cc {
     /// Makes this host route for the networks that should be, unless it was made so before.
     pub(crate) async fn fit_router(&self) {
-        let mut applied = self.router.lock().await;
-        let plan = self.plan();
-        if *applied != plan {
-            self.apply(plan, &mut applied).await;
+        let mut routed = self.router.lock().await;
+        self.claim(&mut routed.claims).await;
+        let plan = self.plan(&routed.claims);
+        if routed.plan != plan {
+            self.apply(plan, &mut routed.plan).await;
         }
     }
 
     /// The same; undoes what somebody else did to it, and looks at what else could keep instances
     /// from being reached.
     pub(crate) async fn repair_router(&self) {
-        let mut applied = self.router.lock().await;
-        self.apply(self.plan(), &mut applied).await;
+        let mut routed = self.router.lock().await;
+        self.claim(&mut routed.claims).await;
+        let plan = self.plan(&routed.claims);
+        self.apply(plan, &mut routed.plan).await;
         self.concern(Concern::Host, self.net.check().await);
     }
 
@@ -41,13 +54,15 @@ impl Cc {
         self.concern(Concern::Router, problem.into_iter().collect());
     }
 
-    fn plan(&self) -> RouterPlan {
+    fn plan(&self, claims: &Claims) -> RouterPlan {
         let state = self.state();
         let Some(desired) = &state.desired else {
             return RouterPlan::default();
         };
         let live = desired.instances.iter().filter(|instance| state.may_live(instance));
         let leases: Vec<_> = live.map(Lease::of).collect();
+        let associations: Vec<_> =
+            state.associations().filter(|(public, _)| claims.allow(*public)).collect();
         let router = &self.settings.router;
         let machines = &state.placements.machines;
         router_plan(&RouterInput {
@@ -59,6 +74,11 @@ impl Cc {
             mtu: router.mtu,
             machines: &machines.addresses(),
             trunk: self.trunk(machines.peers()),
+            public: PublicInput {
+                pool: &state.public_addresses,
+                interface: router.interface.as_deref(),
+                associations: &associations,
+            },
         })
     }
 }
@@ -68,14 +88,22 @@ impl Cc {
     pub(crate) fn trunk(&self, peers: BTreeSet<Ipv4Addr>) -> Option<Trunk> {
         let router = &self.settings.router;
         let carrier = router.carrier.filter(|_| !peers.is_empty())?;
+        let interface = || router.interface.clone().unwrap_or_default();
         Some(match carrier {
             Carrier::Vxlan => Trunk::Vxlan(Overlay { local: None, peers }),
-            Carrier::Vlan => Trunk::Vlan(Vlan { interface: router.interface.clone() }),
+            Carrier::Vlan => Trunk::Vlan(Vlan { interface: interface() }),
         })
     }
 }
 
 impl State {
+    /// The public addresses of instances that may live, each with the private one.
+    pub(crate) fn associations(&self) -> impl Iterator<Item = (Ipv4Addr, Ipv4Addr)> {
+        let instances = self.desired.iter().flat_map(|desired| &desired.instances);
+        let live = instances.filter(|instance| self.may_live(instance));
+        live.filter_map(|instance| Some((instance.nic.public_ip?, instance.nic.ip)))
+    }
+
     /// Whether an instance may use its address.
     pub(crate) fn may_live(&self, instance: &InstanceDesired) -> bool {
         !matches!(self.placements.of.get(&instance.id), Some(Placement::Ended { .. }))

@@ -5,6 +5,7 @@ use placement::Policy;
 use protocol::Carrier;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use types::AddressPool;
 
 /// A cluster controller's settings, from `eucalyptus.conf`.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct Settings {
     pub placement_grace_ms: u64,
     /// VNET_ADDRSPERNET, which the cloud is told.
     pub addrs_per_net: u32,
+    /// VNET_PUBLICIPS at the start, which the cloud is told.
+    pub public_addresses: AddressPool,
     /// What it needs to know as a router.
     pub router: RouterSettings,
 }
@@ -34,6 +37,7 @@ pub struct RouterSettings {
     pub mtu: u16,
     /// VNET_TRANSPORT: what carries the group networks to nodes on other machines, if anything.
     pub carrier: Option<Carrier>,
-    /// VNET_INTERFACE; empty when it is not configured.
-    pub interface: String,
+    /// VNET_INTERFACE, which has the public addresses and carries tagged frames; none for the
+    /// device of the default route.
+    pub interface: Option<String>,
 }

@@ -74,13 +74,14 @@ impl World {
             policy: Policy::Greedy,
             placement_grace_ms: GRACE_MS,
             addrs_per_net: 64,
+            public_addresses: "203.0.113.1-203.0.113.9".parse().unwrap(),
             router: RouterSettings {
                 vnet_subnet: "192.168.0.0/16".parse().unwrap(),
                 dns: vec!["192.0.2.1".parse().unwrap()],
                 public_ports: vec![8773],
                 mtu: 1500,
                 carrier: self.carrier,
-                interface: "eth0".to_owned(),
+                interface: Some("eth0".to_owned()),
             },
         };
         let (nodes, ways) = (entries(&self.listed), Arc::new(Switchboard(self.nodes.clone())));

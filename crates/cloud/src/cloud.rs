@@ -9,8 +9,6 @@ use crate::ways::{ClusterFactory, Ways};
 use conf::Layout;
 use protocol::{CallError, ConsoleOutput};
 use state::{ClusterConfig, Instance, State};
-use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -32,8 +30,6 @@ pub struct Settings {
     pub signature_v1: bool,
     /// The cluster of this machine, if it has one.
     pub cluster: Option<ClusterConfig>,
-    /// VNET_PUBLICIPS: the addresses that users may allocate for instances of that cluster.
-    pub public_addresses: BTreeSet<Ipv4Addr>,
 }
 
 /// The cloud controller.
@@ -70,9 +66,7 @@ impl Cloud {
         let state = State::open(&settings.database_url).await?;
         state.seed_vm_types().await?;
         if let Some(cluster) = settings.cluster.clone() {
-            let (name, pool) = (cluster.name.clone(), settings.public_addresses.clone());
             state.configure_cluster(cluster).await?;
-            state.configure_addresses(name, pool).await?;
         }
         let here = settings.cluster.iter().map(|cluster| cluster.name.clone());
         state.retire_other_clusters(here.collect()).await?;

@@ -2,9 +2,8 @@
 
 use crate::reader::Reader;
 use ipnet::Ipv4Net;
-use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
-use types::FEWEST_PER_NET;
+use types::{AddressPool, FEWEST_PER_NET};
 
 /// How instances are connected, VNET_MODE. The guides' SYSTEM and STATIC are not offered yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,48 +68,29 @@ pub(crate) fn interface(reader: &mut Reader<'_>) -> Option<String> {
     })
 }
 
-/// The most addresses of VNET_PUBLICIPS.
-const MOST_PUBLIC: usize = 65_536;
-
 /// The pool of public addresses, empty when it is not configured.
-pub(crate) fn public_addresses(reader: &mut Reader<'_>) -> BTreeSet<Ipv4Addr> {
+pub(crate) fn public_addresses(
+    reader: &mut Reader<'_>,
+    space: Option<&AddressSpace>,
+) -> AddressPool {
     let right = "addresses with blanks between: single ones (192.0.2.9), ranges \
                  (192.0.2.10-192.0.2.20) and networks (192.0.2.32/28, without its first and last \
                  address); !192.0.2.12 takes one out";
-    reader.or("VNET_PUBLICIPS", BTreeSet::new(), right, pool)
-}
-
-/// Reads the entries from left to right (FACTS 4.1; the range is of 1.6).
-fn pool(text: &str) -> Option<BTreeSet<Ipv4Addr>> {
-    let usable = |ip: &Ipv4Addr| !(ip.is_loopback() || ip.is_unspecified() || ip.is_multicast());
-    let mut pool = BTreeSet::new();
-    for entry in text.split([' ', '\t', ',']).filter(|entry| !entry.is_empty()) {
-        if let Some(out) = entry.strip_prefix('!') {
-            pool.remove(&address(out)?);
-            continue;
-        }
-        let (first, last) = bounds(entry)?;
-        let count = usize::try_from(u32::from(last).checked_sub(first.into())?).ok()?;
-        if pool.len() + count >= MOST_PUBLIC {
-            return None;
-        }
-        pool.extend((u32::from(first)..=last.into()).map(Ipv4Addr::from));
+    let pool = reader.or("VNET_PUBLICIPS", AddressPool::default(), right, |text| {
+        let usable = |ip: Ipv4Addr| !(ip.is_loopback() || ip.is_unspecified() || ip.is_multicast());
+        text.parse().ok().filter(|pool: &AddressPool| pool.iter().all(usable))
+    });
+    if let Some(space) = space
+        && let Some(inside) = pool.iter().find(|ip| space.subnet.contains(ip))
+    {
+        let wrong = format!(
+            "has {inside}, which is in VNET_SUBNET ({}): those are the private addresses of \
+             instances; take it out",
+            space.subnet
+        );
+        reader.problem("VNET_PUBLICIPS", &wrong);
     }
-    pool.iter().all(usable).then_some(pool)
-}
-
-/// The first and the last address of an entry.
-fn bounds(entry: &str) -> Option<(Ipv4Addr, Ipv4Addr)> {
-    if let Some((first, last)) = entry.split_once('-') {
-        return Some((address(first)?, address(last)?));
-    }
-    if entry.contains('/') {
-        let net: Ipv4Net = entry.parse().ok()?;
-        let mut hosts = net.hosts();
-        return Some((hosts.next()?, hosts.last().unwrap_or(net.network())));
-    }
-    let one = address(entry)?;
-    Some((one, one))
+    pool
 }
 
 /// The address space; none when it is not configured. `required` when this machine runs the

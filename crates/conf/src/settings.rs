@@ -3,10 +3,8 @@
 use crate::network::{self, AddressSpace, VnetMode, VnetTransport};
 use crate::reader::Reader;
 use crate::{ConfError, Document, Layout, nodes};
-use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use types::{ClusterName, Factor, NodeName};
+use types::{AddressPool, ClusterName, Factor, NodeName};
 
 /// A checked configuration. Every field names its variable where that is not its own name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,8 +63,8 @@ pub struct Conf {
     /// VNET_SUBNET, VNET_NETMASK, VNET_ADDRSPERNET and VNET_DNS. Always there on a machine that
     /// runs the cloud or a cluster controller.
     pub address_space: Option<AddressSpace>,
-    /// VNET_PUBLICIPS: the addresses that users may allocate.
-    pub public_addresses: BTreeSet<Ipv4Addr>,
+    /// VNET_PUBLICIPS: the public addresses for instances of this cluster.
+    pub public_addresses: AddressPool,
 }
 
 /// Which processes run on this machine; all of them unless the file says otherwise.
@@ -199,6 +197,7 @@ impl Conf {
         let start = components(&mut reader);
         let nodes = nodes::nodes(&mut reader, start);
         let hypervisor = hypervisor(&mut reader);
+        let address_space = network::address_space(&mut reader, start.cloud || start.cc);
         let conf = Self {
             path: path.to_owned(),
             start,
@@ -224,8 +223,8 @@ impl Conf {
             vnet_mode: network::mode(&mut reader),
             vnet_interface: network::interface(&mut reader),
             vnet_transport: network::transport(&mut reader),
-            address_space: network::address_space(&mut reader, start.cloud || start.cc),
-            public_addresses: network::public_addresses(&mut reader),
+            public_addresses: network::public_addresses(&mut reader, address_space.as_ref()),
+            address_space,
             layout,
         };
         Ok((conf, reader.finish(path)?))

@@ -53,7 +53,8 @@ fn list(cloud: &Path, out: &mut dyn Write) -> Result<(), ToolError> {
     Ok(())
 }
 
-/// A line for the cluster, one for its addresses and one for each problem.
+/// A line for the cluster, one for its private addresses, one for its public ones and one for each
+/// problem.
 fn show(cluster: &ClusterStatus, out: &mut dyn Write) -> Result<(), ToolError> {
     let ClusterStatus { name, endpoint, reachable, nodes, instances, .. } = cluster;
     let since = match (cluster.since, reachable) {
@@ -81,6 +82,10 @@ fn show(cluster: &ClusterStatus, out: &mut dyn Write) -> Result<(), ToolError> {
         Some(it) => {
             let (subnet, addresses, policy) = (it.subnet, it.addrs_per_net, &it.policy);
             writeln!(out, "    {subnet}, {addresses} addresses a group, {policy}")?;
+            let pool = it.public_addresses.as_ref().filter(|pool| !pool.is_empty());
+            if let Some(pool) = pool {
+                writeln!(out, "    public addresses: {pool}")?;
+            }
         }
         None => {
             writeln!(out, "    takes no launches: its controller has not told its VNET_SUBNET")?

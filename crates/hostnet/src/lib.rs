@@ -4,6 +4,8 @@
 //! Applying a plan twice changes nothing; applying it after a crash, or after somebody deleted a
 //! bridge or flushed a table, repairs. Each side owns its own tables and nothing else of the host
 //! is touched. A bridge is shared: the router's side owns its address, the node's side its ports.
+//! Public addresses are put on a device of the administrator's, with a label by which they are
+//! known as ours for as long as they are there.
 
 mod linux;
 mod sim;
@@ -18,6 +20,7 @@ pub use view::{Counted, DeviceView, HostView};
 use async_trait::async_trait;
 use netplan::{NodePlan, RouterPlan};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 /// Why a host's network could not be made to match a plan. What was done stays; applying again
@@ -50,6 +53,12 @@ pub enum HostNetError {
         /// The resolver's or the kernel's answer.
         cause: String,
     },
+    /// There is no device that public addresses could be on.
+    #[error(
+        "public addresses lead nowhere: {0}; set VNET_INTERFACE to the device that leads to those \
+         who use them, and restart the cluster controller"
+    )]
+    NoInterface(String),
     /// `nft` could not be run.
     #[error("nft could not be run: {0}; install the package nftables")]
     NoNft(String),
@@ -83,7 +92,8 @@ pub struct Applied {
 /// The network of one host.
 #[async_trait]
 pub trait HostNet: Send + Sync {
-    /// Makes the router's side match: bridges with their addresses, DHCP, table `inet eucalyptus`.
+    /// Makes the router's side match: bridges with their addresses, DHCP, public addresses, table
+    /// `inet eucalyptus`.
     /// The default plan removes all of it.
     ///
     /// # Errors
@@ -93,6 +103,18 @@ pub trait HostNet: Send + Sync {
     /// Makes the node's side match: bridges, tables `bridge eucalyptus` and
     /// `ip eucalyptus_metadata`. The default plan removes all of it.
     async fn apply_node(&self, plan: &NodePlan) -> Result<Applied, HostNetError>;
+
+    /// Which of these public addresses this host must not take, and why: they are somebody else's,
+    /// on the wire or on this host. Those that were taken before are not looked for again. May
+    /// take half a second.
+    ///
+    /// # Errors
+    /// [`HostNetError::NoInterface`], [`HostNetError::Device`].
+    async fn refused(
+        &self,
+        wanted: &BTreeSet<Ipv4Addr>,
+        interface: Option<&str>,
+    ) -> Result<BTreeMap<Ipv4Addr, String>, HostNetError>;
 
     /// Where the machine with this name or address is. May take as long as the resolver does.
     ///

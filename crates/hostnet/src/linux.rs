@@ -1,5 +1,6 @@
 //! The real host: netlink, sysctl, `nft` and DHCP sockets.
 
+mod arp;
 mod bridges;
 mod check;
 mod devices;
@@ -10,6 +11,7 @@ mod nft;
 mod path;
 pub(crate) mod preload;
 pub mod probe;
+mod public;
 mod sysctl;
 mod tool;
 mod trunks;
@@ -24,6 +26,8 @@ use devices::Devices;
 use dhcp::DhcpServers;
 use netplan::{NodePlan, RouterPlan};
 use nft::Tables;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use tokio::sync::Mutex;
 
 /// The network of the host that this process runs on, or of its network namespace.
@@ -46,10 +50,14 @@ impl HostNet for LinuxNet {
     async fn apply_router(&self, plan: &RouterPlan) -> Result<Applied, HostNetError> {
         let mut side = self.router.lock().await;
         let mut pass = Pass::default();
+        let devices = Devices::open()?;
+        // A public address is here only while the rules say where it leads: until then, and from
+        // then on, what comes for it would be this host's own.
+        public::leave(&devices, &plan.public, &mut pass).await;
         // Rules before devices: a bridge is never open while its rules are missing.
         pass.note(side.tables.ensure(RouterPlan::TABLES, plan.rules.as_ref()).await?);
+        public::ensure(&devices, &plan.public, &mut pass).await;
         let _turn = turn::take().await?;
-        let devices = Devices::open()?;
         let found = devices.bridges().await?;
         bridges::leave(&devices, &found, &plan.bridges, &mut pass).await;
         let tags = plan.bridges.iter().map(|wanted| wanted.tag).collect();
@@ -87,6 +95,14 @@ impl HostNet for LinuxNet {
         pass.end()
     }
 
+    async fn refused(
+        &self,
+        wanted: &BTreeSet<Ipv4Addr>,
+        interface: Option<&str>,
+    ) -> Result<BTreeMap<Ipv4Addr, String>, HostNetError> {
+        public::refused(&Devices::open()?, wanted, interface).await
+    }
+
     async fn path_to(&self, host: &str) -> Result<Path, HostNetError> {
         path::find(host).await
     }
@@ -96,7 +112,9 @@ impl HostNet for LinuxNet {
     }
 
     async fn check(&self) -> Vec<String> {
-        check::problems().await
+        let mut problems = check::problems().await;
+        problems.extend(public::obstacle().await);
+        problems
     }
 }
 

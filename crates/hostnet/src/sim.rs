@@ -3,7 +3,8 @@
 use crate::{Applied, HostNet, HostNetError, Path};
 use async_trait::async_trait;
 use netplan::{NodePlan, RouterPlan};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A host's network without a kernel. It starts empty and keeps what was applied.
@@ -19,6 +20,7 @@ struct SimHost {
     failure: Option<HostNetError>,
     problems: Vec<String>,
     paths: BTreeMap<String, Result<Path, HostNetError>>,
+    taken: BTreeMap<Ipv4Addr, String>,
 }
 
 impl SimNet {
@@ -40,6 +42,11 @@ impl SimNet {
     /// What [`HostNet::check`] finds from now on.
     pub fn set_problems(&self, problems: Vec<String>) {
         self.host().problems = problems;
+    }
+
+    /// The addresses that are somebody else's from now on, and whose.
+    pub fn set_taken(&self, taken: BTreeMap<Ipv4Addr, String>) {
+        self.host().taken = taken;
     }
 
     /// What [`HostNet::path_to`] answers for a machine from now on; every other one is this one.
@@ -87,6 +94,17 @@ impl HostNet for SimNet {
         let mut host = self.host();
         let SimHost { node, failure, .. } = &mut *host;
         replace(node, plan, failure.as_ref(), "node")
+    }
+
+    async fn refused(
+        &self,
+        wanted: &BTreeSet<Ipv4Addr>,
+        _interface: Option<&str>,
+    ) -> Result<BTreeMap<Ipv4Addr, String>, HostNetError> {
+        let host = self.host();
+        let is_new = |ip: &Ipv4Addr| !host.router.public.leads.contains_key(ip);
+        let taken = wanted.iter().filter(|ip| is_new(ip));
+        Ok(taken.filter_map(|ip| Some((*ip, host.taken.get(ip)?.clone()))).collect())
     }
 
     async fn path_to(&self, host: &str) -> Result<Path, HostNetError> {

@@ -24,6 +24,8 @@ pub use dhcp::{DhcpNetwork, DhcpReply, Lease, MOST_DHCP_BYTES, answer};
 pub use nft::{Family, Ruleset, Table};
 pub use node::{NodeBridge, NodeInput, NodeNic, NodePlan, node_plan, tap_name};
 pub use overlay::{Overlay, VXLAN_PORT, overlay_mtu};
-pub use router::{Packet, RouterBridge, RouterInput, RouterPlan, router_plan};
+pub use router::{
+    Packet, PublicInput, PublicPlan, RouterBridge, RouterInput, RouterPlan, Source, router_plan,
+};
 pub use subnet::{GroupSubnet, subnet_of};
 pub use trunk::{Trunk, Vlan, vlan_mtu};

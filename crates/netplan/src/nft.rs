@@ -83,6 +83,15 @@ impl Table {
         self.add("set", object)
     }
 
+    /// A named map from one address to another.
+    pub(crate) fn address_map(self, name: &str, elements: Vec<Value>) -> Value {
+        let mut object = json!({"name": name, "type": "ipv4_addr", "map": "ipv4_addr"});
+        if !elements.is_empty() {
+            object["elem"] = elements.into();
+        }
+        self.add("map", object)
+    }
+
     /// A rule at the end of a chain.
     pub(crate) fn rule(self, chain: &str, parts: Vec<Value>) -> Value {
         self.add("rule", json!({"chain": chain, "expr": parts}))
@@ -114,12 +123,22 @@ pub(crate) fn ct(key: &str) -> Value {
     json!({"ct": {"key": key}})
 }
 
+/// Of the addresses that a connection had when it was opened, or that its answers have.
+pub(crate) fn ct_of(direction: &str, key: &str) -> Value {
+    json!({"ct": {"key": key, "dir": direction}})
+}
+
 pub(crate) fn field(protocol: &str, field: &str) -> Value {
     json!({"payload": {"protocol": protocol, "field": field}})
 }
 
 pub(crate) fn concat(parts: impl Into<Value>) -> Value {
     json!({"concat": parts.into()})
+}
+
+/// True when the bit is not set.
+pub(crate) fn lacks(left: Value, bit: &str) -> Value {
+    is(json!({"&": [left, bit]}), 0)
 }
 
 /// Writes into a packet, or into what the kernel notes of it.
@@ -171,4 +190,14 @@ pub(crate) fn drop() -> Value {
 /// Goes on after the jump that led here.
 pub(crate) fn pass() -> Value {
     json!({"return": null})
+}
+
+/// Changes a new connection's source to the address with which its packets leave.
+pub(crate) fn masquerade() -> Value {
+    json!({"masquerade": null})
+}
+
+/// Translates an address of a new connection, `dnat` or `snat`, if the map has it.
+pub(crate) fn translate(how: &str, key: Value, map: &str) -> Value {
+    json!({how: {"family": "ip", "addr": {"map": {"key": key, "data": map}}}})
 }

@@ -1,6 +1,7 @@
 //! The router's part of a host: gateways, DHCP, NAT and the groups' rules.
 
 mod evaluate;
+mod public;
 mod rules;
 
 use crate::cells::{self, Cell, GroupChain, Span};
@@ -11,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use types::{MacAddr, NetworkTag};
 
-pub use evaluate::Packet;
+pub use evaluate::{Packet, Source};
+pub use public::{PublicInput, PublicPlan};
 
 /// What the router's plan is made from.
 #[derive(Debug, Clone)]
@@ -33,6 +35,8 @@ pub struct RouterInput<'a> {
     pub machines: &'a BTreeSet<Ipv4Addr>,
     /// The way to nodes on other machines; none when all are here.
     pub trunk: Option<Trunk>,
+    /// The public addresses.
+    pub public: PublicInput<'a>,
 }
 
 /// A bridge with a gateway's address.
@@ -64,6 +68,8 @@ pub struct RouterPlan {
     pub public_ports: BTreeSet<u16>,
     /// What joins the bridges with the other machines; none when their networks end here.
     pub trunk: Option<Trunk>,
+    /// The public addresses, with the instances that they lead to.
+    pub public: PublicPlan,
     /// The content of table `inet eucalyptus`; none when the table should not exist.
     pub rules: Option<Ruleset>,
 }
@@ -82,7 +88,8 @@ pub fn router_plan(input: &RouterInput<'_>) -> RouterPlan {
     let groups: Vec<_> = networks.iter().map(|network| group_chain(network, &networks)).collect();
     let bridges = networks.iter().filter_map(|network| bridge(network)).collect();
     let dhcp = dhcp_networks(&networks, input);
-    let rules = rules::ruleset(input, &groups);
+    let public = PublicPlan::of(input, &networks);
+    let rules = rules::ruleset(input, &groups, &public);
     RouterPlan {
         bridges,
         dhcp,
@@ -91,6 +98,7 @@ pub fn router_plan(input: &RouterInput<'_>) -> RouterPlan {
         machines: input.machines.clone(),
         public_ports: input.public_ports.iter().copied().collect(),
         trunk: input.trunk.clone(),
+        public,
         rules: Some(rules),
     }
 }
@@ -175,9 +183,9 @@ mod tests {
     use super::*;
     use crate::{Overlay, VXLAN_PORT};
     use proptest::prelude::*;
-    use types::{AccountId, GroupId, PortRange, Protocol, UserName};
+    use types::{AccountId, AddressPool, GroupId, PortRange, Protocol, UserName};
 
-    fn network(tag: u16, user: &str, subnet: &str) -> NetworkDesired {
+    pub(super) fn network(tag: u16, user: &str, subnet: &str) -> NetworkDesired {
         let user: UserName = user.parse().unwrap();
         let subnet: Ipv4Net = subnet.parse().unwrap();
         NetworkDesired {
@@ -194,10 +202,19 @@ mod tests {
     }
 
     const DNS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 53);
-    const MACHINES: [Ipv4Addr; 2] =
+    pub(super) const MACHINES: [Ipv4Addr; 2] =
         [Ipv4Addr::new(198, 51, 100, 7), Ipv4Addr::new(198, 51, 100, 8)];
 
     fn planned(networks: &[NetworkDesired], leases: &[Lease]) -> RouterPlan {
+        planned_with(networks, leases, &[])
+    }
+
+    /// The plan with these public addresses, each with the private one that it leads to.
+    pub(super) fn planned_with(
+        networks: &[NetworkDesired],
+        leases: &[Lease],
+        associations: &[(Ipv4Addr, Ipv4Addr)],
+    ) -> RouterPlan {
         router_plan(&RouterInput {
             networks,
             leases,
@@ -207,6 +224,11 @@ mod tests {
             mtu: 1500,
             machines: &MACHINES.into(),
             trunk: Some(Trunk::Vxlan(Overlay { local: None, peers: MACHINES.into() })),
+            public: PublicInput {
+                pool: &AddressPool::default(),
+                interface: Some("eth0"),
+                associations,
+            },
         })
     }
 
@@ -304,11 +326,11 @@ mod tests {
         assert!(!planned(&[closed], &[]).forwards(&packet));
     }
 
-    fn tcp(port: i32, peer: Peer) -> GroupRule {
+    pub(super) fn tcp(port: i32, peer: Peer) -> GroupRule {
         GroupRule { protocol: Protocol::Tcp, ports: PortRange { from: port, to: port }, peer }
     }
 
-    fn group(of: &NetworkDesired) -> Peer {
+    pub(super) fn group(of: &NetworkDesired) -> Peer {
         Peer::Group { account: of.account, group: of.group.clone() }
     }
 
@@ -320,7 +342,7 @@ mod tests {
         })
     }
 
-    fn outside() -> Peer {
+    pub(super) fn outside() -> Peer {
         Peer::Cidr("192.0.2.0/24".parse().unwrap())
     }
 
@@ -335,7 +357,7 @@ mod tests {
 
     /// Up to six networks; each lets ports 0 to 3 in from some of the others and from outside, and
     /// out to some of them, or everything out.
-    fn town() -> impl Strategy<Value = Vec<NetworkDesired>> {
+    pub(super) fn town() -> impl Strategy<Value = Vec<NetworkDesired>> {
         let sides = (rules(), prop::option::of(rules()));
         prop::collection::vec(sides, 1..7).prop_map(|sides| {
             let name =

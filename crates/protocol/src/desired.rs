@@ -163,7 +163,7 @@ pub struct Nic {
     pub ip: Ipv4Addr,
     /// The network that it is in.
     pub tag: NetworkTag,
-    /// Its elastic address.
+    /// The public address that leads to it: its owner's, or one that it was given at its launch.
     pub public_ip: Option<Ipv4Addr>,
 }
 

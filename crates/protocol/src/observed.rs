@@ -4,7 +4,7 @@ use crate::{Generation, MetadataOptions};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
-use types::{ClusterName, Figures, InstanceId, NodeName, Timestamp};
+use types::{AddressPool, ClusterName, Figures, InstanceId, NodeName, Timestamp};
 
 /// Names one observed state: it differs whenever the state does.
 ///
@@ -178,6 +178,10 @@ pub struct ClusterSettings {
     pub addrs_per_net: u32,
     /// SCHEDPOLICY: how its controller chooses nodes.
     pub policy: String,
+    /// VNET_PUBLICIPS: the public addresses that can lead to its instances; none from an older
+    /// cluster controller.
+    #[serde(default)]
+    pub public_addresses: Option<AddressPool>,
 }
 
 /// An instance's serial console.

@@ -15,14 +15,22 @@ pub const GUEST_CRASHED: &str = "Server.InternalError: the guest crashed (its ke
 pub const NO_SPACE: &str = "Server.InternalError: the disk of its node is full, so that its virtual \
     machine stands still; nothing is lost, and it goes on by itself once there is room on the node";
 
+/// The pool of its cluster was empty when the instance was to get a public address.
+pub const NO_PUBLIC_ADDRESS: &str = "Server.InsufficientAddressCapacity: no public address was free, \
+    so it has its private address only; associate one of yours, or ask the administrator for more";
+
 /// Whether an instance with this reason has a virtual machine that runs and does nothing.
 pub fn is_standstill(reason: &str) -> bool {
     [GUEST_CRASHED, NO_SPACE].contains(&reason)
 }
 
 /// The codes with which a reason may begin.
-const CODES: [&str; 3] =
-    ["Client.InstanceInitiatedShutdown", "Client.UserInitiatedShutdown", "Server.InternalError"];
+const CODES: [&str; 4] = [
+    "Client.InstanceInitiatedShutdown",
+    "Client.UserInitiatedShutdown",
+    "Server.InsufficientAddressCapacity",
+    "Server.InternalError",
+];
 
 /// The code with which a reason begins, if it does.
 pub fn code(reason: &str) -> Option<&'static str> {
@@ -40,6 +48,7 @@ mod tests {
             (GUEST_POWERED_OFF, Some("Client.InstanceInitiatedShutdown")),
             (NO_SPACE, Some("Server.InternalError")),
             (GUEST_CRASHED, Some("Server.InternalError")),
+            (NO_PUBLIC_ADDRESS, Some("Server.InsufficientAddressCapacity")),
             ("its domain could not be started: no memory", None),
             ("Client.InstanceInitiatedShutdown", None),
             ("", None),

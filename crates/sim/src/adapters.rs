@@ -8,7 +8,8 @@ use hypervisor::{Domain, DomainSpec, Hypervisor, HypervisorError, SimHypervisor}
 use nc::Host;
 use netplan::{NodePlan, RouterPlan};
 use protocol::{Digest, ImageRef, ImageSource};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::io::AsyncReadExt;
@@ -82,6 +83,14 @@ impl HostNet for FusedNet {
 
     async fn apply_node(&self, plan: &NodePlan) -> Result<Applied, HostNetError> {
         self.1.pass(self.0.apply_node(plan)).await
+    }
+
+    async fn refused(
+        &self,
+        wanted: &BTreeSet<Ipv4Addr>,
+        interface: Option<&str>,
+    ) -> Result<BTreeMap<Ipv4Addr, String>, HostNetError> {
+        self.0.refused(wanted, interface).await
     }
 
     async fn path_to(&self, host: &str) -> Result<Path, HostNetError> {

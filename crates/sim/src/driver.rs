@@ -1,5 +1,6 @@
 //! Disturbs a simulated cloud as a seed says, and looks whether all holds that must hold.
 
+mod address;
 mod administrator;
 mod fault;
 mod step;

@@ -1,10 +1,10 @@
 //! All that can be seen of a simulated cloud at one moment, as plain data.
 
 use hypervisor::DomainSpec;
-use netplan::{NodePlan, RouterPlan};
+use netplan::{NodePlan, PublicPlan, RouterPlan};
 use placement::Availability;
 use protocol::{ClusterDesired, Standing};
-use state::Instance;
+use state::{Address, Instance};
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
     ClusterName, Figures, GroupId, InstanceId, InstanceState, NodeName, Timestamp, VmType,
@@ -23,6 +23,10 @@ pub struct Scene {
     pub placed: BTreeMap<ClusterName, BTreeMap<NodeName, BTreeSet<InstanceId>>>,
     /// The nodes that each cluster controller reports; none of one that does not live.
     pub reported: BTreeMap<ClusterName, BTreeMap<NodeName, Standing>>,
+    /// The public addresses that lead to instances, by the cloud's records.
+    pub public: Vec<Address>,
+    /// The public addresses that each cluster's router has.
+    pub routed: BTreeMap<ClusterName, PublicPlan>,
     /// What can be seen only when all components live and nothing is in the way.
     pub quiet: Option<Quiet>,
 }

@@ -4,7 +4,10 @@ use crate::machine::OVERHEAD;
 use crate::rng::Rng;
 use ipnet::Ipv4Net;
 use placement::Policy;
-use types::Figures;
+use types::{AddressPool, Figures};
+
+/// None, few, and one that overlaps it.
+const POOLS: [&str; 3] = ["", "203.0.113.1-203.0.113.3", "203.0.113.3-203.0.113.9"];
 
 /// The size and the settings of a simulated cloud.
 #[derive(Debug, Clone)]
@@ -28,6 +31,8 @@ pub struct ClusterShape {
     pub subnet: Ipv4Net,
     /// VNET_ADDRSPERNET.
     pub addrs_per_net: u32,
+    /// VNET_PUBLICIPS.
+    pub public_addresses: AddressPool,
 }
 
 impl Shape {
@@ -61,11 +66,13 @@ impl ClusterShape {
             policy: Policy::Greedy,
             subnet: "10.0.0.0/8".parse().expect("a network"),
             addrs_per_net: 1024,
+            public_addresses: AddressPool::default(),
         }
     }
 
     /// One to so many unequal nodes, and at times networks that are smaller than what the nodes
-    /// could hold. Two clusters may or may not have the same subnet.
+    /// could hold. Two clusters may or may not have the same subnet, or claim the same public
+    /// addresses.
     fn drawn(rng: &mut Rng, most: usize) -> Self {
         let node = |rng: &mut Rng| Figures {
             cores: rng.between(2, 8) as u32,
@@ -77,6 +84,7 @@ impl ClusterShape {
             policy: *rng.pick(&[Policy::Greedy, Policy::RoundRobin, Policy::BestFit]),
             subnet: rng.pick(&["172.19.0.0/16", "10.0.0.0/8"]).parse().expect("a network"),
             addrs_per_net: *rng.pick(&[8, 16, 64]),
+            public_addresses: rng.pick(&POOLS).parse().expect("a pool"),
         }
     }
 }

@@ -1,14 +1,16 @@
-//! Elastic addresses: the pool of VNET_PUBLICIPS, whose they are, and where they lead.
+//! Elastic addresses: whose addresses of the pool are, and where they lead.
 
 use crate::clusters::bump;
 use crate::database::{Connection, Row, State};
 use crate::error::{Error, Result};
-use crate::fields::Fields;
+use crate::fields::{Fields, corrupt};
 use crate::unused::unused;
-use crate::{settings, tags, users};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::{pools, settings, tags, users};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use types::{AccountId, AllocationId, AssociationId, ClusterName, InstanceId, Tags, Timestamp};
+use types::{
+    AccountId, AllocationId, AssociationId, ClusterName, InstanceId, ReservationId, Tags, Timestamp,
+};
 
 /// An address of the pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +19,7 @@ pub struct Address {
     pub ip: Ipv4Addr,
     /// The cluster whose instances it can lead to.
     pub cluster: ClusterName,
-    /// Whose it is; none while it is free.
+    /// Whose it is; none while it is free, and none of one that an instance has by itself.
     pub owner: Option<Owner>,
     /// Where it leads.
     pub association: Option<Association>,
@@ -37,8 +39,8 @@ pub struct Owner {
 /// The instance that an address leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Association {
-    /// Names the pair.
-    pub id: AssociationId,
+    /// Names the pair; none where the instance has the address by itself.
+    pub id: Option<AssociationId>,
     /// The instance.
     pub instance: InstanceId,
     /// Its private address.
@@ -82,32 +84,27 @@ macro_rules! select_addresses {
 }
 
 impl State {
-    /// Makes the pool of a cluster what VNET_PUBLICIPS says. An address that was taken out of it
-    /// stays with its user until it is released.
-    ///
-    /// # Errors
-    /// Only when the database fails.
-    pub async fn configure_addresses(
-        &self,
-        cluster: ClusterName,
-        pool: BTreeSet<Ipv4Addr>,
-    ) -> Result<()> {
-        self.write(move |db| Box::pin(configure(db, cluster, pool))).await
-    }
-
     /// The addresses of an account, or with none all of them, free ones too. By number.
     ///
     /// # Errors
     /// Only when the database fails.
     pub async fn addresses(&self, account: Option<AccountId>) -> Result<Vec<Address>> {
         let all = select_addresses!("WHERE addresses.account = $1 OR $1 IS NULL");
-        let rows = sqlx::query(all)
-            .bind(account.map(|account| account.to_string()))
-            .fetch_all(&mut *self.snapshot().await?)
-            .await?;
-        let mut addresses = rows.iter().map(address).collect::<Result<Vec<_>>>()?;
-        addresses.sort_by_key(|address| address.ip);
-        Ok(addresses)
+        let account = account.map(|account| account.to_string());
+        list(&mut *self.snapshot().await?, all, account).await
+    }
+
+    /// The addresses that lead to instances of an account, its own or not; with none, to any
+    /// instance. By number.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn leading_addresses(&self, account: Option<AccountId>) -> Result<Vec<Address>> {
+        let leading = select_addresses!(
+            "WHERE addresses.instance IS NOT NULL AND (instances.account = $1 OR $1 IS NULL)"
+        );
+        let account = account.map(|account| account.to_string());
+        list(&mut *self.snapshot().await?, leading, account).await
     }
 
     /// How many private addresses the account's instances have in each cluster.
@@ -193,6 +190,22 @@ impl State {
     }
 }
 
+/// The addresses that lead to the instances of a launch, within a transaction.
+pub(crate) async fn of_launch(db: &mut Connection, launch: ReservationId) -> Result<Vec<Address>> {
+    list(db, select_addresses!("WHERE instances.reservation = $1"), Some(launch.to_string())).await
+}
+
+async fn list(
+    db: &mut Connection,
+    query: &'static str,
+    about: Option<String>,
+) -> Result<Vec<Address>> {
+    let rows = sqlx::query(query).bind(about).fetch_all(db).await?;
+    let mut addresses = rows.iter().map(address).collect::<Result<Vec<_>>>()?;
+    addresses.sort_by_key(|address| address.ip);
+    Ok(addresses)
+}
+
 fn address(row: &Row) -> Result<Address> {
     let owner = match row.maybe("account")? {
         None => None,
@@ -205,42 +218,13 @@ fn address(row: &Row) -> Result<Address> {
     let association = match row.maybe("instance")? {
         None => None,
         Some(instance) => Some(Association {
-            id: row.parsed("association")?,
+            id: row.maybe("association")?,
             instance,
             private_ip: row.parsed("private_ip")?,
         }),
     };
     let (ip, cluster) = (row.parsed("ip")?, row.parsed("cluster")?);
     Ok(Address { ip, cluster, owner, association })
-}
-
-async fn configure(
-    db: &mut Connection,
-    cluster: ClusterName,
-    pool: BTreeSet<Ipv4Addr>,
-) -> Result<()> {
-    sqlx::query("UPDATE addresses SET configured = 0 WHERE cluster = $1")
-        .bind(cluster.as_str())
-        .execute(&mut *db)
-        .await?;
-    for ip in pool {
-        sqlx::query(
-            "INSERT INTO addresses (ip, cluster, configured) VALUES ($1, $2, 1)
-             ON CONFLICT (ip) DO UPDATE SET configured = 1 WHERE cluster = excluded.cluster",
-        )
-        .bind(ip.to_string())
-        .bind(cluster.as_str())
-        .execute(&mut *db)
-        .await?;
-    }
-    forget_unconfigured(db).await
-}
-
-async fn forget_unconfigured(db: &mut Connection) -> Result<()> {
-    sqlx::query("DELETE FROM addresses WHERE configured = 0 AND account IS NULL")
-        .execute(db)
-        .await?;
-    Ok(())
 }
 
 async fn allocate(
@@ -250,15 +234,15 @@ async fn allocate(
     tags: Tags,
 ) -> Result<Address> {
     check_limit(db, account).await?;
-    let rows = sqlx::query("SELECT ip FROM addresses WHERE account IS NULL AND configured = 1")
-        .fetch_all(&mut *db)
-        .await?;
-    let free = rows.iter().map(|row| row.parsed("ip")).collect::<Result<Vec<Ipv4Addr>>>()?;
-    let ip = match wanted {
-        Some(ip) if free.contains(&ip) => ip,
-        Some(ip) => return Err(Error::AddressNotFound(AddressRef::Ip(ip))),
-        None => free.into_iter().min().ok_or(Error::NoAddress)?,
-    };
+    let free: Option<String> = sqlx::query_scalar(
+        "SELECT ip FROM addresses WHERE account IS NULL AND instance IS NULL AND configured = 1
+         AND (ip = $1 OR $1 IS NULL) ORDER BY number LIMIT 1",
+    )
+    .bind(wanted.map(|ip| ip.to_string()))
+    .fetch_optional(&mut *db)
+    .await?;
+    let refusal = wanted.map_or(Error::NoAddress, |ip| Error::AddressNotFound(AddressRef::Ip(ip)));
+    let ip: Ipv4Addr = free.ok_or(refusal)?.parse().map_err(|problem| corrupt("ip", problem))?;
     let allocation = unused(db, ALLOCATED, AllocationId::random).await?;
     sqlx::query("UPDATE addresses SET account = $1, allocation = $2 WHERE ip = $3")
         .bind(account.to_string())
@@ -320,7 +304,12 @@ async fn release(db: &mut Connection, account: Option<AccountId>, named: Address
     if let Some(owner) = found.owner {
         tags::forget(db, owner.allocation).await?;
     }
-    forget_unconfigured(db).await
+    pools::settle(db).await?;
+    match found.association {
+        // where no other address was free, this one is now
+        Some(there) => pools::give(db, there.instance).await,
+        None => Ok(()),
+    }
 }
 
 async fn associate(
@@ -339,8 +328,10 @@ async fn associate(
     if cluster != found.cluster {
         return Err(Error::AddressElsewhere { ip: found.ip, cluster: found.cluster });
     }
-    match &found.association {
-        Some(there) if there.instance == instance => return Ok(there.id),
+    match found.association {
+        Some(Association { id: Some(id), instance: there, .. }) if there == instance => {
+            return Ok(id);
+        }
         Some(_) if !moving => return Err(Error::AddressInUse(found.ip)),
         _ => {}
     }
@@ -355,19 +346,23 @@ async fn associate(
         .bind(found.ip.to_string())
         .execute(&mut *db)
         .await?;
+    if let Some(before) = found.association {
+        pools::give(db, before.instance).await?;
+    }
+    pools::settle(db).await?;
     bump(db, &cluster).await?;
     Ok(id)
 }
 
-/// Lets an address lead nowhere.
+/// Lets an address of somebody lead nowhere; its instance gets another if it is to have one.
 async fn take_away(db: &mut Connection, address: &Address) -> Result<()> {
-    if address.association.is_none() {
-        return Ok(());
-    }
+    let Some(there) = &address.association else { return Ok(()) };
     sqlx::query("UPDATE addresses SET instance = NULL, association = NULL WHERE ip = $1")
         .bind(address.ip.to_string())
         .execute(&mut *db)
         .await?;
+    pools::give(db, there.instance).await?;
+    pools::settle(db).await?;
     bump(db, &address.cluster).await.map(drop)
 }
 
@@ -378,7 +373,7 @@ pub(crate) async fn leave_terminated(db: &mut Connection, cluster: &ClusterName)
          AND instance IN (SELECT id FROM instances WHERE state = 'terminated')",
     )
     .bind(cluster.as_str())
-    .execute(db)
+    .execute(&mut *db)
     .await?;
-    Ok(())
+    pools::settle(db).await
 }

@@ -4,11 +4,11 @@ use crate::admission;
 use crate::database::{Connection, Row, State};
 use crate::error::{Error, Result};
 use crate::fields::{Fields, column, corrupt};
-use crate::settings;
+use crate::{pools, settings};
 use ipnet::Ipv4Net;
 use placement::{Availability, Policy, Room};
 use protocol::{Generation, NodeStatus};
-use types::{ClusterName, Timestamp, VmType};
+use types::{AddressPool, ClusterName, Timestamp, VmType};
 
 /// A cluster controller that is silent for no longer than this may only be restarted: launches
 /// wait for it.
@@ -27,6 +27,8 @@ pub struct ClusterConfig {
     pub addrs_per_net: u32,
     /// SCHEDPOLICY: how its controller chooses nodes.
     pub policy: Policy,
+    /// VNET_PUBLICIPS: the public addresses that can lead to its instances.
+    pub public_addresses: AddressPool,
 }
 
 /// Where a cluster is found.
@@ -214,14 +216,28 @@ pub(crate) async fn overtake(
 
 /// Stores what launches go by.
 pub(crate) async fn store_settings(db: &mut Connection, config: &ClusterConfig) -> Result<()> {
-    sqlx::query("UPDATE clusters SET subnet = $1, addrs_per_net = $2, policy = $3 WHERE name = $4")
-        .bind(config.subnet.trunc().to_string())
-        .bind(column(config.addrs_per_net.into()))
-        .bind(config.policy.as_str())
-        .bind(config.name.as_str())
-        .execute(db)
-        .await?;
-    Ok(())
+    let pool = config.public_addresses.to_string();
+    let before: Option<String> =
+        sqlx::query_scalar("SELECT public_addresses FROM clusters WHERE name = $1")
+            .bind(config.name.as_str())
+            .fetch_optional(&mut *db)
+            .await?;
+    sqlx::query(
+        "UPDATE clusters SET subnet = $1, addrs_per_net = $2, policy = $3, public_addresses = $4
+         WHERE name = $5",
+    )
+    .bind(config.subnet.trunc().to_string())
+    .bind(column(config.addrs_per_net.into()))
+    .bind(config.policy.as_str())
+    .bind(&pool)
+    .bind(config.name.as_str())
+    .execute(&mut *db)
+    .await?;
+    if before.is_some_and(|before| before != pool) {
+        pools::configure(db, config).await
+    } else {
+        Ok(())
+    }
 }
 
 fn cluster(row: &Row) -> Result<Cluster> {
@@ -256,6 +272,7 @@ fn settings_of(row: &Row, registered: &Registration) -> Result<Option<ClusterCon
         subnet: row.parsed("subnet")?,
         addrs_per_net: row.number("addrs_per_net")?,
         policy: row.parsed("policy")?,
+        public_addresses: row.parsed("public_addresses")?,
     }))
 }
 

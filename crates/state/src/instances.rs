@@ -58,6 +58,8 @@ pub struct Instance {
     pub tag: NetworkTag,
     /// Its private address.
     pub ip: Ipv4Addr,
+    /// Whether it is to have a public address while it has none of its owner's.
+    pub public: bool,
     /// Its Ethernet address.
     pub mac: MacAddr,
     /// Whether it should run or be gone.
@@ -191,7 +193,6 @@ impl State {
 
     /// Wants these instances gone: their goal is terminate and they are shutting down from now
     /// on. All or none; instances that are shutting down or terminated already stay as they are.
-    ///
     /// `account` limits it to what that account owns; none is for administrators.
     ///
     /// # Errors
@@ -384,6 +385,7 @@ fn instance(row: &Row) -> Result<Instance> {
         monitoring: row.flag("monitoring")?,
         tag: tag(row)?,
         ip: row.parsed("ip")?,
+        public: row.flag("public")?,
         mac: MacAddr::of_instance(id),
         goal: goal(row)?,
         state: state(row)?,

@@ -24,6 +24,7 @@ mod key_pairs;
 mod launch;
 mod networks;
 mod observed;
+mod pools;
 mod power;
 mod registration;
 mod request;

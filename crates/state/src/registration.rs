@@ -4,7 +4,7 @@ use crate::clusters::{self, ClusterConfig, Registration, Standing};
 use crate::database::{Connection, State};
 use crate::error::{Error, Result};
 use crate::fields::{Fields, json};
-use crate::{addresses, networks};
+use crate::{addresses, networks, pools};
 use protocol::{ClusterObserved, ClusterSettings};
 use types::{ClusterName, FEWEST_PER_NET, InstanceId, Timestamp};
 
@@ -60,7 +60,8 @@ impl State {
     }
 }
 
-async fn configure(db: &mut Connection, config: ClusterConfig) -> Result<()> {
+async fn configure(db: &mut Connection, mut config: ClusterConfig) -> Result<()> {
+    (config.public_addresses, _) = pools::grant(db, &config.name, &config.public_addresses).await?;
     sqlx::query(
         "INSERT INTO clusters (name, endpoint, subnet, addrs_per_net, policy, generation,
              reachable, problems, standing)
@@ -85,17 +86,17 @@ async fn retire_others(db: &mut Connection, keep: Vec<ClusterName>) -> Result<()
 
 /// Lets a cluster go: with instances it is shown as one that left, without it is gone.
 async fn leave(db: &mut Connection, name: &ClusterName) -> Result<()> {
-    const STATEMENTS: [&str; 5] = [
+    const STATEMENTS: [&str; 4] = [
         "DELETE FROM nodes WHERE cluster = $1",
-        "UPDATE clusters SET standing = 'left', reachable = 0,
+        "UPDATE clusters SET standing = 'left', reachable = 0, public_addresses = '',
              problems = '[\"it is not in the configuration any more\"]' WHERE name = $1",
         "UPDATE instances SET impaired = 1 WHERE cluster = $1 AND state <> 'terminated'",
-        "DELETE FROM addresses WHERE cluster = $1 AND account IS NULL",
         "UPDATE addresses SET configured = 0 WHERE cluster = $1",
     ];
     for statement in STATEMENTS {
         sqlx::query(statement).bind(name.as_str()).execute(&mut *db).await?;
     }
+    pools::settle(db).await?;
     forget_empty(db).await
 }
 
@@ -224,13 +225,16 @@ pub(crate) async fn judge(
 ) -> Result<(Option<ClusterConfig>, Vec<String>)> {
     let mut problems = observed.problems.clone();
     let Some(told) = &observed.settings else { return Ok((known.settings.clone(), problems)) };
-    let told = match configured(&known.config, told) {
+    let mut told = match configured(known, told) {
         Ok(told) => told,
         Err(problem) => {
             problems.push(problem);
             return Ok((known.settings.clone(), problems));
         }
     };
+    let (granted, shared) = pools::grant(db, &known.config.name, &told.public_addresses).await?;
+    told.public_addresses = granted;
+    problems.extend(shared);
     let Some(now) = &known.settings else { return Ok((Some(told), problems)) };
     let same_networks = (told.subnet, told.addrs_per_net) == (now.subnet, now.addrs_per_net);
     if same_networks || live(db, &known.config.name).await?.is_empty() {
@@ -245,9 +249,9 @@ pub(crate) async fn judge(
     Ok((Some(kept), problems))
 }
 
-/// What a controller told, checked.
-fn configured(at: &Registration, told: &ClusterSettings) -> Result<ClusterConfig, String> {
-    let ClusterSettings { subnet, addrs_per_net, policy } = told;
+/// What a controller told, checked. An older one does not tell of public addresses.
+fn configured(known: &clusters::Cluster, told: &ClusterSettings) -> Result<ClusterConfig, String> {
+    let ClusterSettings { subnet, addrs_per_net, policy, public_addresses } = told;
     let fits = u64::from(*addrs_per_net) <= 1_u64 << (32 - subnet.prefix_len());
     if !addrs_per_net.is_power_of_two() || *addrs_per_net < FEWEST_PER_NET || !fits {
         return Err(format!(
@@ -256,9 +260,16 @@ fn configured(at: &Registration, told: &ClusterSettings) -> Result<ClusterConfig
         ));
     }
     let policy = policy.parse().map_err(|e| format!("it reports SCHEDPOLICY {e}"))?;
-    let Registration { name, endpoint } = at.clone();
-    let subnet = subnet.trunc();
-    Ok(ClusterConfig { name, endpoint, subnet, addrs_per_net: *addrs_per_net, policy })
+    let before = known.settings.as_ref().map(|settings| &settings.public_addresses);
+    let Registration { name, endpoint } = known.config.clone();
+    Ok(ClusterConfig {
+        name,
+        endpoint,
+        subnet: subnet.trunc(),
+        addrs_per_net: *addrs_per_net,
+        policy,
+        public_addresses: public_addresses.as_ref().or(before).cloned().unwrap_or_default(),
+    })
 }
 
 /// Stores that a controller answered, with what its report was judged to be.

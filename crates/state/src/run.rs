@@ -1,5 +1,6 @@
 //! RunInstances: everything that a launch decides, in one transaction.
 
+use crate::addresses::{self, Address};
 use crate::clusters::{self, ClusterConfig};
 use crate::database::{Connection, State};
 use crate::error::{Error, Result};
@@ -8,7 +9,7 @@ use crate::groups::GroupRef;
 use crate::images::{Image, launchable_as};
 use crate::instances::{self, Reservation};
 use crate::users::{self, User};
-use crate::{choice, launch, settings, tags, tokens};
+use crate::{choice, launch, pools, settings, tags, tokens};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use protocol::{Generation, MetadataOptions};
@@ -55,6 +56,8 @@ pub struct RunRequest {
     pub monitoring: bool,
     /// How their metadata requests are answered.
     pub metadata: MetadataOptions,
+    /// Whether each gets a public address, where the cluster has any.
+    pub public: bool,
 }
 
 /// What a launch came to.
@@ -62,6 +65,8 @@ pub struct RunRequest {
 pub struct RunOutcome {
     /// The reservation with its instances.
     pub reservation: Reservation,
+    /// The public addresses that its instances were given.
+    pub addresses: Vec<Address>,
     /// False when the client token was known and nothing was launched.
     pub launched: bool,
 }
@@ -81,10 +86,17 @@ struct Plan {
     metadata: MetadataOptions,
 }
 
+impl Plan {
+    /// Whether the instances are to have public addresses.
+    fn is_public(&self, request: &RunRequest) -> bool {
+        request.public && !self.cluster.public_addresses.is_empty()
+    }
+}
+
 impl State {
     /// Launches instances: checks the token, the images and their permissions, key and groups;
     /// chooses the cluster; admits as many as there is room for; gives network, addresses and
-    /// ids. When it returns the launch is on disk and its cluster has a new generation.
+    /// ids. Where no public address is free, it goes without. When it returns the launch is on disk and its cluster has a new generation.
     ///
     /// # Errors
     /// What is wrong with the request, or [`Error::NoCapacity`], [`Error::AddressesExhausted`],
@@ -103,7 +115,7 @@ async fn run(
     now: Timestamp,
 ) -> Result<RunOutcome> {
     if let Some(reservation) = tokens::launched_before(db, &request, now).await? {
-        return Ok(RunOutcome { reservation, launched: false });
+        return Ok(RunOutcome { reservation, addresses: Vec::new(), launched: false });
     }
     let plan = plan(db, &request, now).await?;
     let admitted = clusters::bump(db, &plan.cluster.name).await?;
@@ -113,13 +125,20 @@ async fn run(
         while !insert_instance(db, &request, &plan, &place).await? {}
     }
     let reservation = instances::reservation(db, id).await?;
+    for instance in reservation.instances.iter().filter(|instance| instance.public) {
+        pools::give(db, instance.id).await?;
+    }
+    let addresses = match plan.is_public(&request) {
+        true => addresses::of_launch(db, id).await?,
+        false => Vec::new(),
+    };
     for instance in &reservation.instances {
         tags::put(db, request.account, instance.id, &request.tags).await?;
     }
     if !request.tags.is_empty() {
         tags::check_account(db, request.account).await?;
     }
-    Ok(RunOutcome { reservation, launched: true })
+    Ok(RunOutcome { reservation, addresses, launched: true })
 }
 
 async fn plan(db: &mut Connection, request: &RunRequest, now: Timestamp) -> Result<Plan> {
@@ -252,9 +271,9 @@ async fn insert_instance(
              image, kernel, ramdisk, vm_type, cores, memory_mb, disk_gb, key_name, public_key,
              tag, ip, goal, state, reboots, reboots_done, impaired, launch_ms, protected,
              monitoring, metadata_pending, metadata_enabled, metadata_tokens, metadata_hops,
-             request)
+             request, public)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-             'run', 'pending', 0, 0, 0, $18, $19, $20, 1, $21, $22, $23, $24)
+             'run', 'pending', 0, 0, 0, $18, $19, $20, 1, $21, $22, $23, $24, $25)
          ON CONFLICT (id) DO NOTHING",
     )
     .bind(InstanceId::random()?.to_string())
@@ -281,6 +300,7 @@ async fn insert_instance(
     .bind(i64::from(plan.metadata.tokens_required))
     .bind(i64::from(plan.metadata.hops))
     .bind(place.by.map(|request| request.to_string()))
+    .bind(i64::from(plan.is_public(request)))
     .execute(db)
     .await?;
     Ok(inserted.rows_affected() == 1)

@@ -15,6 +15,7 @@ mod id;
 mod instance_state;
 mod names;
 mod net;
+mod pool;
 mod request_id;
 mod secret;
 mod stamp;
@@ -33,6 +34,7 @@ pub use names::{ClusterName, GroupName, InvalidName, KeyName, NodeName, TagKey, 
 pub use net::{
     FEWEST_PER_NET, InvalidNet, MacAddr, NetworkTag, PortRange, Protocol, host_of_endpoint,
 };
+pub use pool::{AddressPool, MalformedPool};
 pub use request_id::{MalformedRequestId, RequestId};
 pub use secret::Secret;
 pub use stamp::{Clock, SystemClock, Timestamp};

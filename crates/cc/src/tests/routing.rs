@@ -59,3 +59,58 @@ async fn what_keeps_the_router_from_working_is_a_problem_of_the_cluster() {
     world.settle().await;
     assert_eq!(world.observed().await.problems, Vec::<String>::new());
 }
+
+const PUBLIC: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 5);
+
+fn with_public(id: &str) -> InstanceDesired {
+    let mut with = instance(id);
+    with.nic.public_ip = Some(PUBLIC);
+    with
+}
+
+fn leads(world: &World) -> Vec<(Ipv4Addr, Ipv4Addr)> {
+    world.net.router().public.leads.into_iter().collect()
+}
+
+#[tokio::test]
+async fn a_public_address_leads_to_its_instance_until_it_is_anothers_or_that_has_ended() {
+    let mut world = World::new(1);
+    world.bring_about(vec![with_public(ONE), instance(TWO)]).await;
+    assert_eq!(leads(&world), [(PUBLIC, instance(ONE).nic.ip)]);
+    world.bring_about(vec![instance(ONE), with_public(TWO)]).await;
+    assert_eq!(leads(&world), [(PUBLIC, instance(TWO).nic.ip)]);
+    let ending = InstanceDesired { goal: Goal::Terminate, ..with_public(TWO) };
+    world.bring_about(vec![instance(ONE), ending]).await;
+    assert_eq!(leads(&world), []);
+}
+
+#[tokio::test]
+async fn a_public_address_of_another_machine_is_left_to_it_and_tried_again() {
+    let mut world = World::new(1);
+    world.net.set_taken([(PUBLIC, "somebody has it".to_owned())].into());
+    world.bring_about(vec![with_public(ONE)]).await;
+    assert_eq!(leads(&world), []);
+    let told = format!("public address {PUBLIC} does not lead to its instance: somebody has it");
+    assert_eq!(world.observed().await.problems, std::slice::from_ref(&told));
+    world.net.set_taken([].into());
+    world.settle().await;
+    assert_eq!(world.observed().await.problems, [told], "it is looked for again after a while");
+    world.clock.advance(60_000);
+    world.settle().await;
+    assert_eq!(leads(&world), [(PUBLIC, instance(ONE).nic.ip)]);
+    assert_eq!(world.observed().await.problems, [""; 0]);
+    // What is ours is not asked for any more, nor after a restart.
+    world.net.set_taken([(PUBLIC, "somebody has it".to_owned())].into());
+    world.restart();
+    world.cc().pass().await;
+    assert_eq!(leads(&world), [(PUBLIC, instance(ONE).nic.ip)]);
+}
+
+#[tokio::test]
+async fn the_cloud_is_told_the_pool_as_it_is_now() {
+    let world = World::new(1);
+    let pool = async || world.observed().await.settings.unwrap().public_addresses.unwrap();
+    assert_eq!(pool().await.to_string(), "203.0.113.1-203.0.113.9");
+    world.cc().set_public_addresses("203.0.113.7".parse().unwrap());
+    assert_eq!(pool().await.to_string(), "203.0.113.7");
+}

@@ -23,6 +23,9 @@ pub(super) struct RunInstances {
     /// A security group; may be repeated [default: default]
     #[arg(short, long, value_name = "GROUP")]
     group: Vec<String>,
+    /// "private" for no public address, "public" for one where the cloud gives them
+    #[arg(long, value_name = "KIND")]
+    addressing: Option<String>,
     /// User data for the instances
     #[arg(short = 'd', long, value_name = "DATA", conflicts_with = "user_data_file")]
     user_data: Option<String>,
@@ -77,6 +80,7 @@ impl RunInstances {
                 "UserData",
                 user_data(self.user_data.as_deref(), self.user_data_file.as_deref())?,
             )
+            .maybe("AddressingType", self.addressing.as_ref())
             .maybe("InstanceType", self.instance_type.as_ref())
             .maybe("Placement.AvailabilityZone", self.availability_zone.as_ref())
             .maybe("KernelId", self.kernel.as_ref())

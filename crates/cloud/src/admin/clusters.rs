@@ -121,6 +121,7 @@ fn shown(config: ClusterConfig) -> ClusterSettings {
         subnet: config.subnet,
         addrs_per_net: config.addrs_per_net,
         policy: config.policy.as_str().to_owned(),
+        public_addresses: Some(config.public_addresses),
     }
 }
 

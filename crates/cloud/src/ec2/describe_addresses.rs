@@ -50,7 +50,7 @@ pub(super) struct Output {
 filterable! {
     Shown, tagged by shown.tags: |shown, values| {
         "allocation-id" => values.all(shown.owner().map(|owner| owner.allocation)),
-        "association-id" => values.all(shown.association().map(|there| there.id)),
+        "association-id" => values.all(shown.association().and_then(|there| there.id)),
         "domain" => values.add("vpc"),
         "instance-id" => values.all(shown.association().map(|there| there.instance)),
         "network-interface-id" =>
@@ -110,11 +110,14 @@ fn is(address: &Address, named: &AddressRef) -> bool {
 /// What 1.4 says in the place of the instance (FACTS 4.4).
 fn as_in_1_4(shown: &Shown, admin: bool) -> String {
     let there = shown.association().map(|there| there.instance.to_string());
-    let there = there.unwrap_or_else(|| "available".to_owned());
-    match shown.owner() {
-        None => "nobody".to_owned(),
-        Some(owner) if admin => format!("{there} ({})", owner.user),
-        Some(_) => there,
+    match (shown.owner(), there) {
+        (None, None) => "nobody".to_owned(),
+        // as of 1.5, where the cloud itself has those that instances get at their launch
+        (None, Some(there)) => format!("{there} (eucalyptus)"),
+        (Some(owner), there) => {
+            let there = there.unwrap_or_else(|| "available".to_owned());
+            if admin { format!("{there} ({})", owner.user) } else { there }
+        }
     }
 }
 
@@ -129,7 +132,7 @@ impl Response for Output {
             xml.text("domain", "vpc");
             let there = shown.association();
             xml.maybe("instanceId", there.map(|there| there.instance));
-            xml.maybe("associationId", there.map(|there| there.id));
+            xml.maybe("associationId", there.and_then(|there| there.id));
             xml.maybe("networkInterfaceId", there.map(|there| vpc::interface(there.instance)));
             let owner = there.and(shown.owner());
             xml.maybe("networkInterfaceOwnerId", owner.map(|owner| owner.account));

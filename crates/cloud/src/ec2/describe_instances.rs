@@ -10,7 +10,7 @@ use super::page::{Page, Token, cut};
 use super::refusal::refuse;
 use super::reservation::{
     HYPERVISOR, ROOT_DEVICE, Reservations, monitoring_state, private_address, public_address,
-    state_reason_code,
+    reason, state_reason_code,
 };
 use ec2_wire::{
     Action, Code, Error, Filter, Filterable, Response, Xml, check_filters, filterable, parameters,
@@ -47,6 +47,7 @@ struct Shown<'a> {
     interface: Option<Interface<'a>>,
     private: Option<Ipv4Addr>,
     public: Option<Ipv4Addr>,
+    reason: Option<&'a str>,
     tags: &'a Tags,
 }
 
@@ -58,6 +59,7 @@ impl<'a> Shown<'a> {
             interface: Interface::of(instance, groups, notes),
             private: private_address(instance),
             public: public_address(instance, notes),
+            reason: reason(instance, notes),
             tags: notes.tags(instance.id),
         }
     }
@@ -104,7 +106,7 @@ filterable! {
         "network-interface.addresses.primary" => values.all(shown.interface.map(|_| true)),
         "network-interface.addresses.private-ip-address" => values.all(shown.private),
         "network-interface.association.association-id" =>
-            values.all(shown.association().map(|there| there.id)),
+            values.all(shown.association().and_then(|there| there.id)),
         "network-interface.association.public-ip" =>
             values.all(shown.interface.and_then(|it| it.address).map(|address| address.ip)),
         "network-interface.addresses.association.public-ip" =>
@@ -112,7 +114,7 @@ filterable! {
         "network-interface.association.allocation-id" =>
             values.all(shown.interface.and_then(|it| it.owner()).map(|owner| owner.allocation)),
         "network-interface.association.ip-owner-id" =>
-            values.all(shown.interface.and_then(|it| it.owner()).map(|owner| owner.account)),
+            values.all(shown.interface.and_then(|it| it.address_owner())),
         "network-interface.attachment.attachment-id" =>
             values.all(shown.interface.map(|it| it.attachment())),
         "network-interface.attachment.delete-on-termination" =>
@@ -150,13 +152,13 @@ filterable! {
         "product-code.type" =>
             values.all(shown.instance.products.first().map(|_| PRODUCT_TYPE)),
         "ramdisk-id" => values.all(shown.instance.ramdisk),
-        "reason" => values.all(&shown.instance.reason),
+        "reason" => values.all(shown.reason),
         "reservation-id" => values.add(shown.instance.reservation),
         "root-device-name" => values.add(ROOT_DEVICE),
         "root-device-type" => values.add("instance-store"),
         "source-dest-check" => values.add(true),
-        "state-reason-code" => values.add(state_reason_code(shown.instance)),
-        "state-reason-message" => values.all(&shown.instance.reason),
+        "state-reason-code" => values.add(state_reason_code(shown.instance, shown.reason)),
+        "state-reason-message" => values.all(shown.reason),
         "subnet-id" => values.all(shown.interface.map(|it| it.subnet())),
         "tenancy" => values.add("default"),
         "virtualization-type" => values.add("hvm"),

@@ -45,9 +45,9 @@ filterable! {
         "association.allocation-id" =>
             values.all(shown.owner().map(|owner| owner.allocation)),
         "association.association-id" =>
-            values.all(shown.association().map(|there| there.id)),
+            values.all(shown.association().and_then(|there| there.id)),
         "addresses.association.public-ip" => values.all(shown.address.map(|it| it.ip)),
-        "association.ip-owner-id" => values.all(shown.owner().map(|owner| owner.account)),
+        "association.ip-owner-id" => values.all(shown.address_owner()),
         "association.public-dns-name" => values.all(shown.address.map(|it| it.ip)),
         "association.public-ip" => values.all(shown.address.map(|it| it.ip)),
         "attachment.attach-time" => values.add(shown.instance.launch_time),

@@ -36,6 +36,8 @@ pub(super) struct Subnet {
     network: Ipv4Net,
     /// How many addresses of it the account's instances do not have.
     available: u64,
+    /// Whether instances get a public address when they are launched.
+    public: bool,
     tags: Tags,
 }
 
@@ -52,7 +54,7 @@ filterable! {
         "cidrBlock" => values.add(subnet.network),
         "default-for-az" => values.add(true),
         "defaultForAz" => values.add(true),
-        "map-public-ip-on-launch" => values.add(false),
+        "map-public-ip-on-launch" => values.add(subnet.public),
         "owner-id" => values.add(subnet.account),
         "state" => values.add(subnet.state()),
         "subnet-arn" => values.add(subnet.arn()),
@@ -106,7 +108,8 @@ async fn all(call: &Call<'_>) -> Result<Vec<Subnet>, Error> {
     let used = state.count_addresses_in_use(account).await.map_err(refuse)?;
     let subnet = |cluster: state::Cluster| {
         // one that has not told its addresses yet has no subnet
-        let network = cluster.settings?.subnet;
+        let settings = cluster.settings?;
+        let network = settings.subnet;
         let zone = cluster.config.name;
         let size = 1_u64 << (32 - network.prefix_len());
         Some(Subnet {
@@ -115,6 +118,7 @@ async fn all(call: &Call<'_>) -> Result<Vec<Subnet>, Error> {
             network,
             available: size.saturating_sub(used.get(&zone).copied().unwrap_or_default()),
             tags: tags.of(vpc::subnet(account, &zone)),
+            public: !settings.public_addresses.is_empty(),
             zone,
         })
     };
@@ -149,7 +153,7 @@ impl Response for Output {
             xml.text("availabilityZone", &subnet.zone);
             xml.text("availabilityZoneId", zone_id(&subnet.zone));
             xml.text("defaultForAz", true);
-            xml.text("mapPublicIpOnLaunch", false);
+            xml.text("mapPublicIpOnLaunch", subnet.public);
             xml.text("assignIpv6AddressOnCreation", false);
             tag_specification::encode(xml, &subnet.tags);
         });

@@ -51,6 +51,13 @@ impl<'a> Interface<'a> {
         self.address?.owner.as_ref()
     }
 
+    /// Whose the address is, in EC2's words: those that instances have by themselves are the
+    /// provider's.
+    pub(super) fn address_owner(&self) -> Option<String> {
+        let owner = self.address?.owner.as_ref();
+        Some(owner.map_or_else(|| "amazon".to_owned(), |owner| owner.account.to_string()))
+    }
+
     pub(super) fn association(&self) -> Option<&'a Association> {
         self.address?.association.as_ref()
     }
@@ -107,14 +114,14 @@ fn encode_attachment(xml: &mut Xml, shown: &Interface<'_>, whole: bool) {
 }
 
 fn encode_association(xml: &mut Xml, shown: &Interface<'_>, whole: bool) {
-    let (Some(address), Some(owner)) = (shown.address, shown.owner()) else { return };
+    let Some(address) = shown.address else { return };
     xml.element("association", |xml| {
         xml.text("publicIp", address.ip);
         xml.text("publicDnsName", address.ip);
-        xml.text("ipOwnerId", owner.account);
+        xml.maybe("ipOwnerId", shown.address_owner());
         if whole {
-            xml.text("allocationId", owner.allocation);
-            xml.maybe("associationId", shown.association().map(|there| there.id));
+            xml.maybe("allocationId", shown.owner().map(|owner| owner.allocation));
+            xml.maybe("associationId", shown.association().and_then(|there| there.id));
         }
     });
 }

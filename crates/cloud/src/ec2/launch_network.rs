@@ -16,8 +16,8 @@ parameters! {
         /// The security groups; the first has the network.
         groups: Vec<GroupId> =
             "SecurityGroupId.N", "groupSet/item/groupId", since (2012, 6, 15);
-        /// Taken for what it is: an address of the pool is given by AssociateAddress.
-        _public: Option<bool> =
+        /// Whether it gets a public address, where the zone has any.
+        public: Option<bool> =
             "AssociatePublicIpAddress", "associatePublicIpAddress", since (2013, 7, 15);
         /// Whether it goes with its instance, which it does.
         deleted: Option<bool> = "DeleteOnTermination", "deleteOnTermination", since (2012, 6, 15);
@@ -55,6 +55,8 @@ pub(super) struct Network {
     pub(super) zone: Option<ClusterName>,
     /// The groups of the interface.
     pub(super) groups: Vec<GroupId>,
+    /// Whether it gets a public address; none when it is not said.
+    pub(super) public: Option<bool>,
 }
 
 /// The zone and the groups that a launch names by subnet and interface.
@@ -80,15 +82,15 @@ pub(super) async fn network(
     if let Some(interface) = &interface {
         check(interface)?;
     }
-    let (subnet, groups) = match interface {
-        Some(interface) => (interface.subnet, interface.groups),
-        None => (subnet, Vec::new()),
+    let (subnet, groups, public) = match interface {
+        Some(interface) => (interface.subnet, interface.groups, interface.public),
+        None => (subnet, Vec::new(), None),
     };
     let zone = match subnet {
         Some(subnet) => Some(zone_of(call, subnet).await?),
         None => None,
     };
-    Ok(Network { zone, groups })
+    Ok(Network { zone, groups, public })
 }
 
 fn check(interface: &NewInterface) -> Result<(), Error> {

@@ -13,9 +13,9 @@ const MOST_INSTANCES: u32 = 1000;
 
 words! {
     /// Which addresses an instance gets.
-    #[derive(Debug)]
+    #[derive(Debug, PartialEq, Eq)]
     pub(super) enum AddressingType {
-        /// A public one, if the cloud gives them at launch.
+        /// A public one too, where the zone has any.
         Public = "public",
         /// Only a private one.
         Private = "private",

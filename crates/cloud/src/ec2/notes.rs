@@ -11,6 +11,11 @@ use types::{InstanceId, Tags};
 
 static NO_TAGS: Tags = Tags::new();
 
+fn by_instance(addresses: Vec<Address>) -> HashMap<InstanceId, Address> {
+    let leads = |address: Address| Some((address.association.as_ref()?.instance, address));
+    addresses.into_iter().filter_map(leads).collect()
+}
+
 /// The addresses and the tags of one answer.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
@@ -24,16 +29,20 @@ impl Notes {
     /// # Errors
     /// Only faults of the cloud.
     pub(super) async fn read(call: &Call<'_>) -> Result<Self, Error> {
-        let addresses = call.state().addresses(call.scope()).await.map_err(refuse)?;
-        let leads = |address: Address| Some((address.association.as_ref()?.instance, address));
+        let addresses = call.state().leading_addresses(call.scope()).await.map_err(refuse)?;
         let tags = call.state().tags(call.user.account, &["i-", "eni-"]).await.map_err(refuse)?;
-        Ok(Self { addresses: addresses.into_iter().filter_map(leads).collect(), tags })
+        Ok(Self { addresses: by_instance(addresses), tags })
     }
 
-    /// Those of instances that were just launched with these tags.
-    pub(super) fn of_launch(reservation: &Reservation, tags: &Tags) -> Self {
+    /// Those of instances that were just launched with these addresses and tags.
+    pub(super) fn of_launch(
+        reservation: &Reservation,
+        addresses: Vec<Address>,
+        tags: &Tags,
+    ) -> Self {
         let ids = reservation.instances.iter().map(|instance| instance.id);
-        Self { addresses: HashMap::new(), tags: ids.map(|id| (id, tags.clone())).collect() }
+        let tags = ids.map(|id| (id, tags.clone())).collect();
+        Self { addresses: by_instance(addresses), tags }
     }
 
     /// The address that leads to an instance.

@@ -131,7 +131,7 @@ fn encode_instance(
     xml.element("instanceState", |xml| encode_state(xml, instance.state));
     xml.text("privateDnsName", name(private));
     xml.text("dnsName", name(public));
-    xml.maybe("reason", instance.reason.as_ref());
+    xml.maybe("reason", reason(instance, notes));
     xml.maybe("keyName", instance.key_name.as_ref());
     xml.text("amiLaunchIndex", instance.launch_index);
     encode_products(xml, &instance.products);
@@ -165,7 +165,7 @@ fn encode_instance(
         encode_groups(xml, groups);
     }
     if xml.since(2009, 10, 31) {
-        encode_state_reason(xml, instance);
+        encode_state_reason(xml, instance, reason(instance, notes));
         xml.text("architecture", &instance.architecture);
         xml.text("rootDeviceType", "instance-store");
         xml.text("rootDeviceName", ROOT_DEVICE);
@@ -232,25 +232,28 @@ pub(super) fn encode_state(xml: &mut Xml, state: InstanceState) {
 }
 
 /// Why an instance does not run, in EC2's two parts.
-fn encode_state_reason(xml: &mut Xml, instance: &Instance) {
-    let Some(reason) = &instance.reason else { return };
+fn encode_state_reason(xml: &mut Xml, instance: &Instance, reason: Option<&str>) {
+    let Some(reason) = reason else { return };
     xml.element("stateReason", |xml| {
-        xml.text("code", state_reason_code(instance));
+        xml.text("code", state_reason_code(instance, Some(reason)));
         xml.text("message", reason);
     });
 }
 
+/// Why an instance is as it is; of one that is as it should be, what it lacks.
+pub(super) fn reason<'a>(instance: &'a Instance, notes: &Notes) -> Option<&'a str> {
+    let lacks = instance.public && notes.address(instance.id).is_none();
+    let missing = lacks && instance.state.is_live();
+    instance.reason.as_deref().or(missing.then_some(protocol::reason::NO_PUBLIC_ADDRESS))
+}
+
 /// EC2's code for the reason of an instance's state.
-pub(super) fn state_reason_code(instance: &Instance) -> &'static str {
+pub(super) fn state_reason_code(instance: &Instance, reason: Option<&str>) -> &'static str {
     match (instance.state, instance.goal) {
         (InstanceState::Pending, _) => "pending",
         (InstanceState::Stopping | InstanceState::Stopped, _) | (_, Goal::Terminate) => {
             "Client.UserInitiatedShutdown"
         }
-        (_, Goal::Run) => instance
-            .reason
-            .as_deref()
-            .and_then(protocol::reason::code)
-            .unwrap_or("Server.InternalError"),
+        (_, Goal::Run) => reason.and_then(protocol::reason::code).unwrap_or("Server.InternalError"),
     }
 }

@@ -38,7 +38,8 @@ parameters! {
         group_ids: Vec<GroupId> = "SecurityGroupId.N", "", since (2011, 1, 1);
         /// Data for the instance, at most 16 KB; a script is run by the images that look for one.
         user_data: Option<Base64<MOST_USER_DATA>> = "UserData", "userData/data";
-        /// Whether the instance gets a public address too.
+        /// Whether each instance gets a public address too, which it does where the zone has any;
+        /// with none free it starts without.
         addressing: Option<AddressingType> = "AddressingType", "addressingType";
         /// The VM type; m1.small when none is given.
         vm_type: Option<Text<64>> = "InstanceType", "instanceType";
@@ -154,7 +155,7 @@ impl Run for RunInstances {
         let notes = if outcome.launched {
             types::crash_point("cloud.run.committed");
             call.cloud.poke();
-            Notes::of_launch(&outcome.reservation, &tags)
+            Notes::of_launch(&outcome.reservation, outcome.addresses, &tags)
         } else {
             Notes::read(call).await?
         };
@@ -199,6 +200,7 @@ async fn request(call: &Call<'_>, input: Input) -> Result<RunRequest, Error> {
     {
         return Err(contradiction("the subnet is not one of that availability zone"));
     }
+    let is_private = input.addressing == Some(AddressingType::Private);
     Ok(RunRequest {
         account: call.user.account,
         client_token: input.token.map(Into::into),
@@ -217,6 +219,7 @@ async fn request(call: &Call<'_>, input: Input) -> Result<RunRequest, Error> {
         protected: input.protected.unwrap_or(false),
         monitoring: input.monitoring.unwrap_or(false),
         metadata: metadata.apply(MetadataOptions::default()),
+        public: network.public.unwrap_or(true) && !is_private,
     })
 }
 

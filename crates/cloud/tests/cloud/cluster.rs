@@ -50,6 +50,7 @@ impl FakeCluster {
                 subnet: "172.19.0.0/16".parse().unwrap(),
                 addrs_per_net: 64,
                 policy: "GREEDY".into(),
+                public_addresses: None,
             }),
         }
     }

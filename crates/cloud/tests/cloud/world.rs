@@ -123,6 +123,7 @@ impl World {
             protected: false,
             monitoring: false,
             metadata: protocol::MetadataOptions::default(),
+            public: true,
         }
     }
 
@@ -144,7 +145,6 @@ async fn open(
         database_url: format!("sqlite:{}", layout.db().join("eucalyptus.db").display()),
         public_url: public_url.into(),
         image_source: "10.0.0.1:8773".into(),
-        public_addresses: std::collections::BTreeSet::new(),
         signature_v1: false,
         cluster: Some(ClusterConfig {
             name: ZONE.parse().unwrap(),
@@ -152,6 +152,7 @@ async fn open(
             subnet: "172.19.0.0/16".parse().unwrap(),
             addrs_per_net: 64,
             policy: Policy::Greedy,
+            public_addresses: types::AddressPool::default(),
         }),
     };
     let factory = Arc::new(FakeClusters { here: Arc::clone(cluster), others: Arc::clone(others) });

@@ -64,6 +64,7 @@ fn every_wrong_value_is_named_with_its_line_and_what_would_be_right() {
         ("VNET_PUBLICIPS=192.0.2.9-192.0.2.8", "single ones"),
         ("VNET_PUBLICIPS=10.0.0.0/8", "single ones"),
         ("VNET_PUBLICIPS=127.0.0.1", "single ones"),
+        ("VNET_PUBLICIPS=10.128.3.0-10.128.3.9", "has 10.128.3.0, which is in VNET_SUBNET"),
         ("VNET_INTERFACE=\"eth0 eth1\"", "ip link"),
         ("VNET_TRANSPORT=gre", "\"vlan\", \"vxlan\", or \"none\""),
         ("VNET_SUBNET=10.128.0.9", "write its first address, 10.128.0.0"),
@@ -98,11 +99,11 @@ fn the_pool_of_public_addresses_has_three_notations() {
         ("192.0.2.7/32", "192.0.2.7"),
     ] {
         let (conf, _) = conf(&format!("VNET_PUBLICIPS=\"{text}\"")).expect(text);
-        let pool: Vec<_> = conf.public_addresses.iter().map(ToString::to_string).collect();
+        let pool: Vec<_> = conf.public_addresses.iter().map(|ip| ip.to_string()).collect();
         assert_eq!(pool.join(" "), expected, "{text}");
     }
     let (conf, _) = conf("VNET_PUBLICIPS=10.1.0.0/17").unwrap();
-    assert_eq!(conf.public_addresses.len(), 32_766);
+    assert_eq!(conf.public_addresses.iter().count(), 32_766);
 }
 
 #[test]

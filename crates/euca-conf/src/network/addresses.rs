@@ -33,11 +33,11 @@ pub(crate) fn public(scene: &Scene) -> Step {
     }
     let pool = &scene.conf.public_addresses;
     let subnet = scene.conf.address_space.map(|space| space.subnet);
-    if let Some(inside) = pool.iter().find(|ip| subnet.is_some_and(|net| net.contains(*ip))) {
+    if let Some(inside) = pool.iter().find(|ip| subnet.is_some_and(|net| net.contains(ip))) {
         let what = format!("{inside} of VNET_PUBLICIPS is inside VNET_SUBNET");
         faults.push(Fault::new(what, "take it out: !ADDRESS in VNET_PUBLICIPS does that"));
     }
-    if let Some(own) = pool.iter().find(|ip| !is_ours(**ip) && is_on_a_device(scene, **ip)) {
+    if let Some(own) = pool.iter().find(|ip| !is_ours(*ip) && is_on_a_device(scene, *ip)) {
         let what = format!("{own} of VNET_PUBLICIPS is an address of this machine itself");
         faults.push(Fault::new(what, format!("write !{own} into VNET_PUBLICIPS")));
     }

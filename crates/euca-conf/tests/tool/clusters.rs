@@ -8,7 +8,8 @@ pub(super) fn clusters() -> Router {
         axum::response::Html(
             r#"[{"name":"one","endpoint":"127.0.0.1:8774","reachable":true,"problems":[],
                  "nodes":[],"since":1800000000000,"instances":3,"lag":0,
-                 "settings":{"subnet":"10.1.0.0/16","addrs_per_net":64,"policy":"GREEDY"}},
+                 "settings":{"subnet":"10.1.0.0/16","addrs_per_net":64,"policy":"GREEDY",
+                 "public_addresses":"192.0.2.9 192.0.2.16-192.0.2.31"}},
                 {"name":"two","endpoint":"cc2:8774","reachable":false,"standing":"registered",
                  "problems":["no route to host"],"nodes":[]}]"#,
         )
@@ -54,7 +55,8 @@ fn clusters_are_listed_registered_and_deregistered() {
     let expected = "\
         one  127.0.0.1:8774  up since 2027-01-15T08:00:00.000Z  0 of 0 nodes, 3 instances, \
         up to date  (this machine's)\n    \
-        10.1.0.0/16, 64 addresses a group, GREEDY\n\
+        10.1.0.0/16, 64 addresses a group, GREEDY\n    \
+        public addresses: 192.0.2.9 192.0.2.16-192.0.2.31\n\
         two  cc2:8774  not reached yet  0 of 0 nodes, 0 instances, lag unknown  (registered)\n    \
         takes no launches: its controller has not told its VNET_SUBNET\n    \
         problem: no route to host\n";

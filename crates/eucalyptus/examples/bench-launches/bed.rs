@@ -11,8 +11,8 @@ use std::fs::{self, File};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-const LINES: &str = "LOGLEVEL=\"INFO\"\nMAX_CORES=\"64\"\nOVERCOMMIT_DISK=\"16\"\nVNET_ADDRSPERNET=\"64\"\n\
-     VNET_PUBLICIPS=\"192.0.2.10-192.0.2.80\"\n";
+const LINES: &str =
+    "LOGLEVEL=\"INFO\"\nMAX_CORES=\"64\"\nOVERCOMMIT_DISK=\"16\"\nVNET_ADDRSPERNET=\"64\"\n";
 
 /// The smallest machine that Linux boots in.
 const TYPE: &str = "m1.small=1,128,1";

@@ -91,6 +91,7 @@ async fn follow(cc: &Cc, conf: &Conf) {
             Found::Wrong(problem) => Some(problem),
             Found::Conf(conf) => {
                 cc.set_policy(policy(conf.sched_policy));
+                cc.set_public_addresses(conf.public_addresses.clone());
                 cc.set_nodes(entries(&conf)).err().map(|error| error.to_string())
             }
         };
@@ -116,13 +117,14 @@ fn settings(conf: &Conf) -> Result<Settings, Failure> {
         policy: policy(conf.sched_policy),
         placement_grace_ms: PLACEMENT_GRACE_MS,
         addrs_per_net: space.addrs_per_net,
+        public_addresses: conf.public_addresses.clone(),
         router: RouterSettings {
             vnet_subnet: space.subnet,
             dns: vec![space.dns],
             public_ports: vec![conf.ports.cloud, conf.ports.cloud_ssl],
             mtu,
             carrier,
-            interface: conf.vnet_interface.clone().unwrap_or_default(),
+            interface: conf.vnet_interface.clone(),
         },
     })
 }

@@ -80,7 +80,6 @@ fn settings(conf: &Conf) -> Result<Settings, Failure> {
         image_source: format!("{}:{}", conf.cloud_host, conf.ports.cloud),
         signature_v1: conf.ec2_signature_v1,
         cluster: if conf.start.cc { Some(cluster(conf)?) } else { None },
-        public_addresses: conf.public_addresses.clone(),
     })
 }
 
@@ -93,5 +92,6 @@ fn cluster(conf: &Conf) -> Result<ClusterConfig, Failure> {
         subnet: space.subnet,
         addrs_per_net: space.addrs_per_net,
         policy: policy(conf.sched_policy),
+        public_addresses: conf.public_addresses.clone(),
     })
 }

@@ -53,9 +53,12 @@ fn aws_story(site: &Site, user: &str, emi: &str) -> Told {
     Told { id, ip, key: Key { name: "cli".to_owned(), file } }
 }
 
+/// Public addresses that lead to instances from the machine itself.
+const POOL: &str = "VNET_PUBLICIPS=\"192.0.2.10-192.0.2.40\"\nVNET_INTERFACE=\"lo\"\n";
+
 #[test]
 fn two_users_follow_the_readme_with_boto3_and_the_aws_cli() {
-    let site = Site::started();
+    let site = Site::started_with(POOL);
     let emi = site.register_images();
     site.must("euca_conf", ["--add-user", "alice"]);
     site.credentials("alice");
@@ -135,7 +138,7 @@ type Part = (&'static str, fn(&Reader<'_>));
 /// Lets several users follow the guide on one cloud: each list one after the other, the lists at
 /// the same time. Nothing of theirs is left.
 fn follow(lists: &[&[Part]]) {
-    let site = Site::started();
+    let site = Site::started_with(POOL);
     let emi = site.register_images();
     let readers = |list: &&[Part]| {
         list.iter().map(|(user, tell)| (Reader::new(&site, user, &emi), *tell)).collect::<Vec<_>>()

@@ -12,7 +12,8 @@ fn a_second_cluster_joins_serves_and_leaves() {
     fleet.front.must("euca_sync_key", ["node1"]);
     fleet.on("node1").start();
     let second = "CLUSTER_NAME=\"two\"\nSTART_CLOUD=\"N\"\nSTART_NC=\"N\"\nNODES=\"node3\"\n\
-         VNET_TRANSPORT=\"vxlan\"\nVNET_SUBNET=\"10.140.0.0\"\nVNET_NETMASK=\"255.255.0.0\"\n";
+         VNET_TRANSPORT=\"vxlan\"\nVNET_SUBNET=\"10.140.0.0\"\nVNET_NETMASK=\"255.255.0.0\"\n\
+         VNET_PUBLICIPS=\"10.99.0.100\"\n";
     fleet.add("second", second);
     let front = &fleet.front;
     let emi = front.register_images();
@@ -50,6 +51,20 @@ fn a_second_cluster_joins_serves_and_leaves() {
         let output = front.ssh_from(from, &key, &format!("root@{ip}"), "true");
         output.status.success().then_some(())
     });
+
+    // its own pool, on the switch that all machines are at; the other cluster has none
+    let shown = |id: &str| front.describe("admin", id).unwrap()[3].clone();
+    assert_eq!(
+        (shown(&two).as_str(), shown(&one)),
+        ("10.99.0.100", front.describe("admin", &one).unwrap()[4].clone())
+    );
+    front.tool(
+        "admin",
+        "euca-authorize",
+        ["default", "-P", "tcp", "-p", "22", "-s", "10.99.0.0/24"],
+    );
+    let who = "wget -qO - http://169.254.169.254/latest/meta-data/instance-id";
+    assert_eq!(front.wait_ssh(&key, "10.99.0.100", who), two, "by its public address");
 
     let leave = front.command("euca_conf").args(["--deregister-cluster", "two"]).output().unwrap();
     let said = String::from_utf8(leave.stderr).unwrap();

@@ -22,6 +22,7 @@ mod machine;
 mod nodes;
 mod outside;
 mod own_rules;
+mod public;
 mod readme;
 mod refusals;
 mod site;

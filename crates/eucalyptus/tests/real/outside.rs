@@ -27,8 +27,15 @@ pub(crate) fn outside(site: &Site, program: &str) -> Command {
     command
 }
 
+/// What a command prints in an instance that the world outside logs in to; none when it cannot.
+pub(crate) fn from_outside(site: &Site, key: &Key, ip: &str, command: &str) -> Option<String> {
+    let to = format!("root@{ip}");
+    let output = site.ssh_from(outside(site, "timeout"), key, &to, command);
+    output.status.success().then(|| String::from_utf8(output.stdout).unwrap().trim().to_owned())
+}
+
 pub(crate) fn enters(site: &Site, key: &Key, ip: &str) -> bool {
-    site.ssh_from(outside(site, "timeout"), key, &format!("root@{ip}"), "true").status.success()
+    from_outside(site, key, ip, "true").is_some()
 }
 
 #[test]

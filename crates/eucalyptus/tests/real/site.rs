@@ -32,13 +32,17 @@ impl Site {
 
     /// The same on a machine of the caller's, with more lines in `eucalyptus.conf`.
     pub(crate) fn on(machine: Machine, lines: &str) -> Self {
-        let lines = format!("VNET_PUBLICIPS=\"192.0.2.10-192.0.2.20\"\n{lines}");
-        Self { installation: Installation::new(machine, &lines) }
+        Self { installation: Installation::new(machine, lines) }
     }
 
     /// A cloud that runs.
     pub(crate) fn started() -> Self {
-        let site = Self::installed();
+        Self::started_with("")
+    }
+
+    /// A cloud that runs, with more lines in `eucalyptus.conf`.
+    pub(crate) fn started_with(lines: &str) -> Self {
+        let site = Self::on(Machine::boot(), lines);
         site.start();
         site.credentials("admin");
         site

@@ -2,12 +2,15 @@
 
 use ipnet::Ipv4Net;
 use netplan::{
-    Lease, NodeInput, NodeNic, NodePlan, RouterInput, RouterPlan, node_plan, router_plan, tap_name,
+    Lease, NodeInput, NodeNic, NodePlan, PublicInput, RouterInput, RouterPlan, node_plan,
+    router_plan, tap_name,
 };
 use protocol::{GroupRule, NetworkDesired, Peer};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
-use types::{AccountId, GroupId, InstanceId, MacAddr, NetworkTag, PortRange, Protocol, UserName};
+use types::{
+    AccountId, AddressPool, GroupId, InstanceId, MacAddr, NetworkTag, PortRange, Protocol, UserName,
+};
 
 /// The first group's addresses begin here; each group has 64.
 const FIRST: u32 = u32::from_be_bytes([10, 77, 2, 0]);
@@ -58,6 +61,11 @@ impl Cloud {
             mtu: 1500,
             machines: &BTreeSet::new(),
             trunk: None,
+            public: PublicInput {
+                pool: &AddressPool::default(),
+                interface: None,
+                associations: &[],
+            },
         })
     }
 

@@ -1,6 +1,7 @@
 //! Bridges and their addresses, over netlink.
 
 mod neighbour;
+mod public;
 mod tunnel;
 mod view;
 mod vlan;
@@ -20,6 +21,7 @@ use std::net::IpAddr;
 use tokio::task::JoinHandle;
 use types::{MacAddr, NetworkTag};
 
+pub(super) use public::Port;
 pub(super) use tunnel::Tunnel;
 pub(super) use vlan::VlanDevice;
 
@@ -66,10 +68,7 @@ impl Devices {
     pub(super) async fn bridges(&self) -> Result<BTreeMap<NetworkTag, Bridge>, HostNetError> {
         let links = self.links().await?;
         let mut found: BTreeMap<NetworkTag, Bridge> = links.iter().filter_map(our_bridge).collect();
-        let mut listing = self.handle.address().get();
-        listing.message_mut().header.family = AddressFamily::Inet;
-        let addresses: Vec<AddressMessage> =
-            listing.execute().try_collect().await.map_err(netlink("listing addresses"))?;
+        let addresses = self.addresses().await?;
         for bridge in found.values_mut() {
             let is_port =
                 |link: &&LinkMessage| controller(link) == Some(bridge.index) && !is_trunk(link);
@@ -78,6 +77,13 @@ impl Devices {
             bridge.addresses = here.filter_map(|it| Some((net_of(it)?, it.clone()))).collect();
         }
         Ok(found)
+    }
+
+    /// The IPv4 addresses of this host.
+    async fn addresses(&self) -> Result<Vec<AddressMessage>, HostNetError> {
+        let mut listing = self.handle.address().get();
+        listing.message_mut().header.family = AddressFamily::Inet;
+        listing.execute().try_collect().await.map_err(netlink("listing addresses"))
     }
 
     async fn links(&self) -> Result<Vec<LinkMessage>, HostNetError> {

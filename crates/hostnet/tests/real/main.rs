@@ -13,6 +13,7 @@ mod look;
 mod metadata;
 mod plans;
 mod preload;
+mod public;
 mod repair;
 mod spoofing;
 mod vlan;

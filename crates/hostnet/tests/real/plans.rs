@@ -2,8 +2,8 @@
 
 use crate::world::{Guest, World};
 use netplan::{
-    Lease, NodeInput, NodePlan, Overlay, RouterInput, RouterPlan, Trunk, Vlan, node_plan,
-    overlay_mtu, router_plan, subnet_of,
+    Lease, NodeInput, NodePlan, Overlay, PublicInput, RouterInput, RouterPlan, Trunk, Vlan,
+    node_plan, overlay_mtu, router_plan, subnet_of,
 };
 use protocol::{Carrier, Fabric, GroupRule, NetworkDesired, Peer};
 use std::collections::BTreeSet;
@@ -12,6 +12,12 @@ use types::{AccountId, GroupId, NetworkTag, PortRange, Protocol, UserName};
 
 pub(crate) const METADATA_PORT: u16 = 8776;
 pub(crate) const DNS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 53);
+/// The pool, on the network of the world outside.
+pub(crate) const PUBLIC: [Ipv4Addr; 3] = [
+    Ipv4Addr::new(198, 51, 100, 50),
+    Ipv4Addr::new(198, 51, 100, 51),
+    Ipv4Addr::new(198, 51, 100, 52),
+];
 pub(crate) const WEB: Ipv4Addr = Ipv4Addr::new(10, 77, 2, 1);
 pub(crate) const DB: Ipv4Addr = Ipv4Addr::new(10, 77, 2, 65);
 
@@ -60,6 +66,17 @@ pub(crate) fn joined_router(
     guests: &[&Guest],
     (carrier, peers): (Carrier, &[Ipv4Addr]),
 ) -> RouterPlan {
+    public_router(networks, guests, (carrier, peers), &[])
+}
+
+/// The same with public addresses, each with the guest that it leads to.
+pub(crate) fn public_router(
+    networks: &[NetworkDesired],
+    guests: &[&Guest],
+    (carrier, peers): (Carrier, &[Ipv4Addr]),
+    public: &[(Ipv4Addr, &Guest)],
+) -> RouterPlan {
+    let associations: Vec<_> = public.iter().map(|(ip, guest)| (*ip, guest.nic.ip)).collect();
     let leases: Vec<Lease> = guests.iter().map(|guest| lease(guest)).collect();
     let peers: BTreeSet<_> = peers.iter().copied().collect();
     let machines = peers.clone();
@@ -77,6 +94,11 @@ pub(crate) fn joined_router(
         mtu,
         machines: &machines,
         trunk,
+        public: PublicInput {
+            pool: &PUBLIC.into_iter().collect(),
+            interface: None,
+            associations: &associations,
+        },
     })
 }
 

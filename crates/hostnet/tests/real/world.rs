@@ -2,6 +2,7 @@
 
 use hostnet::{Applied, HostNet, HostNetError, LinuxNet, Path};
 use netplan::{NodeNic, NodePlan, RouterPlan};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -205,9 +206,12 @@ impl Drop for Program {
     }
 }
 
+type Refused = Result<BTreeMap<Ipv4Addr, String>, HostNetError>;
+
 enum Job {
     Router(RouterPlan, oneshot::Sender<Result<Applied, HostNetError>>),
     Node(NodePlan, oneshot::Sender<Result<Applied, HostNetError>>),
+    Refused(BTreeSet<Ipv4Addr>, Option<String>, oneshot::Sender<Refused>),
     Path(String, oneshot::Sender<Result<Path, HostNetError>>),
     Check(oneshot::Sender<Vec<String>>),
 }
@@ -228,6 +232,9 @@ impl Controller {
                     match job {
                         Job::Router(plan, to) => drop(to.send(net.apply_router(&plan).await)),
                         Job::Node(plan, to) => drop(to.send(net.apply_node(&plan).await)),
+                        Job::Refused(wanted, interface, to) => {
+                            drop(to.send(net.refused(&wanted, interface.as_deref()).await));
+                        }
                         Job::Path(host, to) => drop(to.send(net.path_to(&host).await)),
                         Job::Check(to) => drop(to.send(net.check().await)),
                     }
@@ -254,6 +261,11 @@ impl Controller {
 
     pub(crate) fn node(&self, plan: &NodePlan) -> Vec<String> {
         self.ask(|to| Job::Node(plan.clone(), to)).unwrap().changes
+    }
+
+    pub(crate) fn refused(&self, wanted: &[Ipv4Addr], interface: Option<&str>) -> Refused {
+        let (wanted, interface) = (wanted.iter().copied().collect(), interface.map(str::to_owned));
+        self.ask(|to| Job::Refused(wanted, interface, to))
     }
 
     pub(crate) fn path_to(&self, host: &str) -> Result<Path, HostNetError> {

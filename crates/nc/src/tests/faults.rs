@@ -6,6 +6,8 @@ use hostnet::{Applied, HostNet, HostNetError, Path, SimNet};
 use hypervisor::{Domain, DomainSpec, Hypervisor, HypervisorError, SimHypervisor};
 use netplan::{NodePlan, RouterPlan};
 use protocol::ImageSource;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 use types::{Figures, InstanceId, UserName};
@@ -212,6 +214,14 @@ impl HostNet for NetOf {
             return self.0.apply_node(plan).await;
         }
         self.1.pass(self.0.apply_node(plan)).await
+    }
+
+    async fn refused(
+        &self,
+        wanted: &BTreeSet<Ipv4Addr>,
+        interface: Option<&str>,
+    ) -> Result<BTreeMap<Ipv4Addr, String>, HostNetError> {
+        self.0.refused(wanted, interface).await
     }
 
     async fn path_to(&self, host: &str) -> Result<Path, HostNetError> {

@@ -23,6 +23,15 @@ pub struct Packet {
     pub port: u16,
 }
 
+/// Whom the receiver of a packet takes for its sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The sender, by this address of its own.
+    Sender(Ipv4Addr),
+    /// This host, by the address that it has towards the receiver.
+    Router,
+}
+
 impl RouterPlan {
     /// Whether the rules forward this packet. Says what `router/rules.rs` writes for the kernel.
     pub fn forwards(&self, packet: &Packet) -> bool {
@@ -30,8 +39,10 @@ impl RouterPlan {
         if !self.is_honest(packet, &vnet) {
             return false;
         }
+        let called = self.public.leads.get(&packet.destination);
+        let packet = &called.map_or(*packet, |private| Packet { destination: *private, ..*packet });
         let group = self.groups.iter().find(|group| group.subnet.contains(&packet.destination));
-        if group.is_some_and(|group| packet.from == Some(group.tag)) {
+        if called.is_none() && group.is_some_and(|group| packet.from == Some(group.tag)) {
             return true;
         }
         if !self.may_leave(packet) {
@@ -44,6 +55,34 @@ impl RouterPlan {
         }
         let is_nobodys = vnet.contains(&packet.destination);
         !is_nobodys && (packet.from.is_none() || self.may_go_outside(packet))
+    }
+
+    /// The source that a packet which is forwarded has when it arrives. Says what
+    /// `router/public.rs` writes for the kernel.
+    pub fn source_of(&self, packet: &Packet) -> Source {
+        let is_inside = |ip: &Ipv4Addr| self.vnet_subnet.is_some_and(|vnet| vnet.contains(ip));
+        let called = self.public.leads.get(&packet.destination);
+        let destination = called.unwrap_or(&packet.destination);
+        let own = self.public.of_instance(packet.source);
+        match (is_inside(&packet.source), own) {
+            (false, _) => Source::Sender(packet.source),
+            (true, _) if self.machines.contains(destination) => Source::Router,
+            (true, Some(public)) if called.is_some() || !is_inside(destination) => {
+                Source::Sender(public)
+            }
+            (true, None) if !is_inside(destination) => Source::Router,
+            (true, None) if called.is_some() && self.share_a_group(packet.source, *destination) => {
+                Source::Router
+            }
+            (true, _) => Source::Sender(packet.source),
+        }
+    }
+
+    fn share_a_group(&self, one: Ipv4Addr, other: Ipv4Addr) -> bool {
+        let has_both = |group: &crate::GroupChain| {
+            group.subnet.contains(&one) && group.subnet.contains(&other)
+        };
+        self.groups.iter().any(has_both)
     }
 
     /// Whether what is outside the networks is for instances.

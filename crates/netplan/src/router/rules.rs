@@ -1,9 +1,11 @@
 //! Table `inet eucalyptus`.
 
-use super::{RouterInput, RouterPlan};
+use super::{PublicPlan, RouterInput, RouterPlan, public};
 use crate::Trunk;
 use crate::cells::{self, GroupChain, Side};
-use crate::nft::{self, Ruleset, accept, drop, field, goto, has, is, is_not, jump, meta, pass};
+use crate::nft::{
+    self, Ruleset, accept, drop, field, goto, has, is, is_not, jump, lacks, meta, pass,
+};
 use crate::node::METADATA_ADDRESS;
 use crate::overlay::{self, VXLAN_PORT};
 use ipnet::Ipv4Net;
@@ -11,19 +13,27 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-const TABLE: nft::Table = RouterPlan::TABLES[0];
+pub(super) const TABLE: nft::Table = RouterPlan::TABLES[0];
 /// Every bridge of ours, those that no plan knows included.
-const OURS: &str = "eucabr*";
+pub(super) const OURS: &str = "eucabr*";
 const LINK_LOCAL: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 0, 0), 16);
 
-pub(super) fn ruleset(input: &RouterInput<'_>, groups: &[GroupChain]) -> Ruleset {
-    let mut adds = vec![members(groups), same_bridge(groups)];
+pub(super) fn ruleset(
+    input: &RouterInput<'_>,
+    groups: &[GroupChain],
+    addresses: &PublicPlan,
+) -> Ruleset {
+    let mut adds = vec![members(groups), same_bridge(groups), machines(input)];
+    adds.extend(public::sets(addresses, input.public.pool));
+    adds.extend(public::checks());
     groups.iter().for_each(|group| adds.extend(lets_in(group)));
     adds.extend(egress(input, groups));
     adds.extend(to_machine(input));
     adds.extend(forward(input, groups));
     adds.extend(local_input(input));
-    adds.extend(translation(input));
+    adds.extend(public::translation());
+    adds.extend(public::sources(input.vnet_subnet));
+    adds.push(masquerade(input));
     adds.extend(overlay::most_segment(input.mtu).into_iter().flat_map(segments));
     Ruleset::new(RouterPlan::TABLES, adds)
 }
@@ -41,6 +51,12 @@ fn same_bridge(groups: &[GroupChain]) -> Value {
     let pair = |group: &GroupChain| nft::concat(vec![Value::from(group.tag.bridge()); 2]);
     let elements = groups.iter().map(pair).collect();
     TABLE.set("same_bridge", json!(["ifname", "ifname"]), false, elements)
+}
+
+/// The cloud's other machines.
+fn machines(input: &RouterInput<'_>) -> Value {
+    let machines = input.machines.iter().map(|machine| machine.to_string().into()).collect();
+    TABLE.set("machines", json!("ipv4_addr"), false, machines)
 }
 
 /// What a group's rules let in, and last what they do not, is counted for the administrator
@@ -107,7 +123,8 @@ fn question(input: &RouterInput<'_>) -> Option<Vec<Value>> {
 
 /// Traffic between networks. The packets of the side that opened a connection meet the rules of
 /// both groups every time, so a connection ends when its rule is revoked; those of the other side
-/// pass. A group's own traffic is not filtered: its members share a network.
+/// pass. A group's own traffic is not filtered: its members share a network. What they send each
+/// other by public addresses is: it is as from anybody.
 fn forward(input: &RouterInput<'_>, groups: &[GroupChain]) -> Vec<Value> {
     let vnet = || nft::net(input.vnet_subnet);
     let (source, destination) = (|| field("ip", "saddr"), || field("ip", "daddr"));
@@ -128,12 +145,13 @@ fn forward(input: &RouterInput<'_>, groups: &[GroupChain]) -> Vec<Value> {
         let chains = nft::choose(destination(), groups.iter().map(chain).collect());
         rules.push(TABLE.rule("to_instances", vec![chains]));
     }
-    let machines = input.machines.iter().map(|machine| machine.to_string().into()).collect();
+    let own = vec![is(ends, "@same_bridge"), lacks(nft::ct("status"), "dnat"), accept()];
     rules.extend([
-        TABLE.set("machines", json!("ipv4_addr"), false, machines),
         TABLE.rule("to_instances", vec![drop()]),
         TABLE.hook("forward", "filter", "forward", 0),
-        TABLE.rule("forward", vec![is(ends, "@same_bridge"), accept()]),
+        TABLE.rule("forward", vec![is(meta("iifname"), OURS), jump(public::CHECK)]),
+        TABLE.rule("forward", vec![is(meta("oifname"), OURS), jump(public::CHECK)]),
+        TABLE.rule("forward", own),
         TABLE.rule("forward", vec![is(meta("iifname"), OURS), jump("from_instances")]),
         TABLE.rule("forward", vec![is_not(meta("iifname"), OURS), is(source(), vnet()), drop()]),
         TABLE.rule("forward", vec![is(destination(), vnet()), goto("to_instances")]),
@@ -178,7 +196,7 @@ fn local_input(input: &RouterInput<'_>) -> Vec<Value> {
     let source = field("ip", "saddr");
     let dhcp = vec![is(field("udp", "sport"), 68), is(field("udp", "dport"), 67), accept()];
     let known = nft::concat(vec![meta("iifname"), source]);
-    let metadata = json!({"ct": {"key": "ip daddr", "dir": "original"}});
+    let metadata = nft::ct_of("original", "ip daddr");
     let mut rules =
         vec![TABLE.chain("to_host"), to_host(vec![is_not(meta("nfproto"), "ipv4"), drop()])];
     rules.extend(answers().map(|parts| to_host([parts, vec![accept()]].concat())));
@@ -220,13 +238,10 @@ fn segments(most: u16) -> [Value; 3] {
     [hook, shrink("iifname"), shrink("oifname")]
 }
 
-/// Instances reach the world with an address of this host.
-fn translation(input: &RouterInput<'_>) -> Vec<Value> {
+/// Instances without a public address reach the world with an address of this host.
+fn masquerade(input: &RouterInput<'_>) -> Value {
     let vnet = || nft::net(input.vnet_subnet);
-    let leaves = vec![
-        is(field("ip", "saddr"), vnet()),
-        is_not(field("ip", "daddr"), vnet()),
-        json!({"masquerade": null}),
-    ];
-    vec![TABLE.hook("postrouting", "nat", "postrouting", 100), TABLE.rule("postrouting", leaves)]
+    let (source, destination) = (field("ip", "saddr"), field("ip", "daddr"));
+    let leaves = vec![is(source, vnet()), is_not(destination, vnet()), nft::masquerade()];
+    TABLE.rule("postrouting", leaves)
 }

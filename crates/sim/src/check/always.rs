@@ -4,12 +4,13 @@ use super::{Findings, Rule};
 use crate::ledger::Ledger;
 use crate::machine::OVERHEAD;
 use crate::scene::{Host, Scene};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use types::{ClusterName, Figures, GroupId, InstanceState, NetworkTag};
 
 pub(super) fn check(scene: &Scene, ledger: &Ledger, findings: &mut Findings) {
     promises(scene, ledger, findings);
     addresses(scene, findings);
+    public_addresses(scene, findings);
     tags(scene, findings);
     nodes(scene, ledger, findings);
     clusters(scene, ledger, findings);
@@ -51,6 +52,36 @@ fn addresses(scene: &Scene, findings: &mut Findings) {
             let detail = || format!("{id} and {other} have {}", instance.mac);
             findings.unless(false, Rule::OneOwnerOfAnAddress, detail);
         }
+    }
+}
+
+/// A router that has not been told yet may have an address that is another instance's of its own
+/// cluster by now; no two instances and no two clusters have one.
+fn public_addresses(scene: &Scene, findings: &mut Findings) {
+    let mut leads_to = BTreeMap::new();
+    for address in &scene.public {
+        let Some(there) = &address.association else { continue };
+        let (ip, id) = (address.ip, there.instance);
+        let instance = scene.instance(id);
+        let lives = instance.is_some_and(|it| it.state.is_live() && it.cluster == address.cluster);
+        findings.unless(lives, Rule::OneOwnerOfAnAddress, || {
+            format!("{ip} of {} leads to {id}, which is {instance:?}", address.cluster)
+        });
+        let account = instance.map(|it| it.account);
+        let own = address.owner.as_ref().is_none_or(|owner| Some(owner.account) == account);
+        findings.unless(own, Rule::OneOwnerOfAnAddress, || {
+            format!("{ip} of {:?} leads to {id} of {account:?}", address.owner)
+        });
+        if let Some(other) = leads_to.insert(id, ip) {
+            let detail = || format!("{id} has {ip} and {other}");
+            findings.unless(false, Rule::OneOwnerOfAnAddress, detail);
+        }
+    }
+    for (cluster, routed) in &scene.routed {
+        let privates: BTreeSet<_> = routed.leads.values().collect();
+        findings.unless(privates.len() == routed.leads.len(), Rule::OneOwnerOfAnAddress, || {
+            format!("{cluster} leads two addresses to one instance: {:?}", routed.leads)
+        });
     }
 }
 

@@ -30,6 +30,9 @@ impl Driver {
             Step::Egress { user, open, patience } => {
                 return self.egress(user, open, patience).await;
             }
+            Step::Address { user, deed, at, patience } => {
+                return self.address(user, deed, at, patience).await;
+            }
             Step::Trespass { user, id } => return self.trespass(user, id).await,
             Step::LateToNode(at) => return self.late_to_node(at).await,
             Step::LateToCluster(at) => return self.late_to_cluster(at).await,

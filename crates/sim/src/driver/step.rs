@@ -1,6 +1,7 @@
 //! The steps of a run, and how likely each is.
 
 use super::Driver;
+use super::address::Deed;
 use super::user::{Patience, Power};
 use crate::fuse::At;
 use crate::rng::Rng;
@@ -48,6 +49,13 @@ pub(super) enum Step {
     Egress {
         user: usize,
         open: bool,
+        patience: Patience,
+    },
+    /// A user does something with one of their public addresses, which is chosen by the number.
+    Address {
+        user: usize,
+        deed: Deed,
+        at: usize,
         patience: Patience,
     },
     /// A user touches what belongs to another one.
@@ -131,7 +139,7 @@ pub(super) type Drained = bool;
 
 impl Step {
     pub(super) fn draw(driver: &mut Driver) -> Self {
-        match driver.rng.below(110) {
+        match driver.rng.below(118) {
             0..=11 => Self::launch(driver),
             12..=14 => Self::repeat(driver),
             15..=18 => Self::terminate(driver),
@@ -153,6 +161,7 @@ impl Step {
             94..=95 => Self::Weather(*driver.rng.pick(&[0, 0, 10, 30, 60])),
             96..=98 => Self::LateToNode(machine(driver)),
             99 => Self::LateToCluster(driver.rng.below(driver.world.sites.len())),
+            100..=107 => Self::address(driver),
             _ => Self::cluster(driver),
         }
     }
@@ -231,6 +240,20 @@ impl Step {
         let user = driver.rng.below(driver.world.users.len());
         let open = driver.rng.chance(50);
         Self::Egress { user, open, patience: Patience::draw(&mut driver.rng) }
+    }
+
+    fn address(driver: &mut Driver) -> Self {
+        let user = driver.rng.below(driver.world.users.len());
+        let theirs = driver.ledger.of(user);
+        let rng = &mut driver.rng;
+        let deed = match rng.below(8) {
+            0..=1 => Deed::Allocate,
+            2 => Deed::Release,
+            3..=4 => Deed::Disassociate,
+            _ if theirs.is_empty() => Deed::Allocate,
+            _ => Deed::Associate(*rng.pick(&theirs)),
+        };
+        Self::Address { user, deed, at: rng.below(5), patience: Patience::draw(rng) }
     }
 
     fn trespass(driver: &mut Driver) -> Self {

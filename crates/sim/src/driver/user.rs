@@ -49,7 +49,7 @@ pub(super) struct Launch {
 }
 
 /// What came of a call.
-enum Outcome {
+pub(super) enum Outcome {
     /// There is no cloud.
     Nobody,
     /// Nobody knows whether the cloud did it.
@@ -332,7 +332,7 @@ impl Driver {
         }
     }
 
-    async fn call(
+    pub(super) async fn call(
         &self,
         user: usize,
         action: &str,
@@ -366,7 +366,7 @@ impl Driver {
 }
 
 impl Outcome {
-    fn told(&self) -> String {
+    pub(super) fn told(&self) -> String {
         match self {
             Self::Nobody => "nobody answers".to_owned(),
             Self::HungUp => "hung up".to_owned(),

@@ -37,7 +37,6 @@ pub(super) fn settings(home: &Path) -> cloud::Settings {
         layout,
         public_url: format!("http://{HOST}"),
         image_source: HOST.to_owned(),
-        public_addresses: std::collections::BTreeSet::new(),
         signature_v1: false,
         cluster: None,
     }
@@ -51,6 +50,7 @@ pub(super) fn cluster_here(site: &Site) -> ClusterConfig {
         subnet: site.shape.subnet,
         addrs_per_net: site.shape.addrs_per_net,
         policy: site.shape.policy,
+        public_addresses: site.shape.public_addresses.clone(),
     }
 }
 

@@ -91,13 +91,14 @@ impl Site {
             policy: self.shape.policy,
             placement_grace_ms: GRACE_MS,
             addrs_per_net: self.shape.addrs_per_net,
+            public_addresses: self.shape.public_addresses.clone(),
             router: RouterSettings {
                 vnet_subnet: self.shape.subnet,
                 dns: vec![],
                 public_ports: vec![8773],
                 mtu: 1500,
                 carrier: None,
-                interface: String::new(),
+                interface: None,
             },
         }
     }

@@ -5,9 +5,12 @@ use crate::machine::{METADATA_PORT, Machine};
 use crate::scene::{Host, Planned, Quiet, QuietCluster, Scene, SeenDomain};
 use cc::{Placement, Placements};
 use hypervisor::Domain;
-use netplan::{Lease, NodeInput, NodeNic, NodePlan, RouterInput, node_plan, router_plan};
+use netplan::{
+    Lease, NodeInput, NodeNic, NodePlan, PublicInput, PublicPlan, RouterInput, node_plan,
+    router_plan,
+};
 use placement::Availability;
-use protocol::{ClusterApi, ClusterDesired, NodeApi, Standing};
+use protocol::{ClusterApi, ClusterDesired, InstanceDesired, NodeApi, Standing};
 use state::{Instance, InstanceFilter, User};
 use std::collections::{BTreeMap, BTreeSet};
 use types::{Clock, ClusterName, GroupId, InstanceId, NodeName, Timestamp, VmType};
@@ -24,6 +27,8 @@ impl SimCloud {
             clusters: self.registered().await,
             placed,
             reported: self.reported().await,
+            public: self.records.leading_addresses(None).await.expect("the database works"),
+            routed: self.sites.iter().map(routed).collect(),
             quiet: None,
         }
     }
@@ -96,6 +101,8 @@ impl SimCloud {
     fn planned(&self, at: usize, desired: &ClusterDesired, scene: &Scene) -> Planned {
         let settings = self.sites[at].settings().router;
         let leases: Vec<_> = desired.instances.iter().map(Lease::of).collect();
+        let associated = |it: &InstanceDesired| Some((it.nic.public_ip?, it.nic.ip));
+        let associations: Vec<_> = desired.instances.iter().filter_map(associated).collect();
         let router = router_plan(&RouterInput {
             networks: &desired.networks,
             leases: &leases,
@@ -105,6 +112,11 @@ impl SimCloud {
             mtu: settings.mtu,
             machines: &BTreeSet::new(),
             trunk: None,
+            public: PublicInput {
+                pool: &self.sites[at].shape.public_addresses,
+                interface: None,
+                associations: &associations,
+            },
         });
         let on = |id: InstanceId| scene.instance(id).and_then(|instance| instance.node.clone());
         let plan = |machine: &Machine| {
@@ -159,6 +171,10 @@ impl SimCloud {
         }
         shown.into_iter().collect()
     }
+}
+
+fn routed(site: &Site) -> (ClusterName, PublicPlan) {
+    (site.name.clone(), site.head.router().public)
 }
 
 /// What a cluster controller has decided, as it would be known after its death.

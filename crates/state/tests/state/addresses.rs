@@ -1,10 +1,10 @@
-//! Elastic addresses: the pool, owners, where they lead.
+//! Elastic addresses: whose they are, where they lead.
 
-use crate::world::{NOW, World, report};
+use crate::world::{NOW, World, cluster, report};
 use protocol::InstancePhase;
-use state::{AddressRef, Error, State};
+use state::{AddressRef, ClusterConfig, Error, State};
 use std::net::Ipv4Addr;
-use types::{AccountId, ClusterName, Tags};
+use types::{AccountId, Tags};
 
 const POOL: [[u8; 4]; 8] = {
     let mut pool = [[192, 0, 2, 0]; 8];
@@ -16,22 +16,19 @@ const POOL: [[u8; 4]; 8] = {
     pool
 };
 
-fn zone() -> ClusterName {
-    "zone1".parse().unwrap()
+pub(crate) async fn pool(state: &State, addresses: &[[u8; 4]]) {
+    let public_addresses = addresses.iter().map(|ip| Ipv4Addr::from(*ip)).collect();
+    let config = ClusterConfig { public_addresses, ..cluster("zone1", "172.19.0.0/16", 64) };
+    state.configure_cluster(config).await.unwrap();
 }
 
-async fn pool(state: &State, addresses: &[[u8; 4]]) {
-    let pool = addresses.iter().map(|ip| Ipv4Addr::from(*ip)).collect();
-    state.configure_addresses(zone(), pool).await.unwrap();
-}
-
-async fn allocate(state: &State, account: AccountId) -> Result<Ipv4Addr, Error> {
+pub(crate) async fn allocate(state: &State, account: AccountId) -> Result<Ipv4Addr, Error> {
     Ok(state.allocate_address(account, None, Tags::new()).await?.ip)
 }
 
 /// Where an instance's node is told that its address leads to it.
-async fn told(world: &World) -> Vec<Option<Ipv4Addr>> {
-    let desired = world.state.cluster_desired(&zone(), "h:1").await.unwrap();
+pub(crate) async fn told(world: &World) -> Vec<Option<Ipv4Addr>> {
+    let desired = world.desired().await;
     desired.instances.iter().map(|instance| instance.nic.public_ip).collect()
 }
 
@@ -84,10 +81,11 @@ async fn nobody_touches_the_addresses_and_instances_of_others() {
 async fn an_address_leads_to_one_instance_and_away_from_it_when_that_ends() {
     let world = World::with_cores(4).await;
     let (state, account) = (&world.state, world.admin.account);
+    // before there is a pool, so that they have no addresses by themselves
+    let ids: Vec<_> = world.launch(2).await.iter().map(|instance| instance.id).collect();
     pool(state, &POOL).await;
     let (first, second) =
         (allocate(state, account).await.unwrap(), allocate(state, account).await.unwrap());
-    let ids: Vec<_> = world.launch(2).await.iter().map(|instance| instance.id).collect();
     let associate =
         |ip, id, moving| state.associate_address(account, AddressRef::Ip(ip), id, moving, NOW);
     let pair = associate(first, ids[0], false).await.unwrap();

@@ -17,7 +17,8 @@ fn at(cluster: &str, endpoint: &str) -> Registration {
 
 fn told(subnet: &str, addrs_per_net: u32, policy: &str) -> Option<ClusterSettings> {
     let subnet = subnet.parse().unwrap();
-    Some(ClusterSettings { subnet, addrs_per_net, policy: policy.into() })
+    let policy = policy.into();
+    Some(ClusterSettings { subnet, addrs_per_net, policy, public_addresses: None })
 }
 
 async fn find(state: &State, cluster: &str) -> Option<Cluster> {

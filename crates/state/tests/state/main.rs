@@ -11,6 +11,7 @@ mod images;
 mod launch;
 mod life;
 mod power;
+mod public;
 mod rules;
 mod tags;
 mod tokens;

@@ -56,6 +56,7 @@ pub(crate) fn cluster(name: &str, subnet: &str, addrs_per_net: u32) -> ClusterCo
         subnet: subnet.parse::<Ipv4Net>().unwrap(),
         addrs_per_net,
         policy: Policy::Greedy,
+        public_addresses: types::AddressPool::default(),
     }
 }
 
@@ -148,6 +149,7 @@ impl World {
             protected: false,
             monitoring: false,
             metadata: MetadataOptions::default(),
+            public: true,
         }
     }
 

@@ -132,7 +132,6 @@ impl World {
             layout,
             public_url: format!("http://{HOST}"),
             image_source: HOST.to_owned(),
-            public_addresses: POOL.map(Ipv4Addr::from).into(),
             signature_v1,
             cluster: Some(ClusterConfig {
                 name: "one".parse().unwrap(),
@@ -140,6 +139,7 @@ impl World {
                 subnet: "10.5.0.0/16".parse().unwrap(),
                 addrs_per_net: 64,
                 policy: Policy::Greedy,
+                public_addresses: POOL.into_iter().map(Ipv4Addr::from).collect(),
             }),
         };
         let clock = Arc::new(StoppedClock(AtomicI64::new(1_800_000_000_000)));
