@@ -2,8 +2,9 @@
 
 use crate::cluster::{Cc, Concern, State};
 use crate::memory::Placement;
-use netplan::{Lease, Overlay, RouterInput, RouterPlan, router_plan};
-use protocol::InstanceDesired;
+use crate::settings::{Network, RouterSettings, StaticSettings};
+use netplan::{Lease, Overlay, RouterInput, RouterPlan, SiteDhcp, router_plan};
+use protocol::{Attachment, ClusterDesired, InstanceDesired};
 
 impl Cc {
     /// Makes this host route for the networks that should be, unless it was made so before.
@@ -20,7 +21,9 @@ impl Cc {
     pub(crate) async fn repair_router(&self) {
         let mut applied = self.router.lock().await;
         self.apply(self.plan(), &mut applied).await;
-        self.concern(Concern::Host, self.net.check().await);
+        if self.settings.network.router().is_some() {
+            self.concern(Concern::Host, self.net.check().await);
+        }
     }
 
     async fn apply(&self, plan: RouterPlan, last: &mut RouterPlan) {
@@ -44,10 +47,23 @@ impl Cc {
         let Some(desired) = &state.desired else {
             return RouterPlan::default();
         };
-        let live = desired.instances.iter().filter(|instance| state.may_live(instance));
-        let leases: Vec<_> = live.map(Lease::of).collect();
-        let router = &self.settings.router;
-        let machines = &state.placements.machines;
+        match &self.settings.network {
+            Network::Managed(router) => state.router_plan(router, desired),
+            Network::Static(site) => RouterPlan::of_site(state.site_dhcp(site, desired)),
+            Network::System => RouterPlan::default(),
+        }
+    }
+}
+
+impl State {
+    fn router_plan(&self, router: &RouterSettings, desired: &ClusterDesired) -> RouterPlan {
+        let live = desired.instances.iter().filter(|instance| self.may_live(instance));
+        let lease = |instance: &InstanceDesired| {
+            let nic = &instance.nic;
+            Some((nic.tag()?, Lease::new(nic.mac, nic.ip()?)))
+        };
+        let leases: Vec<_> = live.filter_map(lease).collect();
+        let machines = &self.placements.machines;
         let overlay = Some(machines.peers()).filter(|peers| router.vxlan && !peers.is_empty());
         router_plan(&RouterInput {
             networks: &desired.networks,
@@ -60,9 +76,27 @@ impl Cc {
             overlay: overlay.map(|peers| Overlay { local: None, peers }),
         })
     }
-}
 
-impl State {
+    fn site_dhcp(&self, site: &StaticSettings, desired: &ClusterDesired) -> SiteDhcp {
+        let live = desired.instances.iter().filter(|instance| self.may_live(instance));
+        let lease = |instance: &InstanceDesired| match instance.nic.attachment {
+            Attachment::Site { ip: Some(ip) } => {
+                let mac = instance.nic.mac;
+                Some((mac, Lease::new(mac, ip)))
+            }
+            Attachment::Site { ip: None } | Attachment::Group { .. } => None,
+        };
+        SiteDhcp {
+            device: site.device.clone(),
+            subnet: site.subnet,
+            broadcast: site.broadcast,
+            router: site.router,
+            dns: site.dns.clone(),
+            mtu: site.mtu,
+            leases: live.filter_map(lease).collect(),
+        }
+    }
+
     /// Whether an instance may use its address.
     fn may_live(&self, instance: &InstanceDesired) -> bool {
         !matches!(self.placements.of.get(&instance.id), Some(Placement::Ended { .. }))

@@ -1,12 +1,13 @@
 //! What the file says, as types that cannot be wrong.
 
-use crate::network::{self, AddressSpace, VnetMode, VnetTransport};
+use crate::network::{self, AddressSpace, VnetTransport};
 use crate::reader::Reader;
+use crate::static_network::{self, StaticNetwork};
 use crate::{ConfError, Document, Layout, nodes};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use types::{ClusterName, Factor, NodeName};
+use types::{ClusterName, Factor, NodeName, VnetMode};
 
 /// A checked configuration. Every field names its variable where that is not its own name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,15 +58,21 @@ pub struct Conf {
     pub libvirt_uri: String,
     /// VNET_MODE.
     pub vnet_mode: VnetMode,
+    /// VNET_BRIDGE: the administrator's bridge that instances are plugged into in SYSTEM and
+    /// STATIC mode. Always there on a machine that runs instances in one of these.
+    pub vnet_bridge: Option<String>,
     /// VNET_INTERFACE: the device that leads to the other machines.
     pub vnet_interface: Option<String>,
     /// VNET_TRANSPORT: what carries the group networks to nodes on other machines. Read by the
     /// cluster controller.
     pub vnet_transport: VnetTransport,
-    /// VNET_SUBNET, VNET_NETMASK, VNET_ADDRSPERNET and VNET_DNS. Always there on a machine that
-    /// runs the cloud or a cluster controller.
+    /// VNET_SUBNET, VNET_NETMASK, VNET_ADDRSPERNET and VNET_DNS of MANAGED mode. Always there on a
+    /// machine that runs the cloud or a cluster controller in that mode.
     pub address_space: Option<AddressSpace>,
-    /// VNET_PUBLICIPS: the addresses that users may allocate.
+    /// What describes the site's network in STATIC mode. Always there on a machine that runs the
+    /// cloud or a cluster controller in that mode.
+    pub static_network: Option<StaticNetwork>,
+    /// VNET_PUBLICIPS: the addresses that users may allocate; none outside MANAGED mode.
     pub public_addresses: BTreeSet<Ipv4Addr>,
 }
 
@@ -199,6 +206,8 @@ impl Conf {
         let start = components(&mut reader);
         let nodes = nodes::nodes(&mut reader, start);
         let hypervisor = hypervisor(&mut reader);
+        let mode = network::mode(&mut reader);
+        let (managed, head) = (mode == VnetMode::Managed, start.cloud || start.cc);
         let conf = Self {
             path: path.to_owned(),
             start,
@@ -221,11 +230,15 @@ impl Conf {
             virtio_net: reader.or("USE_VIRTIO_NET", true, "Y or N", yes_or_no),
             hypervisor,
             libvirt_uri: libvirt_uri(&mut reader, hypervisor),
-            vnet_mode: network::mode(&mut reader),
+            vnet_mode: mode,
+            vnet_bridge: network::bridge(&mut reader, start.nc && !managed),
             vnet_interface: network::interface(&mut reader),
             vnet_transport: network::transport(&mut reader),
-            address_space: network::address_space(&mut reader, start.cloud || start.cc),
-            public_addresses: network::public_addresses(&mut reader),
+            address_space: managed.then(|| network::address_space(&mut reader, head)).flatten(),
+            static_network: (head && mode == VnetMode::Static)
+                .then(|| static_network::static_network(&mut reader))
+                .flatten(),
+            public_addresses: network::public_addresses(&mut reader, managed),
             layout,
         };
         Ok((conf, reader.finish(path)?))

@@ -1,8 +1,9 @@
 //! What the node remembers of one instance.
 
 use disks::{Layout, PreparedDisks, Uefi};
-use protocol::{InstanceDesired, InstancePhase};
+use protocol::{Attachment, InstanceDesired, InstancePhase};
 use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use types::{ClusterName, DiskBus, Timestamp};
 
@@ -66,6 +67,9 @@ pub struct Entry {
     /// When it was started again because its virtual machine had ended, and not by its guest.
     #[serde(default)]
     pub revived_at: Option<Timestamp>,
+    /// The address that the site's DHCP server gave it, as was seen on its tap.
+    #[serde(default)]
+    pub found_ip: Option<Ipv4Addr>,
 }
 
 /// A reboot that is under way.
@@ -122,7 +126,23 @@ impl Entry {
             halting_since: None,
             rebooting: None,
             revived_at: None,
+            found_ip: None,
         }
+    }
+
+    /// Its address: the one that it was given, else the one that was found.
+    pub fn ip(&self) -> Option<Ipv4Addr> {
+        self.desired.nic.ip().or(self.found_ip)
+    }
+
+    /// Whether it is on the site's own network.
+    pub const fn is_on_site(&self) -> bool {
+        matches!(self.desired.nic.attachment, Attachment::Site { .. })
+    }
+
+    /// Whether only the site's DHCP server knows its address, so that it has to be found.
+    pub const fn has_to_be_found(&self) -> bool {
+        matches!(self.desired.nic.attachment, Attachment::Site { ip: None })
     }
 
     /// Takes over what the node was told last; true when that changes the entry.

@@ -8,12 +8,13 @@ mod launch;
 mod restart;
 mod power;
 mod reboot;
+mod site;
 mod sync;
 mod watched;
 
 use crate::metadata::Unattended;
 use crate::settings::{Limits, Settings};
-use crate::testing::instance;
+use crate::testing::{in_group, instance};
 use crate::{Adapters, Nc};
 use async_trait::async_trait;
 use disks::SimDisks;
@@ -30,10 +31,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tempfile::TempDir;
 use tokio::io::AsyncRead;
-use types::{Clock, Figures, InstanceId, Timestamp};
+use types::{Clock, Figures, InstanceId, Timestamp, VnetMode};
 
 const ONE: &str = "i-00000001";
 const TWO: &str = "i-00000002";
+/// The administrator's bridge, in the modes that need one.
+const BRIDGE: &str = "br0";
 const CAPACITY: Figures = Figures { cores: 8, memory_mb: 8192, disk_gb: 100 };
 
 /// A host that outlives the node controllers that run on it.
@@ -47,6 +50,7 @@ struct World {
     fuse: Arc<Fuse>,
     boot_id: String,
     limits: Limits,
+    mode: VnetMode,
     overhead: Figures,
     generation: u64,
     nc: Option<Nc>,
@@ -63,6 +67,7 @@ impl World {
             fuse: Arc::default(),
             boot_id: "boot-1".to_owned(),
             limits: Limits::default(),
+            mode: VnetMode::Managed,
             overhead: Figures::default(),
             generation: 0,
             nc: None,
@@ -81,6 +86,8 @@ impl World {
             limits: self.limits,
             bus: types::DiskBus::Virtio,
             nic: hypervisor::NicModel::Virtio,
+            mode: self.mode,
+            site_bridge: (self.mode != VnetMode::Managed).then(|| BRIDGE.to_owned()),
             overhead: self.overhead,
             metadata_port: 8776,
             concurrent_launches: 4,
@@ -194,7 +201,7 @@ impl World {
 
 /// What a node without instances applies.
 fn empty_plan() -> NodePlan {
-    netplan::node_plan(&netplan::NodeInput { nics: &[], metadata_port: 8776, fabric: None })
+    netplan::node_plan(&netplan::NodeInput { metadata_port: 8776, ..Default::default() })
 }
 
 fn ended(id: &str) -> InstanceDesired {

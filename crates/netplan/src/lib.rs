@@ -15,13 +15,18 @@ mod nft;
 mod node;
 mod overlay;
 mod router;
+mod sight;
 mod subnet;
 
 pub use cells::{Cell, GroupChain, pieces};
 pub use chain_name::chain_name;
-pub use dhcp::{DhcpNetwork, DhcpReply, Lease, MOST_DHCP_BYTES, answer};
+pub use dhcp::{DhcpNetwork, DhcpReply, Lease, MOST_DHCP_BYTES, answer, hostname};
 pub use nft::{Family, Ruleset, Table};
-pub use node::{NodeBridge, NodeInput, NodeNic, NodePlan, node_plan, tap_name};
+pub use node::{
+    METADATA_ADDRESS, NodeBridge, NodeInput, NodeNic, NodePlan, SITE_MARK, SiteBridge, SiteNic,
+    SitePlan, node_plan, tap_name,
+};
 pub use overlay::{Overlay, VXLAN_PORT, overlay_mtu};
-pub use router::{Packet, RouterBridge, RouterInput, RouterPlan, router_plan};
+pub use router::{Packet, RouterBridge, RouterInput, RouterPlan, SiteDhcp, router_plan};
+pub use sight::{Sighting, sight};
 pub use subnet::{GroupSubnet, subnet_of};

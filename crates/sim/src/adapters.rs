@@ -3,9 +3,9 @@
 use crate::fuse::Fuse;
 use async_trait::async_trait;
 use disks::{DiskError, DiskRequest, Disks, PreparedDisks, Progress, SimDisks};
-use hostnet::{Applied, HostNet, HostNetError, Path, SimNet};
+use hostnet::{Applied, HostNet, HostNetError, Path, Sightings, SimNet};
 use hypervisor::{Domain, DomainSpec, Hypervisor, HypervisorError, SimHypervisor};
-use netplan::{NodePlan, RouterPlan};
+use netplan::{NodePlan, RouterPlan, SiteBridge};
 use protocol::{Digest, ImageRef, ImageSource};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -66,6 +66,14 @@ impl HostNet for FusedNet {
 
     async fn apply_node(&self, plan: &NodePlan) -> Result<Applied, HostNetError> {
         self.1.pass(self.0.apply_node(plan)).await
+    }
+
+    async fn site_bridge(&self, name: &str) -> Result<Option<SiteBridge>, HostNetError> {
+        self.0.site_bridge(name).await
+    }
+
+    fn sightings(&self) -> watch::Receiver<Sightings> {
+        self.0.sightings()
     }
 
     async fn path_to(&self, host: &str) -> Result<Path, HostNetError> {

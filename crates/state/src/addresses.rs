@@ -5,7 +5,7 @@ use crate::database::{Connection, Row, State};
 use crate::error::{Error, Result};
 use crate::fields::Fields;
 use crate::unused::unused;
-use crate::{settings, tags, users};
+use crate::{modes, settings, tags, users};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use types::{AccountId, AllocationId, AssociationId, ClusterName, InstanceId, Tags, Timestamp};
@@ -249,6 +249,7 @@ async fn allocate(
     wanted: Option<Ipv4Addr>,
     tags: Tags,
 ) -> Result<Address> {
+    modes::check_elastic_somewhere(db).await?;
     check_limit(db, account).await?;
     let rows = sqlx::query("SELECT ip FROM addresses WHERE account IS NULL AND configured = 1")
         .fetch_all(&mut *db)
@@ -302,9 +303,13 @@ async fn find(
     let row = sqlx::query(query)
         .bind(named.to_string())
         .bind(account.map(|account| account.to_string()))
-        .fetch_optional(db)
+        .fetch_optional(&mut *db)
         .await?;
-    row.as_ref().map_or(Err(Error::AddressNotFound(named)), address)
+    if let Some(row) = row {
+        return address(&row);
+    }
+    modes::check_elastic_somewhere(db).await?;
+    Err(Error::AddressNotFound(named))
 }
 
 async fn release(db: &mut Connection, account: Option<AccountId>, named: AddressRef) -> Result<()> {
@@ -336,6 +341,7 @@ async fn associate(
     if state >= types::InstanceState::ShuttingDown {
         return Err(Error::InstanceNotRunning { id: instance, state: state.as_str() });
     }
+    modes::check_elastic_in(db, &cluster).await?;
     if cluster != found.cluster {
         return Err(Error::AddressElsewhere { ip: found.ip, cluster: found.cluster });
     }

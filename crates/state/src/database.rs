@@ -33,6 +33,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0004_images.sql"),
     include_str!("../migrations/0005_nodes.sql"),
     include_str!("../migrations/0006_capacity.sql"),
+    include_str!("../migrations/0009_modes.sql"),
 ];
 
 /// The cloud's state. Cheap to clone; all clones share one writer and one pool of readers.

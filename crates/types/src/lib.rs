@@ -30,7 +30,7 @@ pub use id::{
 };
 pub use instance_state::InstanceState;
 pub use names::{ClusterName, GroupName, InvalidName, KeyName, NodeName, TagKey, Tags, UserName};
-pub use net::{InvalidNet, MacAddr, NetworkTag, PortRange, Protocol};
+pub use net::{AddressPair, InvalidNet, MacAddr, NetworkTag, PortRange, Protocol, VnetMode};
 pub use request_id::{MalformedRequestId, RequestId};
 pub use secret::Secret;
 pub use stamp::{Clock, SystemClock, Timestamp};

@@ -16,10 +16,11 @@ async fn networks_and_addresses_are_routed_until_their_instances_have_ended() {
     world.bring_about(vec![instance(ONE), instance(TWO)]).await;
     let plan = world.net.router();
     assert_eq!(plan.bridges[0].address.to_string(), "192.168.2.1/26");
-    assert_eq!(lent(&plan), [instance(ONE).nic.ip, instance(TWO).nic.ip]);
+    let ip = |id| instance(id).nic.ip().unwrap();
+    assert_eq!(lent(&plan), [ip(ONE), ip(TWO)]);
 
     world.bring_about(vec![ended(ONE), instance(TWO)]).await;
-    assert_eq!(lent(&world.net.router()), [instance(TWO).nic.ip]);
+    assert_eq!(lent(&world.net.router()), [ip(TWO)]);
     world.bring_about(vec![]).await;
     assert!(world.net.router().bridges.is_empty());
 }

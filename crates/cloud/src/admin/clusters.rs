@@ -117,11 +117,7 @@ impl Cloud {
 }
 
 fn shown(config: ClusterConfig) -> ClusterSettings {
-    ClusterSettings {
-        subnet: config.subnet,
-        addrs_per_net: config.addrs_per_net,
-        policy: config.policy.as_str().to_owned(),
-    }
+    ClusterSettings { networks: config.networks, policy: config.policy.as_str().to_owned() }
 }
 
 /// `HOST[:PORT]` with its port.

@@ -18,6 +18,7 @@ mod installation;
 mod kills;
 mod life;
 mod machine;
+mod modes;
 mod nodes;
 mod outside;
 mod readme;

@@ -1,6 +1,8 @@
 //! Bridges and their addresses, over netlink.
 
 mod neighbour;
+mod policy;
+mod site;
 mod tunnel;
 
 use crate::HostNetError;
@@ -18,6 +20,7 @@ use std::net::IpAddr;
 use tokio::task::JoinHandle;
 use types::{MacAddr, NetworkTag};
 
+pub(super) use policy::SiteRoute;
 pub(super) use tunnel::Tunnel;
 
 /// A bridge of ours as it is.

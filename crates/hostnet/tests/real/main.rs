@@ -12,5 +12,6 @@ mod firewall;
 mod metadata;
 mod plans;
 mod repair;
+mod site;
 mod spoofing;
 mod world;

@@ -60,7 +60,7 @@ pub(crate) fn joined_router(
     guests: &[&Guest],
     peers: &[Ipv4Addr],
 ) -> RouterPlan {
-    let leases: Vec<Lease> = guests.iter().map(|guest| lease(guest)).collect();
+    let leases: Vec<_> = guests.iter().map(|guest| lease(guest)).collect();
     let peers: BTreeSet<_> = peers.iter().copied().collect();
     let is_joined = !peers.is_empty();
     router_plan(&RouterInput {
@@ -75,9 +75,9 @@ pub(crate) fn joined_router(
     })
 }
 
-pub(crate) fn lease(guest: &Guest) -> Lease {
+pub(crate) fn lease(guest: &Guest) -> (NetworkTag, Lease) {
     let nic = &guest.nic;
-    Lease { mac: nic.mac, ip: nic.ip, tag: nic.tag, hostname: "ip-10-77-2-2".to_owned() }
+    (nic.tag, Lease::new(nic.mac, nic.ip))
 }
 
 pub(crate) fn node(guests: &[&Guest]) -> NodePlan {
@@ -86,7 +86,9 @@ pub(crate) fn node(guests: &[&Guest]) -> NodePlan {
 
 pub(crate) fn joined_node(guests: &[&Guest], fabric: Option<&Fabric>) -> NodePlan {
     let nics: Vec<_> = guests.iter().map(|guest| guest.nic.clone()).collect();
-    node_plan(&NodeInput { nics: &nics, metadata_port: METADATA_PORT, fabric })
+    let input =
+        NodeInput { nics: &nics, metadata_port: METADATA_PORT, fabric, ..Default::default() };
+    node_plan(&input)
 }
 
 /// Two guests in `web`, one in `db`, plugged in and with their addresses.

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use disks::{DiskError, DiskRequest, Disks, PreparedDisks, Progress, SimDisks};
-use hostnet::{Applied, HostNet, HostNetError, Path, SimNet};
+use hostnet::{Applied, HostNet, HostNetError, Path, Sightings, SimNet};
 use hypervisor::{Domain, DomainSpec, Hypervisor, HypervisorError, SimHypervisor};
-use netplan::{NodePlan, RouterPlan};
+use netplan::{NodePlan, RouterPlan, SiteBridge};
 use protocol::ImageSource;
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
@@ -208,6 +208,14 @@ impl HostNet for NetOf {
             return self.0.apply_node(plan).await;
         }
         self.1.pass(self.0.apply_node(plan)).await
+    }
+
+    async fn site_bridge(&self, name: &str) -> Result<Option<SiteBridge>, HostNetError> {
+        self.0.site_bridge(name).await
+    }
+
+    fn sightings(&self) -> watch::Receiver<Sightings> {
+        self.0.sightings()
     }
 
     async fn path_to(&self, host: &str) -> Result<Path, HostNetError> {

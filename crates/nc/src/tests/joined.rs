@@ -15,7 +15,7 @@ async fn a_node_stays_joined_with_the_others_while_nobody_tells_it_anything() {
     let plan = world.net.node();
     let overlay = plan.overlay.as_ref().expect("a way to the other machines");
     assert_eq!((overlay.local, &overlay.peers), (Some(fabric().own), &fabric().peers));
-    assert_eq!(plan.bridges[&instance(ONE).nic.tag].neighbours.len(), 1);
+    assert_eq!(plan.bridges[&types::NetworkTag::FIRST].neighbours.len(), 1);
     world.reboot_host();
     world.settle().await;
     assert_eq!(world.net.node(), plan);

@@ -32,7 +32,7 @@ async fn allocate(state: &State, account: AccountId) -> Result<Ipv4Addr, Error> 
 /// Where an instance's node is told that its address leads to it.
 async fn told(world: &World) -> Vec<Option<Ipv4Addr>> {
     let desired = world.state.cluster_desired(&zone(), "h:1").await.unwrap();
-    desired.instances.iter().map(|instance| instance.nic.public_ip).collect()
+    desired.instances.iter().map(|instance| instance.nic.public_ip()).collect()
 }
 
 #[tokio::test]

@@ -7,11 +7,13 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use placement::Policy;
 use protocol::{
-    CallError, ClusterApi, ClusterDesired, ClusterObserved, ConsoleOutput, Digest, Goal,
-    InstanceDesired, InstanceObserved, InstancePhase, NodeStatus, Revision, Standing,
+    Attachment, CallError, ClusterApi, ClusterDesired, ClusterObserved, ConsoleOutput, Digest,
+    Goal, InstanceDesired, InstanceObserved, InstancePhase, Networks, NodeStatus, Revision,
+    Standing,
 };
 use signature::client::{Credentials, Target, header_v4, query_v2};
 use state::{ClusterConfig, NewImage, User};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -29,6 +31,8 @@ const POOL: [[u8; 4]; 6] = [
     [192, 0, 2, 14],
     [192, 0, 2, 15],
 ];
+/// What the site's DHCP server gives, where that does.
+pub(super) const LENT: &str = "192.168.1.77";
 /// The version that SDKs ask for.
 pub(super) const NEW: &str = "2016-11-15";
 
@@ -69,6 +73,10 @@ impl Obedient {
             reboots: desired.reboots,
             turn: desired.turn,
             metadata: Some(desired.metadata),
+            address: match desired.nic.attachment {
+                Attachment::Site { ip: None } => LENT.parse().ok(),
+                Attachment::Site { .. } | Attachment::Group { .. } => None,
+            },
         }
     }
 }
@@ -120,8 +128,19 @@ impl World {
         Self::with_signature_v1(false).await
     }
 
+    /// A cloud whose cluster has networks of another kind, and no pool.
+    pub(super) async fn with_networks(networks: Networks) -> Self {
+        Self::with(false, networks, BTreeSet::new()).await
+    }
+
     /// A cloud whose administrator lets signature version 1 in, or not.
     pub(super) async fn with_signature_v1(signature_v1: bool) -> Self {
+        let subnet = "10.5.0.0/16".parse().unwrap();
+        let networks = Networks::Managed { subnet, addrs_per_net: 64 };
+        Self::with(signature_v1, networks, POOL.map(Ipv4Addr::from).into()).await
+    }
+
+    async fn with(signature_v1: bool, networks: Networks, pool: BTreeSet<Ipv4Addr>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let layout = conf::Layout::new(dir.path());
         for (path, _) in layout.directories() {
@@ -132,13 +151,12 @@ impl World {
             layout,
             public_url: format!("http://{HOST}"),
             image_source: HOST.to_owned(),
-            public_addresses: POOL.map(Ipv4Addr::from).into(),
+            public_addresses: pool,
             signature_v1,
             cluster: Some(ClusterConfig {
                 name: "one".parse().unwrap(),
                 endpoint: "front-end:8774".to_owned(),
-                subnet: "10.5.0.0/16".parse().unwrap(),
-                addrs_per_net: 64,
+                networks,
                 policy: Policy::Greedy,
             }),
         };
