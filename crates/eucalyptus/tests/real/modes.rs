@@ -6,18 +6,18 @@ use crate::machine::{must, wait_for};
 use crate::site::{Key, Site};
 use crate::switch::GATEWAY;
 use std::process::{Child, Command};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(60);
 const BOOT: Duration = Duration::from_secs(180);
 const NODE: &str = "node1";
 /// In a guest: what its metadata says.
-const SAYS: &str = "wget -q -T 5 -O - http://169.254.169.254/latest/meta-data";
+const SAYS: &str = "timeout 10 wget -q -O - http://169.254.169.254/latest/meta-data";
 /// In a guest: a session token, as curl asks for it, and with it the address.
 const SAYS_V2: &str = "t=$({ printf 'PUT /latest/api/token HTTP/1.1\\r\\nHost: metadata\\r\\n\
     X-aws-ec2-metadata-token-ttl-seconds: 60\\r\\n\\r\\n'; sleep 3; } \
     | timeout 10 nc 169.254.169.254 80 | tail -n 1) && \
-    wget -q -T 5 -O - --header \"X-aws-ec2-metadata-token: $t\" \
+    timeout 10 wget -q -O - --header \"X-aws-ec2-metadata-token: $t\" \
     http://169.254.169.254/latest/meta-data/local-ipv4";
 
 /// A site with its own network, on which are the front end, a node and whoever else there is.
@@ -34,10 +34,10 @@ impl Town {
         let mut fleet = Fleet::started(&format!("NODES=\"{NODE}\"\n{mode}{lines}"), &[]);
         let node = "START_CLOUD=\"N\"\nSTART_CC=\"N\"\nMAX_CORES=\"2\"\nVNET_BRIDGE=\"br0\"\n";
         fleet.add(NODE, &format!("{node}{mode}"));
-        fleet.front.must("euca_sync_key", [NODE]);
-        fleet.on(NODE).start();
         let emi = fleet.front.register_images();
         let key = fleet.front.key("admin", "mine");
+        fleet.front.must("euca_sync_key", [NODE]);
+        fleet.on(NODE).start();
         Self { fleet, emi, key }
     }
 
@@ -67,6 +67,15 @@ impl Town {
             "ip -o link show br0; ip -o address show dev br0; ip route; ip rule; \
              ip -o link show master br0 type veth; ip neigh show nud permanent",
         )
+    }
+
+    /// The last of it goes a moment after the last instance.
+    fn assert_bridge_is(&self, before: &str) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while self.bridge() != before && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        assert_eq!(self.bridge(), before);
     }
 
     fn verbose(&self) -> String {
@@ -260,7 +269,7 @@ fn in_system_mode_instances_get_addresses_from_a_server_of_the_site() {
     assert!(!refused.status.success() && said.contains("is SYSTEM, which has no"), "{said}");
     town.terminate(&id);
     town.terminate(&other);
-    wait_for("the bridge as it was", SOON, || (town.bridge() == before).then_some(()));
+    town.assert_bridge_is(&before);
 }
 
 fn must_ip(town: &Town, arguments: &[&str]) {
@@ -323,5 +332,5 @@ fn in_static_mode_instances_get_the_administrators_pairs_from_our_server() {
     assert_eq!(town.address(&again), "10.99.0.201", "the pair came back");
     town.says("10.99.0.201", "true");
     town.terminate(&again);
-    wait_for("the bridge as it was", SOON, || (town.bridge() == before).then_some(()));
+    town.assert_bridge_is(&before);
 }

@@ -16,7 +16,7 @@ use std::os::fd::AsRawFd;
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tracing::warn;
+use tracing::debug;
 use types::MacAddr;
 
 /// ETH_P_ALL: frames of all kinds, sent and received.
@@ -93,7 +93,8 @@ fn start(
     let tap = tap.to_owned();
     let task = tokio::spawn(async move {
         if let Err(error) = run(&socket, &tap, mac, &seen).await {
-            warn!(tap, %error, "a tap is no longer watched; the next pass watches it again");
+            // As a rule it went with its instance; where it did not, the next pass watches it again.
+            debug!(tap, %error, "a tap is no longer watched");
         }
     });
     Ok(Watcher { mac, index, task })

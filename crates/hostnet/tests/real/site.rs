@@ -190,7 +190,7 @@ fn what_is_not_of_our_instances_passes_the_bridge_untouched() {
     let ipv6 = "eth(struct.pack('!IHBB',6<<28,len(mark),59,64)+bytes(32)+mark,kind=0x86dd)";
     let all = [
         ("another mac", "eth(ip(udp()),src=OTHER)"),
-        ("the instance's address", "eth(ip(udp(),src='10.9.0.7'))"),
+        ("address of an instance", "eth(ip(udp(),src='10.9.0.7'))"),
         ("dhcp answer", "eth(ip(udp(67,68)))"),
         ("arp for the gateway", "eth(arp(sip='10.9.0.1'),kind=0x806)"),
         ("ipv6", ipv6),
