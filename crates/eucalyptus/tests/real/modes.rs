@@ -64,8 +64,8 @@ impl Town {
     /// All of the bridge and of the node's routes that is the administrator's.
     fn bridge(&self) -> String {
         self.on_node(
-            "ip -o link show br0; ip -o address show dev br0; ip route; ip rule; \
-             ip -o link show master br0 type veth; ip neigh show nud permanent",
+            "ip -o link show br0; ip -o address show dev br0 | sed 's/ tentative//'; ip route; \
+             ip rule; ip -o link show master br0 type veth; ip neigh show nud permanent",
         )
     }
 
