@@ -71,7 +71,7 @@ impl Cc {
         let due = claims.due(wanted, now);
         let mut problems = Vec::new();
         if !due.is_empty() {
-            match self.net.refused(&due, self.settings.router.interface.as_deref()).await {
+            match self.net.refused(&due, self.settings.network.interface()).await {
                 Ok(refused) => claims.note(due, refused, now),
                 Err(error) => problems.push(error.to_string()),
             }

@@ -2,19 +2,19 @@
 
 use crate::measure::Measures;
 use crate::memory::{Files, Placements, Seen};
+use crate::mode;
 use crate::roster::{Node, NodeEntry, Ways};
 use crate::route::Routed;
 use crate::settings::Settings;
 use crate::sighting::Sighting;
 use durable::DurableError;
 use hostnet::{HostNet, Path};
-use ipnet::Ipv4Net;
 use placement::{Policy, Room};
-use protocol::{ClusterDesired, ClusterObserved, Standing};
+use protocol::{ClusterDesired, ClusterObserved, Networks, Standing};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedMutexGuard, watch};
-use types::{AddressPool, Clock, ClusterName, InstanceId, NodeName, Timestamp};
+use types::{AddressPool, Clock, ClusterName, InstanceId, NodeName, Timestamp, VnetMode};
 
 /// Why a cluster controller could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,23 @@ pub enum CcError {
     /// Its memory cannot be read.
     #[error("the cluster controller's memory: {0}")]
     Memory(#[from] DurableError),
+    /// VNET_MODE was changed while there are instances of the mode before.
+    #[error(
+        "VNET_MODE is {now}, and {count} instances have a network of {then} mode ({}{}): set \
+         VNET_MODE=\"{then}\" again, start the cluster controller, terminate them, and change the \
+         mode then",
+        instances.join(" "), if instances.len() < *count { " …" } else { "" }
+    )]
+    ModeChanged {
+        /// The mode of the configuration.
+        now: VnetMode,
+        /// That of the instances.
+        then: VnetMode,
+        /// How many there are.
+        count: usize,
+        /// The first of them.
+        instances: Vec<String>,
+    },
     /// No way to a node can be made.
     #[error("no way to node {node} can be made: {cause}")]
     NoWay {
@@ -78,9 +95,8 @@ pub(crate) enum Concern {
 /// What the cluster controller has in memory.
 #[derive(Debug)]
 pub(crate) struct State {
-    /// What the configuration says of networks, for the report.
-    pub(crate) subnet: Ipv4Net,
-    pub(crate) addrs_per_net: u32,
+    /// What the configuration says of networks.
+    pub(crate) networks: Networks,
     /// SCHEDPOLICY.
     pub(crate) policy: Policy,
     /// VNET_PUBLICIPS.
@@ -105,7 +121,8 @@ impl Cc {
     /// `nodes` are in the order of NODES; [`set_nodes`](Self::set_nodes) changes them.
     ///
     /// # Errors
-    /// When its memory cannot be read, or there is no way to a node.
+    /// When its memory cannot be read, there is no way to a node, or the mode was changed under
+    /// instances.
     pub fn open(
         settings: Settings,
         nodes: Vec<NodeEntry>,
@@ -115,12 +132,13 @@ impl Cc {
     ) -> Result<Self, CcError> {
         let files = Files::under(&settings.state_path);
         let (desired, placements) = files.load()?;
+        let networks = settings.network.reported();
+        mode::check_instances(networks.mode(), desired.as_ref(), &placements)?;
         let state = State {
-            subnet: settings.router.vnet_subnet,
-            addrs_per_net: settings.addrs_per_net,
+            networks,
             policy: settings.policy,
             public_addresses: settings.public_addresses.clone(),
-            has_transport: settings.router.carrier.is_some(),
+            has_transport: settings.network.carrier().is_some(),
             roster: nodes,
             desired,
             placements,
@@ -262,8 +280,11 @@ impl State {
     }
 
     /// Whether instances on a node would have a network: its machine was found, and is this one or
-    /// one that is joined with it.
+    /// one that is joined with it. The site's own network is for the site to join.
     pub(crate) fn is_joined(&self, node: &NodeName) -> bool {
+        if self.mode() != VnetMode::Managed {
+            return true;
+        }
         let path = self.placements.machines.nodes.get(node);
         path.is_some_and(|path| *path == Path::Here || self.has_transport)
     }
@@ -278,6 +299,7 @@ impl State {
         sighting.standing == Standing::Accepting
             && self.is_joined(name)
             && self.holder(sighting).is_none()
+            && self.other_mode(sighting).is_none()
     }
 
     /// The nodes that answer and are given new instances, in the order of NODES.

@@ -22,6 +22,9 @@ const LOOKS_TO_ALL: u32 = 12;
 impl Cc {
     /// Finds the machines of the nodes and the cloud; of `all`, or of those not found before.
     pub(crate) async fn find_machines(&self, all: bool) {
+        if self.settings.network.router().is_none() {
+            return;
+        }
         let (known, names, cloud) = {
             let state = self.state();
             let names: Vec<_> = state.sightings.iter().map(|(name, _)| name.clone()).collect();
@@ -42,7 +45,7 @@ impl Cc {
         }
         let mut machines = known.clone();
         machines.learn(found, cloud);
-        if self.settings.router.carrier.is_none() {
+        if self.settings.network.carrier().is_none() {
             problems.extend(machines.away().map(no_transport));
         }
         self.concern(Concern::Machines, problems);

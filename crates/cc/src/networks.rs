@@ -41,7 +41,7 @@ impl State {
 
     fn network(&self, network: &NetworkDesired, trunk: Option<&Trunk>) -> Option<NetworkStatus> {
         let instances = self.desired.iter().flat_map(|desired| &desired.instances);
-        let here = instances.filter(|it| it.nic.tag == network.tag && self.may_live(it));
+        let here = instances.filter(|it| it.nic.tag() == Some(network.tag) && self.may_live(it));
         Some(NetworkStatus {
             tag: network.tag,
             user: network.user.clone(),
@@ -52,20 +52,20 @@ impl State {
             trunk: trunk.map(|trunk| trunk.device(network.tag)),
             ingress: network.ingress.clone(),
             egress: network.egress.clone(),
-            instances: here.map(|instance| self.lease(instance)).collect(),
+            instances: here.filter_map(|instance| self.lease(instance)).collect(),
         })
     }
 
-    fn lease(&self, instance: &InstanceDesired) -> Lease {
+    fn lease(&self, instance: &InstanceDesired) -> Option<Lease> {
         let nic = &instance.nic;
-        Lease {
+        Some(Lease {
             instance: instance.id,
             mac: nic.mac,
-            ip: nic.ip,
-            public_ip: nic.public_ip,
+            ip: nic.ip()?,
+            public_ip: nic.public_ip(),
             node: self.home(instance.id).cloned(),
             running: self.runs(instance.id),
-        }
+        })
     }
 
     fn home(&self, id: InstanceId) -> Option<&NodeName> {

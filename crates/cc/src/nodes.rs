@@ -133,7 +133,9 @@ impl Cc {
     /// how the node guards itself. One that was another cluster's is told when it gets an instance.
     async fn wanted(&self, name: &NodeName) -> Option<NodeDesired> {
         let reachable = self.state().sighting(name).is_some_and(|sighting| sighting.reachable);
-        if !reachable || !self.state().placements.machines.nodes.contains_key(name) {
+        let routed = self.settings.network.router().is_some();
+        let is_found = self.state().placements.machines.nodes.contains_key(name);
+        if !reachable || (routed && !is_found) {
             return None;
         }
         if self.state().placements.of.values().any(|placement| is_untold(placement, name)) {
@@ -147,8 +149,10 @@ impl Cc {
             types::crash_point("cc.telling");
         }
         let mut state = self.state();
-        let wanted =
-            share(state.desired.as_ref()?, &state.placements, name, self.settings.router.carrier);
+        let carrier = self.settings.network.carrier();
+        let mut wanted = share(state.desired.as_ref()?, &state.placements, name, carrier);
+        // On the site's own network nothing is to be guarded.
+        wanted.fabric.take_if(|_| !routed);
         let sighting = state.sighting(name)?;
         // Two clusters that name one node would take it from each other for ever.
         let is_of_another = sighting.other_cluster(&wanted.cluster).is_some();

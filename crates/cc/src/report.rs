@@ -25,8 +25,7 @@ impl State {
             generation: generation(desired),
             nodes: self.sightings.iter().map(|(name, it)| self.node(name, it)).collect(),
             settings: Some(ClusterSettings {
-                subnet: self.subnet,
-                addrs_per_net: self.addrs_per_net,
+                networks: self.networks.clone(),
                 policy: self.policy.as_str().to_owned(),
                 public_addresses: Some(self.public_addresses.clone()),
             }),
@@ -37,14 +36,15 @@ impl State {
         observed
     }
 
-    /// One whose instances would have no network, or that is another cluster's, offers nothing: the
-    /// cloud must not count on it.
+    /// One whose instances would have no network, or that is another cluster's or of another mode,
+    /// offers nothing: the cloud must not count on it.
     fn node(&self, name: &NodeName, sighting: &Sighting) -> NodeStatus {
         let mut status = status(name, sighting);
-        let holder = self.holder(sighting);
-        if holder.is_some() || !self.is_joined(name) {
+        let (holder, mode) = (self.holder(sighting), self.mode_problem(name, sighting));
+        if holder.is_some() || mode.is_some() || !self.is_joined(name) {
             status.capacity = Figures::default();
         }
+        status.problems.extend(mode);
         status.problems.extend(holder.map(|holder| {
             format!(
                 "node {name} has instances of cluster \"{holder}\" and gets none of this one: \
@@ -114,6 +114,7 @@ fn unheard(
         reboots: 0,
         turn: wanted.turn,
         metadata: None,
+        address: None,
     }
 }
 

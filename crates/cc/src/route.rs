@@ -3,8 +3,11 @@
 use crate::claim::Claims;
 use crate::cluster::{Cc, Concern, State};
 use crate::memory::Placement;
-use netplan::{Lease, Overlay, PublicInput, RouterInput, RouterPlan, Trunk, Vlan, router_plan};
-use protocol::{Carrier, InstanceDesired};
+use crate::settings::{Network, RouterSettings, StaticSettings};
+use netplan::{
+    Lease, Overlay, PublicInput, RouterInput, RouterPlan, SiteDhcp, Trunk, Vlan, router_plan,
+};
+use protocol::{Attachment, Carrier, ClusterDesired, InstanceDesired};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
@@ -35,7 +38,9 @@ impl Cc {
         self.claim(&mut routed.claims).await;
         let plan = self.plan(&routed.claims);
         self.apply(plan, &mut routed.plan).await;
-        self.concern(Concern::Host, self.net.check().await);
+        if self.settings.network.router().is_some() {
+            self.concern(Concern::Host, self.net.check().await);
+        }
     }
 
     async fn apply(&self, plan: RouterPlan, last: &mut RouterPlan) {
@@ -59,36 +64,23 @@ impl Cc {
         let Some(desired) = &state.desired else {
             return RouterPlan::default();
         };
-        let live = desired.instances.iter().filter(|instance| state.may_live(instance));
-        let leases: Vec<_> = live.map(Lease::of).collect();
-        let associations: Vec<_> =
-            state.associations().filter(|(public, _)| claims.allow(*public)).collect();
-        let router = &self.settings.router;
-        let machines = &state.placements.machines;
-        router_plan(&RouterInput {
-            networks: &desired.networks,
-            leases: &leases,
-            vnet_subnet: router.vnet_subnet,
-            dns: &router.dns,
-            public_ports: &router.public_ports,
-            mtu: router.mtu,
-            machines: &machines.addresses(),
-            trunk: self.trunk(machines.peers()),
-            public: PublicInput {
-                pool: &state.public_addresses,
-                interface: router.interface.as_deref(),
-                associations: &associations,
-            },
-        })
+        match &self.settings.network {
+            Network::Managed(router) => state.router_plan(router, desired, claims),
+            Network::Static(site) => RouterPlan::of_site(state.site_dhcp(site, desired)),
+            Network::System => RouterPlan::default(),
+        }
+    }
+
+    /// What joins the networks with the nodes on these other machines.
+    pub(crate) fn trunk(&self, peers: BTreeSet<Ipv4Addr>) -> Option<Trunk> {
+        self.settings.network.router()?.trunk(peers)
     }
 }
 
-impl Cc {
-    /// What joins the networks with the nodes on these other machines.
-    pub(crate) fn trunk(&self, peers: BTreeSet<Ipv4Addr>) -> Option<Trunk> {
-        let router = &self.settings.router;
-        let carrier = router.carrier.filter(|_| !peers.is_empty())?;
-        let interface = || router.interface.clone().unwrap_or_default();
+impl RouterSettings {
+    fn trunk(&self, peers: BTreeSet<Ipv4Addr>) -> Option<Trunk> {
+        let carrier = self.carrier.filter(|_| !peers.is_empty())?;
+        let interface = || self.interface.clone().unwrap_or_default();
         Some(match carrier {
             Carrier::Vxlan => Trunk::Vxlan(Overlay { local: None, peers }),
             Carrier::Vlan => Trunk::Vlan(Vlan { interface: interface() }),
@@ -97,11 +89,63 @@ impl Cc {
 }
 
 impl State {
+    fn router_plan(
+        &self,
+        router: &RouterSettings,
+        desired: &ClusterDesired,
+        claims: &Claims,
+    ) -> RouterPlan {
+        let live = desired.instances.iter().filter(|instance| self.may_live(instance));
+        let lease = |instance: &InstanceDesired| {
+            let nic = &instance.nic;
+            Some((nic.tag()?, Lease::new(nic.mac, nic.ip()?)))
+        };
+        let leases: Vec<_> = live.filter_map(lease).collect();
+        let associations: Vec<_> =
+            self.associations().filter(|(public, _)| claims.allow(*public)).collect();
+        let machines = &self.placements.machines;
+        router_plan(&RouterInput {
+            networks: &desired.networks,
+            leases: &leases,
+            vnet_subnet: router.vnet_subnet,
+            dns: &router.dns,
+            public_ports: &router.public_ports,
+            mtu: router.mtu,
+            machines: &machines.addresses(),
+            trunk: router.trunk(machines.peers()),
+            public: PublicInput {
+                pool: &self.public_addresses,
+                interface: router.interface.as_deref(),
+                associations: &associations,
+            },
+        })
+    }
+
     /// The public addresses of instances that may live, each with the private one.
     pub(crate) fn associations(&self) -> impl Iterator<Item = (Ipv4Addr, Ipv4Addr)> {
         let instances = self.desired.iter().flat_map(|desired| &desired.instances);
         let live = instances.filter(|instance| self.may_live(instance));
-        live.filter_map(|instance| Some((instance.nic.public_ip?, instance.nic.ip)))
+        live.filter_map(|instance| Some((instance.nic.public_ip()?, instance.nic.ip()?)))
+    }
+
+    fn site_dhcp(&self, site: &StaticSettings, desired: &ClusterDesired) -> SiteDhcp {
+        let live = desired.instances.iter().filter(|instance| self.may_live(instance));
+        let lease = |instance: &InstanceDesired| match instance.nic.attachment {
+            Attachment::Site { ip: Some(ip) } => {
+                let mac = instance.nic.mac;
+                Some((mac, Lease::new(mac, ip)))
+            }
+            Attachment::Site { ip: None } | Attachment::Group { .. } => None,
+        };
+        SiteDhcp {
+            device: site.device.clone(),
+            subnet: site.subnet,
+            broadcast: site.broadcast,
+            router: site.router,
+            dns: site.dns.clone(),
+            mtu: site.mtu,
+            leases: live.filter_map(lease).collect(),
+        }
     }
 
     /// Whether an instance may use its address.

@@ -16,7 +16,7 @@ pub(crate) fn share(
         matches!(placement, Some(Placement::On { node, told: true, .. }) if node == name)
     };
     let instances: Vec<_> = desired.instances.iter().filter(is_here).cloned().collect();
-    let used = |tag| instances.iter().any(|instance| instance.nic.tag == tag);
+    let used = |tag| instances.iter().any(|instance| instance.nic.tag() == Some(tag));
     let networks = desired.networks.iter().filter(|network| used(network.tag)).cloned().collect();
     NodeDesired {
         generation: desired.generation,

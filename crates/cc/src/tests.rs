@@ -3,19 +3,20 @@
 mod fake_node;
 mod joined;
 mod loops;
+mod modes;
 mod networks;
 mod nodes;
 mod placing;
 mod roster;
 mod routing;
 
-use crate::{Cc, NodeEntry, RouterSettings, Settings, Ways};
+use crate::{Cc, CcError, Network, NodeEntry, RouterSettings, Settings, Ways};
 use fake_node::FakeNode;
 use hostnet::SimNet;
 use placement::Policy;
 use protocol::{
-    Carrier, ClusterApi, ClusterDesired, ClusterObserved, Digest, Goal, ImageRef, InstanceDesired,
-    InstanceObserved, InstancePhase, NetworkDesired, Nic, NodeApi,
+    Attachment, Carrier, ClusterApi, ClusterDesired, ClusterObserved, Digest, Goal, ImageRef,
+    InstanceDesired, InstanceObserved, InstancePhase, NetworkDesired, Nic, NodeApi,
 };
 use std::error::Error;
 use std::sync::Arc;
@@ -44,6 +45,8 @@ struct World {
     generation: u64,
     /// Whether VXLAN is configured.
     carrier: Option<Carrier>,
+    /// VNET_MODE SYSTEM or STATIC; none for MANAGED.
+    site: Option<Network>,
     cc: Option<Cc>,
 }
 
@@ -60,6 +63,7 @@ impl World {
             clock: Arc::default(),
             generation: 0,
             carrier: None,
+            site: None,
             cc: None,
         };
         world.restart();
@@ -69,24 +73,29 @@ impl World {
     /// Kills the cluster controller and starts another.
     fn restart(&mut self) {
         self.cc = None;
+        self.cc = Some(self.open().unwrap());
+    }
+
+    fn open(&self) -> Result<Cc, CcError> {
+        let router = RouterSettings {
+            addrs_per_net: 64,
+            vnet_subnet: "192.168.0.0/16".parse().unwrap(),
+            dns: vec!["192.0.2.1".parse().unwrap()],
+            public_ports: vec![8773],
+            mtu: 1500,
+            carrier: self.carrier,
+            interface: Some("eth0".to_owned()),
+        };
         let settings = Settings {
             state_path: self.home.path().to_owned(),
             policy: Policy::Greedy,
             placement_grace_ms: GRACE_MS,
-            addrs_per_net: 64,
             public_addresses: "203.0.113.1-203.0.113.9".parse().unwrap(),
-            router: RouterSettings {
-                vnet_subnet: "192.168.0.0/16".parse().unwrap(),
-                dns: vec!["192.0.2.1".parse().unwrap()],
-                public_ports: vec![8773],
-                mtu: 1500,
-                carrier: self.carrier,
-                interface: Some("eth0".to_owned()),
-            },
+            network: self.site.clone().unwrap_or(Network::Managed(router)),
         };
         let (nodes, ways) = (entries(&self.listed), Arc::new(Switchboard(self.nodes.clone())));
         let (net, clock) = (self.net.clone(), self.clock.clone());
-        self.cc = Some(Cc::open(settings, nodes, ways, net, clock).unwrap());
+        Cc::open(settings, nodes, ways, net, clock)
     }
 
     /// Edits NODES, in which a node that is drained has an exclamation mark.
@@ -238,9 +247,11 @@ fn instance(id: &str) -> InstanceDesired {
         metadata: protocol::MetadataOptions::default(),
         nic: Nic {
             mac: MacAddr::of_instance(id),
-            ip: std::net::Ipv4Addr::new(192, 168, 2, id.bits() as u8 + 1),
-            tag: 10.try_into().unwrap(),
-            public_ip: None,
+            attachment: Attachment::Group {
+                ip: std::net::Ipv4Addr::new(192, 168, 2, id.bits() as u8 + 1),
+                tag: 10.try_into().unwrap(),
+                public_ip: None,
+            },
         },
         request: None,
     }

@@ -16,6 +16,7 @@ mod nodes;
 mod reader;
 mod settings;
 mod setup;
+mod static_network;
 mod value;
 mod variables;
 
@@ -24,9 +25,10 @@ pub use error::{ConfError, Problem};
 pub use file::{Loaded, default_path, load, read, save};
 pub use host::{HostFacts, Route, is_here};
 pub use layout::Layout;
-pub use network::{AddressSpace, VnetMode, VnetTransport};
+pub use network::{AddressSpace, VnetTransport};
 pub use nodes::NodeLists;
 pub use settings::{
     Components, Conf, Hypervisor, LogFiles, LogLevel, MetricsPorts, NodeLimits, Ports, SchedPolicy,
 };
 pub use setup::{Change, TEMPLATE, choose_subnet, doubts, setup};
+pub use static_network::StaticNetwork;

@@ -3,14 +3,7 @@
 use crate::reader::Reader;
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
-use types::{AddressPool, FEWEST_PER_NET};
-
-/// How instances are connected, VNET_MODE. The guides' SYSTEM and STATIC are not offered yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VnetMode {
-    /// Every user's group has a network of its own, with the cluster controller as its router.
-    Managed,
-}
+use types::{AddressPool, FEWEST_PER_NET, VnetMode};
 
 /// What carries the group networks between machines, VNET_TRANSPORT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +31,51 @@ pub struct AddressSpace {
 /// 4.1), so nine networks' worth of addresses are needed for the first.
 const NETWORKS_TO_THE_FIRST: u64 = 9;
 
+/// VNET_MODE, with a warning of what it does not do, and of variables that have no effect in it.
 pub(crate) fn mode(reader: &mut Reader<'_>) -> VnetMode {
-    reader.or(
-        "VNET_MODE",
-        VnetMode::Managed,
-        "MANAGED (SYSTEM and STATIC are not offered yet)",
-        |v| v.eq_ignore_ascii_case("managed").then_some(VnetMode::Managed),
-    )
+    let right = "SYSTEM, STATIC or MANAGED";
+    let mode = reader.or("VNET_MODE", VnetMode::Managed, right, |v| v.parse().ok());
+    if mode != VnetMode::Managed {
+        reader.warnings.push(format!(
+            "VNET_MODE is {mode}: instances are on the site's own network as any other machine is; \
+             security groups and elastic addresses have no effect"
+        ));
+    }
+    let idle = |key: &&&str| reader.text(key).is_some();
+    let without_effect: Vec<&str> = unused(mode).iter().filter(idle).copied().collect();
+    if !without_effect.is_empty() {
+        let named = without_effect.join(", ");
+        reader.warnings.push(format!("variables that are without effect in {mode} mode: {named}"));
+    }
+    mode
+}
+
+/// What is read in other modes only, where it would be missed. What `euca_conf --setup` writes is
+/// not named: it may stay for a later change of mode.
+const fn unused(mode: VnetMode) -> &'static [&'static str] {
+    match mode {
+        VnetMode::Managed => &["VNET_BRIDGE", "VNET_BROADCAST", "VNET_ROUTER", "VNET_MACMAP"],
+        VnetMode::Static => &["VNET_PUBLICIPS", "VNET_TRANSPORT"],
+        VnetMode::System => {
+            &["VNET_PUBLICIPS", "VNET_TRANSPORT", "VNET_BROADCAST", "VNET_ROUTER", "VNET_MACMAP"]
+        }
+    }
+}
+
+/// VNET_BRIDGE, the administrator's bridge that instances are plugged into. `required` on a
+/// machine that runs instances in a mode that needs it.
+pub(crate) fn bridge(reader: &mut Reader<'_>, required: bool) -> Option<String> {
+    let right = "the name of a bridge (1 to 15 characters, see: ip link show type bridge), other \
+                 than those of this cloud, eucabr…";
+    let bridge = reader.optional("VNET_BRIDGE", right, |v| {
+        device_name(v).filter(|name| !name.starts_with("eucabr"))
+    });
+    if required && reader.text("VNET_BRIDGE").is_none() {
+        let text = "is missing; name the bridge on this machine that leads to the network of the \
+                    instances (ip link show type bridge)";
+        reader.problem("VNET_BRIDGE", text);
+    }
+    bridge
 }
 
 pub(crate) fn transport(reader: &mut Reader<'_>) -> VnetTransport {
@@ -62,17 +93,24 @@ pub(crate) fn transport(reader: &mut Reader<'_>) -> VnetTransport {
 
 pub(crate) fn interface(reader: &mut Reader<'_>) -> Option<String> {
     let right = "the name of a network interface (1 to 15 characters, see: ip link)";
-    reader.optional("VNET_INTERFACE", right, |v| {
-        let plain = |c: char| c.is_ascii_graphic() && c != '/' && c != ':';
-        (v.len() <= 15 && v.chars().all(plain) && v != "." && v != "..").then(|| v.to_owned())
-    })
+    reader.optional("VNET_INTERFACE", right, device_name)
 }
 
-/// The pool of public addresses, empty when it is not configured.
+fn device_name(text: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_graphic() && c != '/' && c != ':';
+    let ok = text.len() <= 15 && text.chars().all(plain) && text != "." && text != "..";
+    ok.then(|| text.to_owned())
+}
+
+/// The pool of public addresses, empty when it is not configured or has no effect.
 pub(crate) fn public_addresses(
     reader: &mut Reader<'_>,
     space: Option<&AddressSpace>,
+    managed: bool,
 ) -> AddressPool {
+    if !managed {
+        return AddressPool::default();
+    }
     let right = "addresses with blanks between: single ones (192.0.2.9), ranges \
                  (192.0.2.10-192.0.2.20) and networks (192.0.2.32/28, without its first and last \
                  address); !192.0.2.12 takes one out";
@@ -96,18 +134,12 @@ pub(crate) fn public_addresses(
 /// The address space; none when it is not configured. `required` when this machine runs the
 /// cloud or a cluster controller, which cannot do without.
 pub(crate) fn address_space(reader: &mut Reader<'_>, required: bool) -> Option<AddressSpace> {
-    let base = reader.optional("VNET_SUBNET", "an IPv4 address such as 10.128.0.0", address);
-    let mask = reader.optional("VNET_NETMASK", "a netmask such as 255.255.0.0", |v| {
-        address(v).and_then(|mask| ipnet::ipv4_mask_to_prefix(mask).ok())
-    });
+    let (base, mask) = base_and_prefix(reader);
     let addrs_per_net = reader.or("VNET_ADDRSPERNET", 64, "a power of two from 4 to 65536", |v| {
         let ok = |n: &u32| n.is_power_of_two() && (FEWEST_PER_NET..=65536).contains(n);
         v.parse().ok().filter(ok)
     });
-    let right = "the IPv4 address of a name server that instances can reach (not 127.x.x.x)";
-    let dns = reader.optional("VNET_DNS", right, |v| {
-        address(v).filter(|a| !a.is_loopback() && !a.is_unspecified() && !a.is_multicast())
-    });
+    let dns = name_server(reader);
     for key in ["VNET_SUBNET", "VNET_NETMASK", "VNET_DNS"] {
         if required && reader.text(key).is_none() {
             reader.problem(key, "is missing; euca_conf --setup chooses a value for this machine");
@@ -115,6 +147,23 @@ pub(crate) fn address_space(reader: &mut Reader<'_>, required: bool) -> Option<A
     }
     let subnet = checked_subnet(reader, base?, mask?, addrs_per_net)?;
     Some(AddressSpace { subnet, addrs_per_net, dns: dns? })
+}
+
+/// VNET_SUBNET and VNET_NETMASK.
+pub(crate) fn base_and_prefix(reader: &mut Reader<'_>) -> (Option<Ipv4Addr>, Option<u8>) {
+    let base = reader.optional("VNET_SUBNET", "an IPv4 address such as 10.128.0.0", address);
+    let prefix = reader.optional("VNET_NETMASK", "a netmask such as 255.255.0.0", |v| {
+        address(v).and_then(|mask| ipnet::ipv4_mask_to_prefix(mask).ok())
+    });
+    (base, prefix)
+}
+
+/// VNET_DNS.
+pub(crate) fn name_server(reader: &mut Reader<'_>) -> Option<Ipv4Addr> {
+    let right = "the IPv4 address of a name server that instances can reach (not 127.x.x.x)";
+    reader.optional("VNET_DNS", right, |v| {
+        address(v).filter(|a| !a.is_loopback() && !a.is_unspecified() && !a.is_multicast())
+    })
 }
 
 fn checked_subnet(
@@ -145,6 +194,6 @@ fn checked_subnet(
     Some(subnet)
 }
 
-fn address(text: &str) -> Option<Ipv4Addr> {
+pub(crate) fn address(text: &str) -> Option<Ipv4Addr> {
     text.parse().ok()
 }

@@ -1,10 +1,11 @@
 //! What the file says, as types that cannot be wrong.
 
-use crate::network::{self, AddressSpace, VnetMode, VnetTransport};
+use crate::network::{self, AddressSpace, VnetTransport};
 use crate::reader::Reader;
+use crate::static_network::{self, StaticNetwork};
 use crate::{ConfError, Document, Layout, nodes};
 use std::path::{Path, PathBuf};
-use types::{AddressPool, ClusterName, Factor, NodeName};
+use types::{AddressPool, ClusterName, Factor, NodeName, VnetMode};
 
 /// A checked configuration. Every field names its variable where that is not its own name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,15 +56,22 @@ pub struct Conf {
     pub libvirt_uri: String,
     /// VNET_MODE.
     pub vnet_mode: VnetMode,
+    /// VNET_BRIDGE: the administrator's bridge that instances are plugged into in SYSTEM and
+    /// STATIC mode. Always there on a machine that runs instances in one of these.
+    pub vnet_bridge: Option<String>,
     /// VNET_INTERFACE: the device that leads to the other machines.
     pub vnet_interface: Option<String>,
     /// VNET_TRANSPORT: what carries the group networks to nodes on other machines. Read by the
     /// cluster controller.
     pub vnet_transport: VnetTransport,
-    /// VNET_SUBNET, VNET_NETMASK, VNET_ADDRSPERNET and VNET_DNS. Always there on a machine that
-    /// runs the cloud or a cluster controller.
+    /// VNET_SUBNET, VNET_NETMASK, VNET_ADDRSPERNET and VNET_DNS of MANAGED mode. Always there on a
+    /// machine that runs the cloud or a cluster controller in that mode.
     pub address_space: Option<AddressSpace>,
-    /// VNET_PUBLICIPS: the public addresses for instances of this cluster.
+    /// What describes the site's network in STATIC mode. Always there on a machine that runs the
+    /// cloud or a cluster controller in that mode.
+    pub static_network: Option<StaticNetwork>,
+    /// VNET_PUBLICIPS: the public addresses for instances of this cluster; none outside MANAGED
+    /// mode.
     pub public_addresses: AddressPool,
 }
 
@@ -197,7 +205,9 @@ impl Conf {
         let start = components(&mut reader);
         let nodes = nodes::nodes(&mut reader, start);
         let hypervisor = hypervisor(&mut reader);
-        let address_space = network::address_space(&mut reader, start.cloud || start.cc);
+        let mode = network::mode(&mut reader);
+        let (managed, head) = (mode == VnetMode::Managed, start.cloud || start.cc);
+        let address_space = managed.then(|| network::address_space(&mut reader, head)).flatten();
         let conf = Self {
             path: path.to_owned(),
             start,
@@ -220,11 +230,19 @@ impl Conf {
             virtio_net: reader.or("USE_VIRTIO_NET", true, "Y or N", yes_or_no),
             hypervisor,
             libvirt_uri: libvirt_uri(&mut reader, hypervisor),
-            vnet_mode: network::mode(&mut reader),
+            vnet_mode: mode,
+            vnet_bridge: network::bridge(&mut reader, start.nc && !managed),
             vnet_interface: network::interface(&mut reader),
             vnet_transport: network::transport(&mut reader),
-            public_addresses: network::public_addresses(&mut reader, address_space.as_ref()),
+            public_addresses: network::public_addresses(
+                &mut reader,
+                address_space.as_ref(),
+                managed,
+            ),
             address_space,
+            static_network: (head && mode == VnetMode::Static)
+                .then(|| static_network::static_network(&mut reader))
+                .flatten(),
             layout,
         };
         Ok((conf, reader.finish(path)?))

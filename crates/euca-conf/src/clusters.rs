@@ -2,6 +2,7 @@
 
 use crate::error::ToolError;
 use crate::socket::{self, Method};
+use protocol::Networks;
 use protocol::admin::{CLUSTERS, ClusterStanding, ClusterStatus, NewCluster};
 use std::io::Write;
 use std::path::Path;
@@ -80,8 +81,7 @@ fn show(cluster: &ClusterStatus, out: &mut dyn Write) -> Result<(), ToolError> {
     )?;
     match &cluster.settings {
         Some(it) => {
-            let (subnet, addresses, policy) = (it.subnet, it.addrs_per_net, &it.policy);
-            writeln!(out, "    {subnet}, {addresses} addresses a group, {policy}")?;
+            writeln!(out, "    {}, {}", addresses(&it.networks), it.policy)?;
             let pool = it.public_addresses.as_ref().filter(|pool| !pool.is_empty());
             if let Some(pool) = pool {
                 writeln!(out, "    public addresses: {pool}")?;
@@ -95,4 +95,17 @@ fn show(cluster: &ClusterStatus, out: &mut dyn Write) -> Result<(), ToolError> {
         writeln!(out, "    problem: {problem}")?;
     }
     Ok(())
+}
+
+/// Where the addresses of instances are from.
+fn addresses(networks: &Networks) -> String {
+    match networks {
+        Networks::Managed { subnet, addrs_per_net } => {
+            format!("{subnet}, {addrs_per_net} addresses a group")
+        }
+        Networks::Static { subnet, pairs } => {
+            format!("STATIC, {subnet}, {} address pairs", pairs.len())
+        }
+        Networks::System => "SYSTEM, addresses of the site".to_owned(),
+    }
 }

@@ -24,6 +24,7 @@ use scene::Scene;
 use std::io::Write;
 use std::path::Path;
 use step::{Outcome, Step};
+use types::VnetMode;
 
 /// Walks through the steps, and prints what came of each.
 pub(crate) fn check(file: &Path, out: &mut dyn Write) -> Result<(), ToolError> {
@@ -57,11 +58,30 @@ fn steps(scene: &Scene) -> Vec<Step> {
     if scene.conf.start.cloud {
         steps.push(requirements::clusters(scene));
     }
+    let managed = scene.conf.vnet_mode == VnetMode::Managed;
     if scene.conf.start.cc {
-        steps.push(requirements::forwarding(scene));
+        if managed {
+            steps.push(requirements::forwarding(scene));
+        }
         steps.push(requirements::cluster(scene));
     }
-    steps.push(devices::bridges(scene));
+    steps.extend(if managed { groups(scene) } else { site(scene) });
+    steps
+}
+
+/// What instances on the site's own network need: all else is the site's.
+fn site(scene: &Scene) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if scene.conf.start.nc {
+        steps.push(requirements::site_bridge(scene));
+    }
+    steps.push(rules::ours(scene));
+    steps
+}
+
+/// What the networks of groups need.
+fn groups(scene: &Scene) -> Vec<Step> {
+    let mut steps = vec![devices::bridges(scene)];
     if scene.conf.start.nc {
         steps.push(devices::taps(scene));
     }

@@ -18,10 +18,11 @@ pub use sim::SimNet;
 pub use view::{Counted, DeviceView, HostView};
 
 use async_trait::async_trait;
-use netplan::{NodePlan, RouterPlan};
+use netplan::{NodePlan, RouterPlan, Sighting, SiteBridge};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+use tokio::sync::watch;
 
 /// Why a host's network could not be made to match a plan. What was done stays; applying again
 /// goes on from there.
@@ -43,6 +44,17 @@ pub enum HostNetError {
         /// The bridge.
         bridge: String,
         /// The kernel's answer.
+        cause: String,
+    },
+    /// The DHCP server cannot answer on the site's network.
+    #[error(
+        "no DHCP on {device} (VNET_INTERFACE): {cause}; name the device of this machine that is on \
+         the instances' network, with an address of this machine on it"
+    )]
+    SiteDhcp {
+        /// VNET_INTERFACE.
+        device: String,
+        /// What is missing.
         cause: String,
     },
     /// It is not known where another machine is.
@@ -89,6 +101,9 @@ pub struct Applied {
     pub changes: Vec<String>,
 }
 
+/// What was seen last on each tap that is watched for its address, by the tap's name.
+pub type Sightings = BTreeMap<String, Sighting>;
+
 /// The network of one host.
 #[async_trait]
 pub trait HostNet: Send + Sync {
@@ -101,7 +116,8 @@ pub trait HostNet: Send + Sync {
     async fn apply_router(&self, plan: &RouterPlan) -> Result<Applied, HostNetError>;
 
     /// Makes the node's side match: bridges, tables `bridge eucalyptus` and
-    /// `ip eucalyptus_metadata`. The default plan removes all of it.
+    /// `ip eucalyptus_metadata`, the way of metadata to the site's network, and which taps are
+    /// watched. The default plan removes all of it.
     async fn apply_node(&self, plan: &NodePlan) -> Result<Applied, HostNetError>;
 
     /// Which of these public addresses this host must not take, and why: they are somebody else's,
@@ -115,6 +131,15 @@ pub trait HostNet: Send + Sync {
         wanted: &BTreeSet<Ipv4Addr>,
         interface: Option<&str>,
     ) -> Result<BTreeMap<Ipv4Addr, String>, HostNetError>;
+
+    /// The administrator's bridge as it is; none when there is no bridge of this name.
+    ///
+    /// # Errors
+    /// When the devices cannot be listed.
+    async fn site_bridge(&self, name: &str) -> Result<Option<SiteBridge>, HostNetError>;
+
+    /// What is seen on the taps that the plan which was applied last has watched.
+    fn sightings(&self) -> watch::Receiver<Sightings>;
 
     /// Where the machine with this name or address is. May take as long as the resolver does.
     ///

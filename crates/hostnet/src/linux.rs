@@ -1,4 +1,4 @@
-//! The real host: netlink, sysctl, `nft` and DHCP sockets.
+//! The real host: netlink, sysctl, `nft`, DHCP and packet sockets.
 
 mod arp;
 mod bridges;
@@ -12,6 +12,7 @@ mod path;
 pub(crate) mod preload;
 pub mod probe;
 mod public;
+mod site;
 mod sysctl;
 mod tool;
 mod trunks;
@@ -19,30 +20,40 @@ mod tunnels;
 mod turn;
 mod view;
 mod vlans;
+mod watch;
 
-use crate::{Applied, HostNet, HostNetError, Path};
+use crate::{Applied, HostNet, HostNetError, Path, Sightings};
 use async_trait::async_trait;
 use devices::Devices;
 use dhcp::DhcpServers;
-use netplan::{NodePlan, RouterPlan};
+use netplan::{NodePlan, RouterPlan, SiteBridge};
 use nft::Tables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch as channel};
+use watch::Watchers;
 
 /// The network of the host that this process runs on, or of its network namespace.
 ///
-/// DHCP is answered by tasks of the runtime that applied the plan, until the value is dropped.
+/// DHCP is answered, and taps are watched, by tasks of the runtime that applied the plan, until the
+/// value is dropped.
 #[derive(Debug, Default)]
 pub struct LinuxNet {
     router: Mutex<RouterSide>,
-    node: Mutex<Tables>,
+    node: Mutex<NodeSide>,
+    seen: channel::Sender<Sightings>,
 }
 
 #[derive(Debug, Default)]
 struct RouterSide {
     tables: Tables,
     dhcp: DhcpServers,
+}
+
+#[derive(Debug, Default)]
+struct NodeSide {
+    tables: Tables,
+    watchers: Watchers,
 }
 
 #[async_trait]
@@ -64,7 +75,7 @@ impl HostNet for LinuxNet {
         let bridges = bridges::ensure(&devices, tags, found, &mut pass).await?;
         bridges::ensure_gateways(&devices, &plan.bridges, &bridges, &mut pass).await;
         trunks::ensure(&devices, plan.trunk.as_ref(), &bridges, &mut pass).await;
-        side.dhcp.serve(&plan.dhcp, &bridges, &mut pass);
+        side.dhcp.serve(&devices, plan, &bridges, &mut pass).await;
         if plan.rules.is_some() {
             pass.attempt(sysctl::ensure("ipv4/ip_forward", "1"));
         }
@@ -72,9 +83,9 @@ impl HostNet for LinuxNet {
     }
 
     async fn apply_node(&self, plan: &NodePlan) -> Result<Applied, HostNetError> {
-        let mut tables = self.node.lock().await;
+        let mut side = self.node.lock().await;
         let mut pass = Pass::default();
-        pass.note(tables.ensure(NodePlan::TABLES, plan.rules.as_ref()).await?);
+        pass.note(side.tables.ensure(NodePlan::TABLES, plan.rules.as_ref()).await?);
         let _turn = turn::take().await?;
         let devices = Devices::open()?;
         let found = devices.bridges().await?;
@@ -92,6 +103,8 @@ impl HostNet for LinuxNet {
             bridges.retain(|_, bridge| bridge.addresses.is_empty());
         }
         trunks::ensure(&devices, plan.trunk.as_ref(), &bridges, &mut pass).await;
+        site::ensure(&devices, &plan.site, &mut pass).await;
+        side.watchers.ensure(&devices, &plan.site.watched, &self.seen, &mut pass).await;
         pass.end()
     }
 
@@ -101,6 +114,14 @@ impl HostNet for LinuxNet {
         interface: Option<&str>,
     ) -> Result<BTreeMap<Ipv4Addr, String>, HostNetError> {
         public::refused(&Devices::open()?, wanted, interface).await
+    }
+
+    async fn site_bridge(&self, name: &str) -> Result<Option<SiteBridge>, HostNetError> {
+        Devices::open()?.site_bridge(name).await
+    }
+
+    fn sightings(&self) -> channel::Receiver<Sightings> {
+        self.seen.subscribe()
     }
 
     async fn path_to(&self, host: &str) -> Result<Path, HostNetError> {

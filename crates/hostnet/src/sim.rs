@@ -1,16 +1,19 @@
 //! The simulated twin: a host's network that only remembers.
 
-use crate::{Applied, HostNet, HostNetError, Path};
+use crate::{Applied, HostNet, HostNetError, Path, Sightings};
 use async_trait::async_trait;
-use netplan::{NodePlan, RouterPlan};
+use netplan::{NodePlan, RouterPlan, Sighting, SiteBridge};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+use types::MacAddr;
 
 /// A host's network without a kernel. It starts empty and keeps what was applied.
 #[derive(Debug, Default)]
 pub struct SimNet {
     host: Mutex<SimHost>,
+    seen: watch::Sender<Sightings>,
 }
 
 #[derive(Debug, Default)]
@@ -21,6 +24,7 @@ struct SimHost {
     problems: Vec<String>,
     paths: BTreeMap<String, Result<Path, HostNetError>>,
     taken: BTreeMap<Ipv4Addr, String>,
+    bridges: BTreeMap<String, MacAddr>,
 }
 
 impl SimNet {
@@ -54,8 +58,30 @@ impl SimNet {
         self.host().paths.insert(host.to_owned(), path);
     }
 
+    /// The administrator makes a bridge, or with none removes it.
+    pub fn set_bridge(&self, name: &str, mac: Option<MacAddr>) {
+        let bridges = &mut self.host().bridges;
+        match mac {
+            Some(mac) => _ = bridges.insert(name.to_owned(), mac),
+            None => _ = bridges.remove(name),
+        }
+    }
+
+    /// A frame passes a tap. It is seen only where the tap is watched.
+    pub fn pass_by(&self, tap: &str, sighting: Sighting) {
+        if self.host().node.site.watched.contains_key(tap) {
+            self.seen.send_modify(|seen| _ = seen.insert(tap.to_owned(), sighting));
+        }
+    }
+
+    /// The process that watched is gone, with what it had seen.
+    pub fn forget_sightings(&self) {
+        self.seen.send_modify(BTreeMap::clear);
+    }
+
     /// All is gone, as after a reboot of the host.
     pub fn reboot(&self) {
+        self.forget_sightings();
         let mut host = self.host();
         host.router = RouterPlan::default();
         host.node = NodePlan::default();
@@ -93,7 +119,21 @@ impl HostNet for SimNet {
     async fn apply_node(&self, plan: &NodePlan) -> Result<Applied, HostNetError> {
         let mut host = self.host();
         let SimHost { node, failure, .. } = &mut *host;
-        replace(node, plan, failure.as_ref(), "node")
+        let done = replace(node, plan, failure.as_ref(), "node");
+        if done.is_ok() {
+            let watched = &plan.site.watched;
+            self.seen.send_modify(|seen| seen.retain(|tap, _| watched.contains_key(tap)));
+        }
+        done
+    }
+
+    async fn site_bridge(&self, name: &str) -> Result<Option<SiteBridge>, HostNetError> {
+        let mac = self.host().bridges.get(name).copied();
+        Ok(mac.map(|mac| SiteBridge { name: name.to_owned(), mac }))
+    }
+
+    fn sightings(&self) -> watch::Receiver<Sightings> {
+        self.seen.subscribe()
     }
 
     async fn refused(
@@ -128,10 +168,8 @@ mod tests {
     async fn a_plan_changes_the_host_once_and_a_failure_not_at_all() {
         let net = SimNet::default();
         let plan = netplan::node_plan(&netplan::NodeInput {
-            nics: &[],
             metadata_port: 8776,
-            fabric: None,
-            interface: "",
+            ..netplan::NodeInput::default()
         });
         let failure = HostNetError::Rules("no".to_owned());
         net.fail_with(Some(failure.clone()));

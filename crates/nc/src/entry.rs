@@ -1,8 +1,9 @@
 //! What the node remembers of one instance.
 
 use disks::{Layout, PreparedDisks};
-use protocol::{InstanceDesired, InstancePhase};
+use protocol::{Attachment, InstanceDesired, InstancePhase};
 use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use types::{ClusterName, DiskBus, Figures, Timestamp, Uefi};
 
@@ -74,6 +75,9 @@ pub struct Entry {
     /// wish of its guest's.
     #[serde(default)]
     pub went_down_with_host: bool,
+    /// The address that the site's DHCP server gave it, as was seen on its tap.
+    #[serde(default)]
+    pub found_ip: Option<Ipv4Addr>,
 }
 
 /// A reboot that is under way.
@@ -132,7 +136,23 @@ impl Entry {
             rebooting: None,
             revived_at: None,
             went_down_with_host: false,
+            found_ip: None,
         }
+    }
+
+    /// Its address: the one that it was given, else the one that was found.
+    pub fn ip(&self) -> Option<Ipv4Addr> {
+        self.desired.nic.ip().or(self.found_ip)
+    }
+
+    /// Whether it is on the site's own network.
+    pub const fn is_on_site(&self) -> bool {
+        matches!(self.desired.nic.attachment, Attachment::Site { .. })
+    }
+
+    /// Whether only the site's DHCP server knows its address, so that it has to be found.
+    pub const fn has_to_be_found(&self) -> bool {
+        matches!(self.desired.nic.attachment, Attachment::Site { ip: None })
     }
 
     /// Takes over what the node was told last; true when that changes the entry.

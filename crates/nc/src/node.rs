@@ -104,6 +104,7 @@ impl Nc {
             told: recalled.told,
             slots: recalled.entries.into_iter().map(slot).collect(),
             unreadable: recalled.unreadable.into_iter().collect(),
+            mode: Some(settings.mode),
             overhead: settings.overhead,
             ..State::default()
         };
@@ -145,10 +146,15 @@ impl Nc {
     /// Passes at once, whenever something may have changed, and every two seconds, until
     /// `shutdown` completes. Instances run on after that.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
+        let mut seen = self.node.adapters.net.sightings();
         let work = async {
             loop {
                 self.pass().await;
-                let _ = tokio::time::timeout(PASS_EVERY, self.node.poke.notified()).await;
+                tokio::select! {
+                    () = self.node.poke.notified() => {}
+                    Ok(()) = seen.changed() => {}
+                    () = tokio::time::sleep(PASS_EVERY) => {}
+                }
             }
         };
         tokio::select! {

@@ -18,6 +18,7 @@ impl Nc {
         let node = &self.node;
         node.change(|state| state.take_in_desired());
         node.store_what_is_dirty().await;
+        node.note_found().await;
         // A failure is noted as a problem of the node.
         let _ = node.repair_network().await;
         self.look_after_instances().await;
@@ -115,6 +116,7 @@ impl Nc {
                     entry.phase = Phase::Prepared;
                     entry.reason = reason.map(str::to_owned);
                     entry.revived_at = revived.then_some(now).or(entry.revived_at);
+                    entry.found_ip = None;
                 })
                 .await;
                 self.begin(id, Work::Launch);
@@ -203,8 +205,8 @@ impl Node {
         // what was offered is no finding: the factors have been applied to it
         let disk_gb = if disk.is_ok() { capacity.disk_gb } else { known };
         let capacity = Figures { disk_gb, ..capacity };
-        let capacity =
-            if survey.obstacle.is_some() { nothing_but_disk(&capacity) } else { capacity };
+        let starts = survey.obstacle.is_none() && self.bridge_problem().is_none();
+        let capacity = if starts { capacity } else { nothing_but_disk(&capacity) };
         self.change(|state| state.capacity = capacity);
         self.concern(Concern::Disks, disk.err().map(|error| error.to_string()));
     }

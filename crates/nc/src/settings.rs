@@ -3,7 +3,7 @@
 use hypervisor::NicModel;
 use std::io;
 use std::path::PathBuf;
-use types::{DiskBus, Factor, Figures, NodeName};
+use types::{DiskBus, Factor, Figures, NodeName, VnetMode};
 
 /// A node controller's settings, from `eucalyptus.conf`.
 #[derive(Debug, Clone)]
@@ -20,6 +20,11 @@ pub struct Settings {
     pub bus: DiskBus,
     /// USE_VIRTIO_NET: the network card that instances get at their next start.
     pub nic: NicModel,
+    /// VNET_MODE, which its cluster must have too.
+    pub mode: VnetMode,
+    /// VNET_BRIDGE: the administrator's bridge for instances on the site's own network. Without it
+    /// none of these is started.
+    pub site_bridge: Option<String>,
     /// What each instance costs beside the figures of its VM type.
     pub overhead: Figures,
     /// VNET_INTERFACE; empty when it is not configured.

@@ -3,15 +3,17 @@
 use crate::decide::Wanted;
 use crate::entry::{Entry, Phase};
 use crate::journal::{Order, Told};
+use hostnet::Sightings;
 use hypervisor::{Domain, DomainState};
-use netplan::NodeNic;
+use netplan::{NodeNic, Sighting, SiteNic, tap_name};
 use protocol::{
-    CallError, Goal, InstanceDesired, InstanceObserved, InstancePhase, NodeDesired, NodeObserved,
-    Revision,
+    Attachment, CallError, Goal, InstanceDesired, InstanceObserved, InstancePhase, NodeDesired,
+    NodeObserved, Revision,
 };
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use types::{ClusterName, Figures, InstanceId, NodeName, Timestamp};
+use std::net::Ipv4Addr;
+use types::{ClusterName, Figures, InstanceId, NodeName, Timestamp, VnetMode};
 
 /// One instance.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub(crate) struct Slot {
     pub(crate) reboots_before: Option<u64>,
     /// Why its virtual machine was last seen to stand still.
     pub(crate) standstill: Option<&'static str>,
+    /// Whether this process started its domain, and so has watched its tap from the beginning.
+    pub(crate) started_here: bool,
 }
 
 /// Whom a problem belongs to: each part of the node has at most one and clears its own.
@@ -40,6 +44,8 @@ pub(crate) enum Concern {
     /// What keeps domains from being started.
     Obstacle,
     Network,
+    /// The administrator's bridge.
+    Bridge,
     Disks,
     Journal,
     Metadata,
@@ -54,6 +60,8 @@ pub(crate) struct State {
     pub(crate) slots: BTreeMap<InstanceId, Slot>,
     /// Instances whose entry cannot be read, with the reason. They are left exactly as they are.
     pub(crate) unreadable: BTreeMap<InstanceId, String>,
+    /// VNET_MODE.
+    pub(crate) mode: Option<VnetMode>,
     pub(crate) capacity: Figures,
     /// What each instance costs beside the figures of its VM type.
     pub(crate) overhead: Figures,
@@ -168,12 +176,47 @@ impl State {
         names.filter(|name| name.parse().is_ok_and(unwanted)).cloned().collect()
     }
 
-    /// The network interfaces of all that runs or may run here.
-    pub(crate) fn nics(&self) -> Vec<NodeNic> {
+    /// The network interfaces of all that runs or may run here: those in group networks, and those
+    /// on the site's own.
+    pub(crate) fn nics(&self) -> (Vec<NodeNic>, Vec<SiteNic>) {
         let known = self.slots.values().map(|slot| &slot.entry);
-        let known = known.filter(|entry| entry.is_on_the_network()).map(|entry| &entry.desired);
+        let known = known.filter(|entry| entry.is_on_the_network());
+        let known = known.map(|entry| (&entry.desired, entry.found_ip));
         let unreadable = self.unreadable.keys().filter_map(|id| self.desired_instance(*id));
-        known.chain(unreadable).map(NodeNic::of).collect()
+        let (mut group, mut site) = (Vec::new(), Vec::new());
+        for (instance, found) in known.chain(unreadable.map(|instance| (instance, None))) {
+            let (tap, mac) = (tap_name(instance.id), instance.nic.mac);
+            match instance.nic.attachment {
+                Attachment::Group { ip, tag, .. } => group.push(NodeNic { tap, mac, ip, tag }),
+                Attachment::Site { ip } => {
+                    site.push(SiteNic { tap, mac, ip: ip.or(found), is_watched: ip.is_none() });
+                }
+            }
+        }
+        (group, site)
+    }
+
+    /// The addresses that the site's DHCP server gave, as far as that is news. Nobody works on
+    /// these instances.
+    ///
+    /// What a guest says of itself counts only where its lease may have been missed, because its
+    /// tap was not watched from the beginning, and no other instance here has the address.
+    pub(crate) fn found(&self, seen: &Sightings) -> Vec<(InstanceId, Ipv4Addr)> {
+        let is_free = |ip| self.slots.values().all(|slot| slot.entry.ip() != Some(ip));
+        let found = |(id, slot): (&InstanceId, &Slot)| {
+            let entry = &slot.entry;
+            let sighting = *seen.get(&tap_name(*id))?;
+            let counts = match sighting {
+                Sighting::Leased(_) => true,
+                Sighting::Claimed(ip) => {
+                    entry.found_ip.is_none() && !slot.started_here && is_free(ip)
+                }
+            };
+            let is_sought = !slot.busy && entry.has_to_be_found() && entry.is_on_the_network();
+            let is_news = entry.found_ip != Some(sighting.ip());
+            (counts && is_sought && is_news).then_some((*id, sighting.ip()))
+        };
+        self.slots.iter().filter_map(found).collect()
     }
 
     /// What the live instances hold, with what each costs beside its VM type.
@@ -219,6 +262,7 @@ impl State {
             sequence: self.desired().map_or(0, |desired| desired.sequence),
             cluster: self.holder().or(self.desired().map(|desired| &desired.cluster)).cloned(),
             held: self.holder().is_some(),
+            mode: self.mode,
             capacity: self.offered(),
             overhead: self.overhead,
             instances: self.slots.iter().filter_map(shown).collect(),
@@ -247,6 +291,7 @@ impl State {
             turn: entry.desired.turn,
             // It is read from the disk.
             metadata: (!slot.dirty).then_some(entry.desired.metadata),
+            address: entry.found_ip.filter(|_| entry.has_to_be_found()),
         }
     }
 
@@ -276,6 +321,7 @@ impl Slot {
             asked: None,
             reboots_before: None,
             standstill: None,
+            started_here: false,
         }
     }
 }
@@ -289,13 +335,14 @@ fn revision(observed: &NodeObserved) -> Revision {
         sequence,
         cluster,
         held,
+        mode,
         capacity,
         overhead,
         instances,
         orphans,
         problems,
     } = observed;
-    (node, generation, sequence, cluster, held, capacity, overhead).hash(&mut hash);
+    (node, generation, sequence, cluster, held, mode, capacity, overhead).hash(&mut hash);
     (instances, orphans, problems).hash(&mut hash);
     hash.finish()
 }

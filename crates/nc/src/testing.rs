@@ -1,8 +1,11 @@
 //! What the tests of this crate share.
 
-use protocol::{Digest, Goal, ImageRef, InstanceDesired, InstanceKey, MetadataOptions, Nic};
+use protocol::{
+    Attachment, Digest, Goal, ImageRef, InstanceDesired, InstanceKey, MetadataOptions, Nic,
+};
 use types::{
-    Boot, Figures, ImageFormat, ImageId, ImageKind, InstanceId, MacAddr, Timestamp, UserName,
+    Boot, Figures, ImageFormat, ImageId, ImageKind, InstanceId, MacAddr, NetworkTag, Timestamp,
+    UserName,
 };
 
 /// An image of this kind.
@@ -45,12 +48,12 @@ pub(crate) fn instance(id: &str) -> InstanceDesired {
         }),
         user_data: Vec::new(),
         metadata: MetadataOptions::default(),
-        nic: Nic {
-            mac: MacAddr::of_instance(id),
-            ip: "192.168.2.2".parse().unwrap(),
-            tag: 10.try_into().unwrap(),
-            public_ip: None,
-        },
+        nic: Nic { mac: MacAddr::of_instance(id), attachment: in_group("192.168.2.2") },
         request: None,
     }
+}
+
+/// In the first group network, with this address.
+pub(crate) fn in_group(ip: &str) -> Attachment {
+    Attachment::Group { tag: NetworkTag::FIRST, ip: ip.parse().unwrap(), public_ip: None }
 }

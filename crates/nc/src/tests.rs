@@ -9,12 +9,13 @@ mod launch;
 mod restart;
 mod power;
 mod reboot;
+mod site;
 mod sync;
 mod watched;
 
 use crate::metadata::Unattended;
 use crate::settings::{Limits, Settings};
-use crate::testing::instance;
+use crate::testing::{in_group, instance};
 use crate::{Adapters, Host, Nc};
 use async_trait::async_trait;
 use disks::SimDisks;
@@ -31,10 +32,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use tokio::io::AsyncRead;
-use types::{Clock, Figures, InstanceId, Timestamp};
+use types::{Clock, Figures, InstanceId, Timestamp, VnetMode};
 
 const ONE: &str = "i-00000001";
 const TWO: &str = "i-00000002";
+/// The administrator's bridge, in the modes that need one.
+const BRIDGE: &str = "br0";
 const CAPACITY: Figures = Figures { cores: 8, memory_mb: 8192, disk_gb: 100 };
 
 /// A host that outlives the node controllers that run on it.
@@ -49,6 +52,7 @@ struct World {
     host: Arc<FakeHost>,
     boot_id: String,
     limits: Limits,
+    mode: VnetMode,
     overhead: Figures,
     generation: u64,
     nc: Option<Nc>,
@@ -66,6 +70,7 @@ impl World {
             host: Arc::default(),
             boot_id: "boot-1".to_owned(),
             limits: Limits::default(),
+            mode: VnetMode::Managed,
             overhead: Figures::default(),
             generation: 0,
             nc: None,
@@ -84,6 +89,8 @@ impl World {
             limits: self.limits,
             bus: types::DiskBus::Virtio,
             nic: hypervisor::NicModel::Virtio,
+            mode: self.mode,
+            site_bridge: (self.mode != VnetMode::Managed).then(|| BRIDGE.to_owned()),
             overhead: self.overhead,
             interface: "eth0".to_owned(),
             metadata_port: 8776,
@@ -200,10 +207,9 @@ impl World {
 /// What a node without instances applies.
 fn empty_plan() -> NodePlan {
     netplan::node_plan(&netplan::NodeInput {
-        nics: &[],
         metadata_port: 8776,
-        fabric: None,
         interface: "eth0",
+        ..netplan::NodeInput::default()
     })
 }
 

@@ -1,16 +1,15 @@
 //! What is done for one instance, in a task of its own.
 
 mod launch;
+mod network;
 mod reboot;
 mod record;
 mod remove;
 mod stop;
 
 use crate::node::{Nc, Node};
-use crate::state::Concern;
 use disks::DiskError;
 use hypervisor::HypervisorError;
-use netplan::{NodeInput, NodePlan, node_plan};
 use std::sync::{Arc, PoisonError};
 use tracing::Instrument;
 use types::InstanceId;
@@ -133,48 +132,5 @@ impl Node {
                 slot.note = text;
             }
         });
-    }
-
-    /// Makes the host's network fit what runs and may run here, unless it was made so before.
-    ///
-    /// # Errors
-    /// As of [`repair_network`](Self::repair_network).
-    pub(crate) async fn fit_network(&self) -> Result<(), String> {
-        let mut applied = self.network.lock().await;
-        let plan = self.network_plan();
-        if *applied == plan { Ok(()) } else { self.apply(plan, &mut applied).await }
-    }
-
-    /// The same, and undoes what somebody else did to it.
-    ///
-    /// # Errors
-    /// With what is wrong, for a person; it is also noted as a problem of the node.
-    pub(crate) async fn repair_network(&self) -> Result<(), String> {
-        let mut applied = self.network.lock().await;
-        self.apply(self.network_plan(), &mut applied).await
-    }
-
-    fn network_plan(&self) -> NodePlan {
-        let (nics, fabric) = {
-            let state = self.state();
-            let fabric = state.desired().and_then(|desired| desired.fabric.clone());
-            (state.nics(), fabric)
-        };
-        let metadata_port = self.settings.metadata_port;
-        let interface = &self.settings.interface;
-        node_plan(&NodeInput { nics: &nics, metadata_port, fabric: fabric.as_ref(), interface })
-    }
-
-    async fn apply(&self, plan: NodePlan, last: &mut NodePlan) -> Result<(), String> {
-        // Until it is done, nothing is known to be in force.
-        *last = NodePlan::default();
-        let applied = self.adapters.net.apply_node(&plan).await.map_err(|error| error.to_string());
-        self.concern(Concern::Network, applied.as_ref().err().cloned());
-        let changes = applied?.changes;
-        if !changes.is_empty() {
-            tracing::info!(?changes, "the host's network was changed");
-        }
-        *last = plan;
-        Ok(())
     }
 }

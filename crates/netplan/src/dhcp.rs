@@ -4,10 +4,9 @@ mod packet;
 
 use ipnet::Ipv4Net;
 use packet::{Code, Kind, Reply, Request};
-use protocol::InstanceDesired;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use types::{MacAddr, NetworkTag};
+use types::MacAddr;
 
 /// The largest request that is looked at, bytes: an Ethernet frame's worth.
 pub const MOST_DHCP_BYTES: usize = 1500;
@@ -25,19 +24,20 @@ pub struct Lease {
     pub mac: MacAddr,
     /// The address.
     pub ip: Ipv4Addr,
-    /// The network that it is in.
-    pub tag: NetworkTag,
     /// The name that the instance is told.
     pub hostname: String,
 }
 
 impl Lease {
-    /// The address of an instance, with a host name as EC2 makes it: `ip-192-168-2-2`.
-    pub fn of(instance: &InstanceDesired) -> Self {
-        let nic = &instance.nic;
-        let hostname = format!("ip-{}", nic.ip.to_string().replace('.', "-"));
-        Self { mac: nic.mac, ip: nic.ip, tag: nic.tag, hostname }
+    /// The address of the interface with this Ethernet address.
+    pub fn new(mac: MacAddr, ip: Ipv4Addr) -> Self {
+        Self { mac, ip, hostname: hostname(ip) }
     }
+}
+
+/// The host name of the instance with this address, as EC2 makes it: `ip-192-168-2-2`.
+pub fn hostname(ip: Ipv4Addr) -> String {
+    format!("ip-{}", ip.to_string().replace('.', "-"))
 }
 
 /// What is answered on one network.
@@ -45,7 +45,11 @@ impl Lease {
 pub struct DhcpNetwork {
     /// The addresses of the network.
     pub subnet: Ipv4Net,
-    /// The gateway, which is also the server.
+    /// The address that all of the network listen to.
+    pub broadcast: Ipv4Addr,
+    /// The server's own address.
+    pub server: Ipv4Addr,
+    /// The gateway.
     pub router: Ipv4Addr,
     /// The DNS servers.
     pub dns: Vec<Ipv4Addr>,
@@ -74,7 +78,7 @@ pub fn answer(packet: &[u8], network: &DhcpNetwork) -> Option<DhcpReply> {
     }
     let request = Request::read(packet)?;
     let lease = network.leases.get(&request.mac)?;
-    let kind = reply_kind(&request, lease, network.router)?;
+    let kind = reply_kind(&request, lease, network.server)?;
     let reply = write(&request, kind, lease, network);
     Some(DhcpReply { to: receiver(&request, kind), bytes: reply.finish() })
 }
@@ -97,13 +101,13 @@ fn write(request: &Request, kind: Kind, lease: &Lease, network: &DhcpNetwork) ->
     let lends = matches!(kind, Kind::Offer | Kind::Ack) && request.kind != Kind::Inform;
     let given = if lends { lease.ip } else { Ipv4Addr::UNSPECIFIED };
     let mut reply = request.reply(kind, given);
-    reply.put(Code::Server, &network.router.octets());
+    reply.put(Code::Server, &network.server.octets());
     if lends {
         reply.put(Code::LeaseTime, &LEASE_S.to_be_bytes());
     }
     if kind != Kind::Nak {
         reply.put(Code::SubnetMask, &network.subnet.netmask().octets());
-        reply.put(Code::Broadcast, &network.subnet.broadcast().octets());
+        reply.put(Code::Broadcast, &network.broadcast.octets());
         reply.put(Code::Router, &network.router.octets());
         let dns: Vec<u8> = network.dns.iter().take(MOST_DNS).flat_map(Ipv4Addr::octets).collect();
         reply.put(Code::Dns, &dns);
@@ -130,6 +134,7 @@ mod tests {
     const OWN: Ipv4Addr = Ipv4Addr::new(10, 77, 2, 2);
     const OTHER: Ipv4Addr = Ipv4Addr::new(10, 77, 2, 3);
     const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 2, 1);
+    const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 77, 2, 62);
     const NONE: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
     const DISCOVER: &[u8] = &[53, 1, 1];
     const REQUEST: &[u8] = &[53, 1, 3];
@@ -142,12 +147,13 @@ mod tests {
         let lease = Lease {
             mac: MacAddr([0xd0, 0x0d, 0, 0, 0, 1]),
             ip: OWN,
-            tag: NetworkTag::FIRST,
             hostname: "ip-10-77-2-2".to_owned(),
         };
         DhcpNetwork {
             subnet: "10.77.2.0/26".parse().unwrap(),
-            router: SERVER,
+            broadcast: Ipv4Addr::new(10, 77, 2, 63),
+            server: SERVER,
+            router: GATEWAY,
             dns: vec![Ipv4Addr::new(192, 0, 2, 53)],
             mtu: 1450,
             leases: BTreeMap::from([(lease.mac, lease)]),
@@ -216,7 +222,7 @@ mod tests {
         assert!(reply.len() >= 300);
         let expect: [(u8, &[u8]); 9] = [
             (1, &[255, 255, 255, 192]),
-            (3, &[10, 77, 2, 1]),
+            (3, &[10, 77, 2, 62]),
             (6, &[192, 0, 2, 53]),
             (12, b"ip-10-77-2-2"),
             (26, &[5, 170]),

@@ -15,17 +15,23 @@ mod nft;
 mod node;
 mod overlay;
 mod router;
+mod sight;
 mod subnet;
 mod trunk;
 
 pub use cells::{Cell, GroupChain, pieces};
 pub use chain_name::chain_name;
-pub use dhcp::{DhcpNetwork, DhcpReply, Lease, MOST_DHCP_BYTES, answer};
+pub use dhcp::{DhcpNetwork, DhcpReply, Lease, MOST_DHCP_BYTES, answer, hostname};
 pub use nft::{Family, Ruleset, Table};
-pub use node::{NodeBridge, NodeInput, NodeNic, NodePlan, node_plan, tap_name};
+pub use node::{
+    METADATA_ADDRESS, NodeBridge, NodeInput, NodeNic, NodePlan, SITE_MARK, SiteBridge, SiteNic,
+    SitePlan, node_plan, tap_name,
+};
 pub use overlay::{Overlay, VXLAN_PORT, overlay_mtu};
 pub use router::{
-    Packet, PublicInput, PublicPlan, RouterBridge, RouterInput, RouterPlan, Source, router_plan,
+    Packet, PublicInput, PublicPlan, RouterBridge, RouterInput, RouterPlan, SiteDhcp, Source,
+    router_plan,
 };
+pub use sight::{Sighting, sight};
 pub use subnet::{GroupSubnet, subnet_of};
 pub use trunk::{Trunk, Vlan, vlan_mtu};

@@ -1,22 +1,25 @@
 //! The instances' part of a host: bridges, anti-spoofing and the way to the metadata service.
 
 mod rules;
+mod site;
 
 use crate::{Overlay, Ruleset, Table, Trunk, Vlan, nft::Family};
-use protocol::{Carrier, Fabric, InstanceDesired};
+use protocol::{Carrier, Fabric};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use types::{InstanceId, MacAddr, NetworkTag};
 
+pub use site::{SITE_MARK, SiteBridge, SiteNic, SitePlan};
+
 /// Where instances ask for their metadata (AWS: instance metadata service).
-pub(crate) const METADATA_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+pub const METADATA_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
 /// The host's end of an instance's network interface: `tap` and the 8 hex digits of its id.
 pub fn tap_name(id: InstanceId) -> String {
     format!("tap{:08X}", id.bits())
 }
 
-/// One instance's network interface, as the host that runs it sees it.
+/// One instance's network interface in a group network, as the host that runs it sees it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NodeNic {
     /// The host's end, see [`tap_name`].
@@ -29,20 +32,17 @@ pub struct NodeNic {
     pub tag: NetworkTag,
 }
 
-impl NodeNic {
-    /// The interface of an instance.
-    pub fn of(instance: &InstanceDesired) -> Self {
-        let nic = &instance.nic;
-        Self { tap: tap_name(instance.id), mac: nic.mac, ip: nic.ip, tag: nic.tag }
-    }
-}
-
 /// What the node's plan is made from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct NodeInput<'a> {
     /// Every instance that this host has or is about to start; also those being removed and
-    /// orphans that still run, for a tap that is not named here is not filtered.
+    /// orphans that still run, for a tap that is not named here is not filtered. Those in group
+    /// networks.
     pub nics: &'a [NodeNic],
+    /// Those on the site's own network.
+    pub site_nics: &'a [SiteNic],
+    /// The administrator's bridge that these are plugged into; none when it is not there.
+    pub site_bridge: Option<&'a SiteBridge>,
     /// The port of 127.0.0.1 on which the metadata service listens.
     pub metadata_port: u16,
     /// How this machine is joined with the others; none when the router is on this host too and
@@ -71,6 +71,8 @@ pub struct NodePlan {
     pub bridges: BTreeMap<NetworkTag, NodeBridge>,
     /// What joins the bridges with the other machines; none when that is the router's to do.
     pub trunk: Option<Trunk>,
+    /// What instances on the site's own network need.
+    pub site: SitePlan,
     /// The content of tables `bridge eucalyptus` and `ip eucalyptus_metadata`; none when they
     /// should not exist.
     pub rules: Option<Ruleset>,
@@ -89,6 +91,11 @@ pub fn node_plan(input: &NodeInput<'_>) -> NodePlan {
     let mut nics = input.nics.to_vec();
     nics.sort();
     nics.dedup_by(|next, kept| next.tap == kept.tap);
+    let mut site_nics = input.site_nics.to_vec();
+    site_nics.sort();
+    site_nics.dedup_by(|next, kept| next.tap == kept.tap);
+    let site_bridge = input.site_bridge.filter(|_| !site_nics.is_empty());
+    let input = &NodeInput { site_nics: &site_nics, site_bridge, ..input.clone() };
     let mac = input.fabric.map(bridge_mac);
     let mut bridges: BTreeMap<_, NodeBridge> = BTreeMap::new();
     for nic in &nics {
@@ -100,7 +107,7 @@ pub fn node_plan(input: &NodeInput<'_>) -> NodePlan {
     }
     let trunk = trunk(input);
     let rules = rules::ruleset(&nics, input, trunk.as_ref());
-    NodePlan { bridges, trunk, rules: Some(rules) }
+    NodePlan { bridges, trunk, site: site::plan(input), rules: Some(rules) }
 }
 
 /// What joins the bridges with the other machines.
@@ -137,7 +144,13 @@ mod tests {
     }
 
     fn planned(nics: &[NodeNic], fabric: Option<&Fabric>) -> NodePlan {
-        node_plan(&NodeInput { nics, metadata_port: 8776, fabric, interface: "eth0" })
+        node_plan(&NodeInput {
+            nics,
+            metadata_port: 8776,
+            fabric,
+            interface: "eth0",
+            ..NodeInput::default()
+        })
     }
 
     fn rules(plan: &NodePlan) -> &str {

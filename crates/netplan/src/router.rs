@@ -21,7 +21,7 @@ pub struct RouterInput<'a> {
     /// The active group networks.
     pub networks: &'a [NetworkDesired],
     /// The addresses of live instances.
-    pub leases: &'a [Lease],
+    pub leases: &'a [(NetworkTag, Lease)],
     /// VNET_SUBNET and VNET_NETMASK.
     pub vnet_subnet: Ipv4Net,
     /// VNET_DNS; instances may ask these even when they run on this host.
@@ -58,6 +58,8 @@ pub struct RouterPlan {
     pub bridges: Vec<RouterBridge>,
     /// Who is answered on which network.
     pub dhcp: BTreeMap<NetworkTag, DhcpNetwork>,
+    /// Who is answered on the site's own network; none outside STATIC mode.
+    pub site: Option<SiteDhcp>,
     /// The groups' rules, in the order of tags; [`rules`](Self::rules) says the same to the kernel.
     pub groups: Vec<GroupChain>,
     /// VNET_SUBNET; none in the empty plan.
@@ -74,7 +76,46 @@ pub struct RouterPlan {
     pub rules: Option<Ruleset>,
 }
 
+/// The DHCP server of STATIC mode, on a device that is the administrator's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteDhcp {
+    /// VNET_INTERFACE. When that is a port of a bridge, the bridge is listened to.
+    pub device: String,
+    /// VNET_SUBNET and VNET_NETMASK.
+    pub subnet: Ipv4Net,
+    /// VNET_BROADCAST.
+    pub broadcast: Ipv4Addr,
+    /// VNET_ROUTER.
+    pub router: Ipv4Addr,
+    /// VNET_DNS.
+    pub dns: Vec<Ipv4Addr>,
+    /// The largest packet, bytes.
+    pub mtu: u16,
+    /// Whose requests are answered.
+    pub leases: BTreeMap<MacAddr, Lease>,
+}
+
+impl SiteDhcp {
+    /// What is answered from an address of the device.
+    pub fn served_from(&self, server: Ipv4Addr) -> DhcpNetwork {
+        DhcpNetwork {
+            subnet: self.subnet,
+            broadcast: self.broadcast,
+            server,
+            router: self.router,
+            dns: self.dns.clone(),
+            mtu: self.mtu,
+            leases: self.leases.clone(),
+        }
+    }
+}
+
 impl RouterPlan {
+    /// The plan of a host in STATIC mode: nothing but the DHCP server.
+    pub fn of_site(site: SiteDhcp) -> Self {
+        Self { site: Some(site), ..Self::default() }
+    }
+
     /// The tables that belong to the router's side, whatever the plan.
     pub const TABLES: &'static [Table] = &[Table { family: Family::Inet, name: "eucalyptus" }];
 }
@@ -93,6 +134,7 @@ pub fn router_plan(input: &RouterInput<'_>) -> RouterPlan {
     RouterPlan {
         bridges,
         dhcp,
+        site: None,
         groups,
         vnet_subnet: Some(input.vnet_subnet),
         machines: input.machines.clone(),
@@ -161,6 +203,8 @@ fn dhcp_networks(
 ) -> BTreeMap<NetworkTag, DhcpNetwork> {
     let dhcp_network = |network: &&NetworkDesired| DhcpNetwork {
         subnet: network.subnet.trunc(),
+        broadcast: network.subnet.broadcast(),
+        server: network.router,
         router: network.router,
         dns: input.dns.to_vec(),
         mtu: input.mtu,
@@ -168,8 +212,8 @@ fn dhcp_networks(
     };
     let mut served: BTreeMap<_, _> =
         networks.iter().map(|network| (network.tag, dhcp_network(network))).collect();
-    for lease in input.leases {
-        if let Some(network) = served.get_mut(&lease.tag)
+    for (tag, lease) in input.leases {
+        if let Some(network) = served.get_mut(tag)
             && network.subnet.contains(&lease.ip)
         {
             network.leases.insert(lease.mac, lease.clone());
@@ -205,14 +249,14 @@ mod tests {
     pub(super) const MACHINES: [Ipv4Addr; 2] =
         [Ipv4Addr::new(198, 51, 100, 7), Ipv4Addr::new(198, 51, 100, 8)];
 
-    fn planned(networks: &[NetworkDesired], leases: &[Lease]) -> RouterPlan {
+    fn planned(networks: &[NetworkDesired], leases: &[(NetworkTag, Lease)]) -> RouterPlan {
         planned_with(networks, leases, &[])
     }
 
     /// The plan with these public addresses, each with the private one that it leads to.
     pub(super) fn planned_with(
         networks: &[NetworkDesired],
-        leases: &[Lease],
+        leases: &[(NetworkTag, Lease)],
         associations: &[(Ipv4Addr, Ipv4Addr)],
     ) -> RouterPlan {
         router_plan(&RouterInput {
@@ -265,17 +309,15 @@ mod tests {
 
     #[test]
     fn only_addresses_of_the_network_itself_are_lent() {
-        let lease = |ip: [u8; 4], tag: u16| Lease {
-            mac: MacAddr([0, 0, 0, 0, ip[2], ip[3]]),
-            ip: ip.into(),
-            tag: tag.try_into().unwrap(),
-            hostname: String::new(),
+        let lease = |ip: [u8; 4], tag: u16| {
+            let mac = MacAddr([0, 0, 0, 0, ip[2], ip[3]]);
+            (tag.try_into().unwrap(), Lease::new(mac, ip.into()))
         };
         let leases =
             [lease([10, 77, 2, 2], 10), lease([10, 77, 2, 66], 10), lease([10, 77, 2, 3], 12)];
         let plan = planned(&[network(10, "alice", "10.77.2.0/26")], &leases);
         let lent: Vec<_> = plan.dhcp.values().flat_map(|n| n.leases.values()).cloned().collect();
-        assert_eq!(lent, leases[..1]);
+        assert_eq!(lent, [leases[0].1.clone()]);
     }
 
     #[test]

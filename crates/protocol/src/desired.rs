@@ -1,13 +1,13 @@
 //! Desired state: what should be.
 
-use crate::{Generation, ImageRef, MetadataOptions};
+use crate::{Generation, ImageRef, MetadataOptions, Nic};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use types::{
-    AccountId, ClusterName, Figures, GroupId, GroupName, InstanceId, KeyName, MacAddr, NetworkTag,
-    NodeName, PortRange, Protocol, RequestId, ReservationId, Timestamp, UserName,
+    AccountId, ClusterName, Figures, GroupId, GroupName, InstanceId, KeyName, NetworkTag, NodeName,
+    PortRange, Protocol, RequestId, ReservationId, Timestamp, UserName,
 };
 
 /// All that a cluster should run.
@@ -152,19 +152,6 @@ pub struct InstanceKey {
     pub name: KeyName,
     /// One line in the form of `authorized_keys`.
     pub public_key: String,
-}
-
-/// An instance's network interface.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Nic {
-    /// Its Ethernet address.
-    pub mac: MacAddr,
-    /// Its private address.
-    pub ip: Ipv4Addr,
-    /// The network that it is in.
-    pub tag: NetworkTag,
-    /// The public address that leads to it: its owner's, or one that it was given at its launch.
-    pub public_ip: Option<Ipv4Addr>,
 }
 
 /// A group network that is active: the instances of one security group of one user.

@@ -9,15 +9,19 @@ pub mod admin;
 mod desired;
 mod image;
 mod metadata;
+mod networks;
+mod nic;
 mod observed;
 pub mod reason;
 
 pub use desired::{
     Carrier, ClusterDesired, Fabric, Goal, GroupRule, InstanceDesired, InstanceKey, NetworkDesired,
-    Nic, NodeDesired, Peer,
+    NodeDesired, Peer,
 };
 pub use image::{Digest, ImageRef, ImageSource, MalformedDigest};
 pub use metadata::MetadataOptions;
+pub use networks::Networks;
+pub use nic::{Attachment, Nic};
 pub use observed::{
     ClusterObserved, ClusterSettings, ConsoleOutput, InstanceObserved, InstancePhase, NodeObserved,
     NodeStatus, Revision, Standing, UnknownStanding,

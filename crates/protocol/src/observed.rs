@@ -1,10 +1,10 @@
 //! Observed state: what is.
 
-use crate::{Generation, MetadataOptions};
-use ipnet::Ipv4Net;
+use crate::{Generation, MetadataOptions, Networks};
 use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
 use std::str::FromStr;
-use types::{AddressPool, ClusterName, Figures, InstanceId, NodeName, Timestamp};
+use types::{AddressPool, ClusterName, Figures, InstanceId, NodeName, Timestamp, VnetMode};
 
 /// Names one observed state: it differs whenever the state does.
 ///
@@ -51,6 +51,10 @@ pub struct InstanceObserved {
     /// force; none when the node has not told.
     #[serde(default)]
     pub metadata: Option<MetadataOptions>,
+    /// The address that the site's DHCP server gave it, as its node has seen; none while it is
+    /// not known, and for one that has its address from the cloud.
+    #[serde(default)]
+    pub address: Option<Ipv4Addr>,
 }
 
 /// What a node reports.
@@ -72,6 +76,9 @@ pub struct NodeObserved {
     /// then.
     #[serde(default)]
     pub held: bool,
+    /// VNET_MODE of its configuration; none from a node controller that knows only MANAGED.
+    #[serde(default)]
+    pub mode: Option<VnetMode>,
     /// What the node can give to instances altogether; all zero while it does not know yet.
     pub capacity: Figures,
     /// What each instance costs the node beside the figures of its VM type.
@@ -172,10 +179,9 @@ pub struct ClusterObserved {
 /// What the cloud must know of a cluster's configuration to launch there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ClusterSettings {
-    /// VNET_SUBNET and VNET_NETMASK: the addresses that its networks are cut from.
-    pub subnet: Ipv4Net,
-    /// VNET_ADDRSPERNET: addresses per group network, a power of two.
-    pub addrs_per_net: u32,
+    /// VNET_MODE and the addresses that it has.
+    #[serde(flatten)]
+    pub networks: Networks,
     /// SCHEDPOLICY: how its controller chooses nodes.
     pub policy: String,
     /// VNET_PUBLICIPS: the public addresses that can lead to its instances; none from an older

@@ -3,10 +3,10 @@
 use crate::fuse::Fuse;
 use async_trait::async_trait;
 use disks::{DiskError, DiskRequest, Disks, PreparedDisks, Progress, SimDisks};
-use hostnet::{Applied, HostNet, HostNetError, Path, SimNet};
+use hostnet::{Applied, HostNet, HostNetError, Path, Sightings, SimNet};
 use hypervisor::{Domain, DomainSpec, Hypervisor, HypervisorError, SimHypervisor};
 use nc::Host;
-use netplan::{NodePlan, RouterPlan};
+use netplan::{NodePlan, RouterPlan, SiteBridge};
 use protocol::{Digest, ImageRef, ImageSource};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -91,6 +91,14 @@ impl HostNet for FusedNet {
         interface: Option<&str>,
     ) -> Result<BTreeMap<Ipv4Addr, String>, HostNetError> {
         self.0.refused(wanted, interface).await
+    }
+
+    async fn site_bridge(&self, name: &str) -> Result<Option<SiteBridge>, HostNetError> {
+        self.0.site_bridge(name).await
+    }
+
+    fn sightings(&self) -> watch::Receiver<Sightings> {
+        self.0.sightings()
     }
 
     async fn path_to(&self, host: &str) -> Result<Path, HostNetError> {

@@ -15,10 +15,13 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use types::{Figures, NodeName};
+use types::{Figures, MacAddr, NodeName, VnetMode};
 
 /// The port of the metadata service, which nobody serves here.
 pub(crate) const METADATA_PORT: u16 = 8776;
+
+/// VNET_BRIDGE, which every administrator of these machines has made.
+pub(crate) const BRIDGE: (&str, MacAddr) = ("br0", MacAddr([2, 0, 0, 0, 0, 1]));
 
 /// What each instance costs a machine beside its figures: the disk of its swap partition.
 pub(crate) const OVERHEAD: Figures = Figures { cores: 0, memory_mb: 0, disk_gb: 1 };
@@ -28,6 +31,8 @@ pub(crate) struct Machine {
     pub(crate) capacity: Figures,
     /// The place of its cluster in the list of clusters.
     pub(crate) site: usize,
+    /// VNET_MODE.
+    pub(crate) mode: VnetMode,
     pub(crate) hypervisor: SimHypervisor,
     /// Whether the hypervisor can be reached.
     reachable: bool,
@@ -56,6 +61,7 @@ impl Machine {
             name,
             capacity,
             site,
+            mode: VnetMode::Managed,
             hypervisor: SimHypervisor::new(capacity),
             reachable: true,
             shelf: Shelf::new(capacity.disk_gb),
@@ -73,6 +79,8 @@ impl Machine {
     /// Starts a node controller over what the last one left.
     pub(crate) fn open(&mut self, clock: &Arc<SimClock>, images: &Arc<Wire<Cloud, ()>>) {
         self.fuse = Arc::default();
+        let (bridge, mac) = BRIDGE;
+        self.net.set_bridge(bridge, Some(mac));
         let fuse = || Arc::clone(&self.fuse);
         let settings = Settings {
             name: self.name.clone(),
@@ -83,6 +91,8 @@ impl Machine {
             nic: hypervisor::NicModel::Virtio,
             overhead: OVERHEAD,
             interface: String::new(),
+            mode: self.mode,
+            site_bridge: (self.mode != VnetMode::Managed).then(|| bridge.to_owned()),
             metadata_port: METADATA_PORT,
             concurrent_launches: self.concurrent_launches,
         };

@@ -2,8 +2,8 @@
 
 use crate::machine::OVERHEAD;
 use crate::rng::Rng;
-use ipnet::Ipv4Net;
 use placement::Policy;
+use protocol::Networks;
 use types::{AddressPool, Figures};
 
 /// None, few, and one that overlaps it.
@@ -27,10 +27,8 @@ pub struct ClusterShape {
     pub nodes: Vec<Figures>,
     /// SCHEDPOLICY.
     pub policy: Policy,
-    /// VNET_SUBNET and VNET_NETMASK.
-    pub subnet: Ipv4Net,
-    /// VNET_ADDRSPERNET.
-    pub addrs_per_net: u32,
+    /// VNET_MODE, and the addresses that instances are given.
+    pub networks: Networks,
     /// VNET_PUBLICIPS.
     pub public_addresses: AddressPool,
 }
@@ -64,8 +62,7 @@ impl ClusterShape {
         Self {
             nodes: vec![each; nodes],
             policy: Policy::Greedy,
-            subnet: "10.0.0.0/8".parse().expect("a network"),
-            addrs_per_net: 1024,
+            networks: managed("10.0.0.0/8", 1024),
             public_addresses: AddressPool::default(),
         }
     }
@@ -82,9 +79,15 @@ impl ClusterShape {
         Self {
             nodes: (0..rng.between(1, most)).map(|_| node(rng)).collect(),
             policy: *rng.pick(&[Policy::Greedy, Policy::RoundRobin, Policy::BestFit]),
-            subnet: rng.pick(&["172.19.0.0/16", "10.0.0.0/8"]).parse().expect("a network"),
-            addrs_per_net: *rng.pick(&[8, 16, 64]),
+            networks: {
+                let subnet = *rng.pick(&["172.19.0.0/16", "10.0.0.0/8"]);
+                managed(subnet, *rng.pick(&[8, 16, 64]))
+            },
             public_addresses: rng.pick(&POOLS).parse().expect("a pool"),
         }
     }
+}
+
+fn managed(subnet: &str, addrs_per_net: u32) -> Networks {
+    Networks::Managed { subnet: subnet.parse().expect("a network"), addrs_per_net }
 }

@@ -5,7 +5,7 @@ use crate::database::{Connection, Row, State};
 use crate::error::{Error, Result};
 use crate::fields::{Fields, corrupt};
 use crate::unused::unused;
-use crate::{pools, settings, tags, users};
+use crate::{modes, pools, settings, tags, users};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use types::{
@@ -233,6 +233,7 @@ async fn allocate(
     wanted: Option<Ipv4Addr>,
     tags: Tags,
 ) -> Result<Address> {
+    modes::check_elastic_somewhere(db).await?;
     check_limit(db, account).await?;
     let free: Option<String> = sqlx::query_scalar(
         "SELECT ip FROM addresses WHERE account IS NULL AND instance IS NULL AND configured = 1
@@ -286,9 +287,13 @@ async fn find(
     let row = sqlx::query(query)
         .bind(named.to_string())
         .bind(account.map(|account| account.to_string()))
-        .fetch_optional(db)
+        .fetch_optional(&mut *db)
         .await?;
-    row.as_ref().map_or(Err(Error::AddressNotFound(named)), address)
+    if let Some(row) = row {
+        return address(&row);
+    }
+    modes::check_elastic_somewhere(db).await?;
+    Err(Error::AddressNotFound(named))
 }
 
 async fn release(db: &mut Connection, account: Option<AccountId>, named: AddressRef) -> Result<()> {
@@ -325,6 +330,7 @@ async fn associate(
     if state >= types::InstanceState::ShuttingDown {
         return Err(Error::InstanceNotRunning { id: instance, state: state.as_str() });
     }
+    modes::check_elastic_in(db, &cluster).await?;
     if cluster != found.cluster {
         return Err(Error::AddressElsewhere { ip: found.ip, cluster: found.cluster });
     }

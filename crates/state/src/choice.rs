@@ -5,18 +5,28 @@ use crate::clusters::{self, ClusterConfig};
 use crate::database::Connection;
 use crate::error::{Error, Result};
 use crate::run::RunRequest;
-use crate::{admission, networks};
+use crate::{admission, modes, networks};
+use protocol::Networks;
 use std::cmp::Reverse;
 use std::net::Ipv4Addr;
-use types::{GroupId, GroupName, NetworkTag, Timestamp, VmType};
+use types::{AddressPair, GroupId, GroupName, NetworkTag, Timestamp, VmType};
 
 /// Where a launch goes.
 pub(crate) struct Site {
     pub(crate) cluster: ClusterConfig,
-    /// Of the group's network there.
-    pub(crate) tag: NetworkTag,
     /// One for each instance.
-    pub(crate) addresses: Vec<Ipv4Addr>,
+    pub(crate) seats: Vec<Seat>,
+}
+
+/// An instance's place in the network of its cluster.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Seat {
+    /// An address of its group's network.
+    Group { tag: NetworkTag, ip: Ipv4Addr },
+    /// A pair of the administrator's list.
+    Pair(AddressPair),
+    /// Whatever the site's DHCP server gives it.
+    Open,
 }
 
 /// A cluster that may take the launch.
@@ -27,7 +37,7 @@ struct Candidate {
     fits: u64,
 }
 
-/// Chooses the cluster and the addresses of a launch. `group` is the one that has the network.
+/// Chooses the cluster and the seats of a launch. `group` is the one that has the network.
 pub(crate) async fn choose(
     db: &mut Connection,
     request: &RunRequest,
@@ -86,7 +96,7 @@ async fn site(
     db: &mut Connection,
     request: &RunRequest,
     vm_type: &VmType,
-    (group, group_name): &(GroupId, GroupName),
+    group: &(GroupId, GroupName),
     cluster: ClusterConfig,
 ) -> Result<Site> {
     let least = request.min_count as usize;
@@ -103,9 +113,35 @@ async fn site(
             },
         });
     }
-    let network = networks::of_group(db, &cluster, *group).await?;
-    let mut addresses = networks::free_addresses(db, &cluster.name, &network).await?;
-    if addresses.len() < least {
+    let seats = match &cluster.networks {
+        Networks::Managed { .. } => in_group(db, request, group, &cluster).await?,
+        Networks::Static { pairs, .. } => {
+            let free = modes::free_pairs(db, &cluster.name, pairs).await?;
+            if free.len() < least {
+                return Err(Error::PairsExhausted {
+                    cluster: cluster.name,
+                    wanted: request.min_count,
+                    available: free.len(),
+                    pairs: pairs.len(),
+                });
+            }
+            free.into_iter().map(Seat::Pair).collect()
+        }
+        Networks::System => vec![Seat::Open; room],
+    };
+    Ok(Site { cluster, seats: seats.into_iter().take(room).collect() })
+}
+
+/// The free addresses of the group's network.
+async fn in_group(
+    db: &mut Connection,
+    request: &RunRequest,
+    (group, group_name): &(GroupId, GroupName),
+    cluster: &ClusterConfig,
+) -> Result<Vec<Seat>> {
+    let network = networks::of_group(db, cluster, *group).await?;
+    let addresses = networks::free_addresses(db, &cluster.name, &network).await?;
+    if addresses.len() < request.min_count as usize {
         // a network that was only tried must not stay
         networks::release_empty(db, &cluster.name).await?;
         return Err(Error::AddressesExhausted {
@@ -114,6 +150,6 @@ async fn site(
             available: addresses.len(),
         });
     }
-    addresses.truncate(room);
-    Ok(Site { cluster, tag: network.tag, addresses })
+    let tag = network.tag;
+    Ok(addresses.into_iter().map(|ip| Seat::Group { tag, ip }).collect())
 }

@@ -5,10 +5,9 @@ use crate::database::{Connection, Row, State};
 use crate::error::{Error, Result};
 use crate::fields::{Fields, column, corrupt};
 use crate::{pools, settings};
-use ipnet::Ipv4Net;
 use placement::{Availability, Policy, Room};
-use protocol::{Generation, NodeStatus};
-use types::{AddressPool, ClusterName, Timestamp, VmType};
+use protocol::{Generation, Networks, NodeStatus};
+use types::{AddressPool, ClusterName, Timestamp, VmType, VnetMode};
 
 /// A cluster controller that is silent for no longer than this may only be restarted: launches
 /// wait for it.
@@ -21,10 +20,8 @@ pub struct ClusterConfig {
     pub name: ClusterName,
     /// `host:port` of its controller.
     pub endpoint: String,
-    /// VNET_SUBNET and VNET_NETMASK: the addresses that its networks are cut from.
-    pub subnet: Ipv4Net,
-    /// VNET_ADDRSPERNET: addresses per group network, a power of two.
-    pub addrs_per_net: u32,
+    /// VNET_MODE, and the addresses that its instances are given.
+    pub networks: Networks,
     /// SCHEDPOLICY: how its controller chooses nodes.
     pub policy: Policy,
     /// VNET_PUBLICIPS: the public addresses that can lead to its instances.
@@ -222,12 +219,21 @@ pub(crate) async fn store_settings(db: &mut Connection, config: &ClusterConfig) 
             .bind(config.name.as_str())
             .fetch_optional(&mut *db)
             .await?;
+    let networks = &config.networks;
+    let (addrs_per_net, pairs) = match networks {
+        Networks::Managed { addrs_per_net, .. } => (*addrs_per_net, &[][..]),
+        Networks::Static { pairs, .. } => (0, &pairs[..]),
+        Networks::System => (0, &[][..]),
+    };
     sqlx::query(
-        "UPDATE clusters SET subnet = $1, addrs_per_net = $2, policy = $3, public_addresses = $4
-         WHERE name = $5",
+        "UPDATE clusters SET mode = $1, subnet = $2, addrs_per_net = $3, pairs = $4, policy = $5,
+             public_addresses = $6
+         WHERE name = $7",
     )
-    .bind(config.subnet.trunc().to_string())
-    .bind(column(config.addrs_per_net.into()))
+    .bind(networks.mode().as_str())
+    .bind(networks.subnet().map(|subnet| subnet.trunc().to_string()).unwrap_or_default())
+    .bind(column(addrs_per_net.into()))
+    .bind(serde_json::json!(pairs).to_string())
     .bind(config.policy.as_str())
     .bind(&pool)
     .bind(config.name.as_str())
@@ -262,18 +268,32 @@ fn cluster(row: &Row) -> Result<Cluster> {
 }
 
 fn settings_of(row: &Row, registered: &Registration) -> Result<Option<ClusterConfig>> {
-    if row.text("subnet")?.is_empty() {
+    if row.text("policy")?.is_empty() {
         return Ok(None);
     }
     let Registration { name, endpoint } = registered.clone();
     Ok(Some(ClusterConfig {
         name,
         endpoint,
-        subnet: row.parsed("subnet")?,
-        addrs_per_net: row.number("addrs_per_net")?,
+        networks: networks_of(row)?,
         policy: row.parsed("policy")?,
         public_addresses: row.parsed("public_addresses")?,
     }))
+}
+
+fn networks_of(row: &Row) -> Result<Networks> {
+    Ok(match row.parsed("mode")? {
+        VnetMode::Managed => Networks::Managed {
+            subnet: row.parsed("subnet")?,
+            addrs_per_net: row.number("addrs_per_net")?,
+        },
+        VnetMode::Static => Networks::Static {
+            subnet: row.parsed("subnet")?,
+            pairs: serde_json::from_str(&row.text("pairs")?)
+                .map_err(|problem| corrupt("pairs", problem))?,
+        },
+        VnetMode::System => Networks::System,
+    })
 }
 
 fn node(row: &Row) -> Result<NodeStatus> {

@@ -8,14 +8,13 @@ use crate::group_rules::{self, Direction};
 use crate::images::reference;
 use crate::instances::{goal, tag};
 use crate::networks::router;
+use crate::nic::nic;
 use crate::power;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use protocol::{
-    ClusterDesired, GroupRule, ImageRef, InstanceDesired, InstanceKey, NetworkDesired, Nic,
-};
+use protocol::{ClusterDesired, GroupRule, ImageRef, InstanceDesired, InstanceKey, NetworkDesired};
 use std::collections::HashMap;
-use types::{ClusterName, GroupId, GroupName, InstanceId, MacAddr};
+use types::{ClusterName, GroupId, GroupName, InstanceId};
 
 const INSTANCES: &str = "
     SELECT instances.*, users.name AS user_name,
@@ -123,12 +122,7 @@ fn instance(row: &Row, groups: &HashMap<String, Vec<GroupName>>) -> Result<Insta
             .decode(row.text("data")?)
             .map_err(|problem| corrupt("user_data", problem))?,
         metadata: power::metadata(row)?,
-        nic: Nic {
-            mac: MacAddr::of_instance(id),
-            ip: row.parsed("ip")?,
-            tag: tag(row)?,
-            public_ip: row.maybe("public_ip")?,
-        },
+        nic: nic(row, id)?,
         request: row.maybe("request")?,
     })
 }

@@ -4,7 +4,7 @@ use crate::addresses::AddressRef;
 use crate::tags::Taggable;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use types::{ClusterName, GroupName, ImageId, InstanceId, KeyName, RuleId, UserName};
+use types::{ClusterName, GroupName, ImageId, InstanceId, KeyName, RuleId, UserName, VnetMode};
 
 /// The result of every function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -198,6 +198,21 @@ pub enum Error {
         /// How many are free.
         available: usize,
     },
+    /// Not enough pairs of VNET_MACMAP are free.
+    #[error(
+        "not enough addresses in cluster \"{cluster}\": {wanted} wanted, {available} of the {pairs} \
+         pairs of VNET_MACMAP free; terminate instances, or ask the administrator for more pairs"
+    )]
+    PairsExhausted {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The least number that was asked for.
+        wanted: u32,
+        /// How many are free.
+        available: usize,
+        /// How many there are.
+        pairs: usize,
+    },
     /// Every network of the cluster's subnet, or every tag, is in use.
     #[error(
         "no network of cluster \"{cluster}\" is free: {in_use} are in use, {in_cloud} in all \
@@ -285,6 +300,18 @@ pub enum Error {
         ip: Ipv4Addr,
         /// Its cluster.
         cluster: ClusterName,
+    },
+
+    /// The network mode has no elastic addresses.
+    #[error(
+        "the network mode of {place} is {mode}, which has no elastic addresses: instances are on \
+         the site's own network, and each has the one address that it shows"
+    )]
+    NoElasticAddresses {
+        /// The zone, or the whole cloud.
+        place: String,
+        /// Its mode.
+        mode: VnetMode,
     },
 
     /// There is no such thing, or it is not the caller's to tag.

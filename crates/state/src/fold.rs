@@ -1,6 +1,7 @@
 //! What a report makes of an instance: the pure transition function.
 
 use protocol::{Goal, InstanceObserved, InstancePhase, MetadataOptions};
+use std::net::Ipv4Addr;
 use types::{InstanceState, NodeName};
 
 /// What the cloud holds of an instance that a report can change.
@@ -15,6 +16,34 @@ pub(crate) struct Known {
     pub(crate) impaired: bool,
     pub(crate) metadata: MetadataOptions,
     pub(crate) metadata_pending: bool,
+    pub(crate) address: Address,
+}
+
+/// Where an instance has its address from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Address {
+    /// The cloud has given it.
+    Given,
+    /// The site's DHCP server gives it, and this was seen last.
+    Found(Option<Ipv4Addr>),
+}
+
+impl Address {
+    pub(crate) const fn found(self) -> Option<Ipv4Addr> {
+        match self {
+            Self::Given => None,
+            Self::Found(ip) => ip,
+        }
+    }
+
+    /// After a report that counts. One that starts again has none until it is lent one, and what
+    /// does not run is not asked.
+    fn after(self, report: &InstanceObserved) -> Self {
+        match self {
+            Self::Found(_) if report.phase == InstancePhase::Running => Self::Found(report.address),
+            known => known,
+        }
+    }
 }
 
 /// The reason of an instance that ended by itself when its node gives none.
@@ -41,6 +70,7 @@ pub(crate) fn fold(known: &Known, report: &InstanceObserved, silent: bool) -> Kn
         impaired: silent && state.is_live(),
         metadata: known.metadata,
         metadata_pending: known.metadata_pending && report.metadata != Some(known.metadata),
+        address: if counts { known.address.after(report) } else { known.address },
     }
 }
 
@@ -91,6 +121,7 @@ mod tests {
             impaired: false,
             metadata: MetadataOptions::default(),
             metadata_pending: false,
+            address: Address::Given,
         }
     }
 
@@ -103,6 +134,30 @@ mod tests {
             reboots: 0,
             turn: 0,
             metadata: None,
+            address: None,
+        }
+    }
+
+    #[test]
+    fn an_address_is_that_of_the_last_report_of_what_runs() {
+        let lent = |last| Some(Ipv4Addr::new(10, 9, 0, last));
+        let found = |last| Address::Found(lent(last));
+        let none = Address::Found(None);
+        for (before, phase, told, after) in [
+            (none, P::Running, lent(7), found(7)),
+            (found(7), P::Running, lent(8), found(8)),
+            (found(7), P::Running, None, none),
+            (found(7), P::Pending, None, found(7)),
+            (found(7), P::Stopped, None, found(7)),
+            (none, P::Pending, lent(7), none),
+            (Address::Given, P::Running, lent(7), Address::Given),
+        ] {
+            let known = Known { address: before, ..known(Goal::Run, S::Running, None) };
+            let told = InstanceObserved { address: told, ..report(phase, None) };
+            assert_eq!(fold(&known, &told, false).address, after, "{before:?} {told:?}");
+            let late = InstanceObserved { turn: 2, ..told };
+            let ends = matches!(phase, P::ShuttingDown | P::Terminated);
+            assert!(ends || fold(&known, &late, false).address == before);
         }
     }
 

@@ -6,6 +6,7 @@ use crate::database::{Connection, Row, Snapshot, State};
 use crate::error::{Error, Result};
 use crate::fields::{Fields, corrupt};
 use crate::image_attributes::{product_codes, product_codes_of_instances};
+use crate::nic::{group_tag, mac, shown_ip};
 use crate::power;
 use crate::request::set_request;
 use protocol::{Goal, MetadataOptions};
@@ -54,9 +55,9 @@ pub struct Instance {
     pub protected: bool,
     /// Whether it is to be monitored.
     pub monitoring: bool,
-    /// The network that it is in.
-    pub tag: NetworkTag,
-    /// Its private address.
+    /// The group network that it is in; none when it is on the site's own network.
+    pub tag: Option<NetworkTag>,
+    /// Its private address. While it is not known, 0.0.0.0 (Administrator's Guide, "SYSTEM Mode").
     pub ip: Ipv4Addr,
     /// Whether it is to have a public address while it has none of its owner's.
     pub public: bool,
@@ -383,10 +384,10 @@ fn instance(row: &Row) -> Result<Instance> {
         client_token: row.maybe_text("client_token")?,
         protected: row.flag("protected")?,
         monitoring: row.flag("monitoring")?,
-        tag: tag(row)?,
-        ip: row.parsed("ip")?,
+        tag: group_tag(row)?,
+        ip: shown_ip(row)?,
         public: row.flag("public")?,
-        mac: MacAddr::of_instance(id),
+        mac: mac(row, id)?,
         goal: goal(row)?,
         state: state(row)?,
         reason: row.maybe_text("reason")?,

@@ -7,6 +7,7 @@ use crate::fields::{Fields, corrupt};
 use crate::instances::tag;
 use ipnet::Ipv4Net;
 use netplan::GroupSubnet;
+use protocol::Networks;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use types::{ClusterName, GroupId, NetworkTag};
@@ -84,8 +85,9 @@ fn lowest_free(
         (NetworkTag::FIRST.get()..=NetworkTag::LAST.get())
             .filter_map(|tag| NetworkTag::try_from(tag).ok())
     };
+    let &Networks::Managed { subnet, addrs_per_net } = &cluster.networks else { return None };
     let place = all()
-        .map_while(|tag| netplan::subnet_of(tag, cluster.subnet, cluster.addrs_per_net))
+        .map_while(|tag| netplan::subnet_of(tag, subnet, addrs_per_net))
         .find(|new| here.iter().all(|subnet| !overlaps(subnet, &new.subnet)))?;
     let tag = all().find(|tag| !tags.contains(tag))?;
     Some(GroupSubnet { tag, ..place })

@@ -4,8 +4,8 @@ use crate::clusters::{self, bump};
 use crate::database::{Connection, Row, State};
 use crate::error::Result;
 use crate::fields::{Fields, column, json};
-use crate::fold::{Known, fold};
-use crate::{addresses, images, instances, networks, power, registration, tags, tokens};
+use crate::fold::{Address, Known, fold};
+use crate::{addresses, images, instances, networks, nic, power, registration, tags, tokens};
 use protocol::{CallError, ClusterObserved, InstanceObserved, NodeStatus};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ const PIECE: usize = 16;
 
 const LIVE: &str = "
     SELECT id, goal, state, turn, reason, node, reboots_done, impaired, metadata_enabled,
-        metadata_tokens, metadata_hops, metadata_pending
+        metadata_tokens, metadata_hops, metadata_pending, ip, found_ip
     FROM instances WHERE cluster = $1 AND state <> 'terminated'";
 
 impl State {
@@ -122,6 +122,10 @@ fn known(row: &Row) -> Result<Known> {
         impaired: row.flag("impaired")?,
         metadata: power::metadata(row)?,
         metadata_pending: row.flag("metadata_pending")?,
+        address: match nic::own_ip(row)? {
+            Some(_) => Address::Given,
+            None => Address::Found(row.maybe("found_ip")?),
+        },
     })
 }
 
@@ -221,7 +225,7 @@ async fn record_instance(
 ) -> Result<Change> {
     let row = sqlx::query(
         "SELECT launch_ms, goal, state, turn, reason, node, reboots_done, impaired, metadata_enabled,
-             metadata_tokens, metadata_hops, metadata_pending
+             metadata_tokens, metadata_hops, metadata_pending, ip, found_ip
          FROM instances WHERE id = $1",
     )
     .bind(report.id.to_string())
@@ -233,8 +237,9 @@ async fn record_instance(
     let ended = before.state.is_live() && !after.state.is_live();
     sqlx::query(
         "UPDATE instances SET state = $1, reason = $2, node = $3, reboots_done = $4,
-             impaired = $5, metadata_pending = $6, terminated_ms = COALESCE(terminated_ms, $7)
-         WHERE id = $8",
+             impaired = $5, metadata_pending = $6, terminated_ms = COALESCE(terminated_ms, $7),
+             found_ip = $8
+         WHERE id = $9",
     )
     .bind(after.state.as_str())
     .bind(&after.reason)
@@ -243,6 +248,7 @@ async fn record_instance(
     .bind(i64::from(after.impaired))
     .bind(i64::from(after.metadata_pending))
     .bind(ended.then_some(now.millis()))
+    .bind(after.address.found().map(|ip| ip.to_string()))
     .bind(report.id.to_string())
     .execute(db)
     .await?;

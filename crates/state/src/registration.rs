@@ -4,8 +4,8 @@ use crate::clusters::{self, ClusterConfig, Registration, Standing};
 use crate::database::{Connection, State};
 use crate::error::{Error, Result};
 use crate::fields::{Fields, json};
-use crate::{addresses, networks, pools};
-use protocol::{ClusterObserved, ClusterSettings};
+use crate::{addresses, modes, networks, pools};
+use protocol::{ClusterObserved, ClusterSettings, Networks};
 use types::{ClusterName, FEWEST_PER_NET, InstanceId, Timestamp};
 
 /// So many clusters can be part of a cloud.
@@ -72,6 +72,16 @@ async fn configure(db: &mut Connection, mut config: ClusterConfig) -> Result<()>
     .bind(&config.endpoint)
     .execute(&mut *db)
     .await?;
+    let known = clusters::without_nodes(db).await?.into_iter();
+    let known = known.filter(|it| it.config.name == config.name).find_map(|it| it.settings);
+    // its controller refuses to start in another mode while it has instances
+    let config = match known {
+        Some(known) if known.networks.mode() != config.networks.mode() => {
+            let is_empty = live(db, &config.name).await?.is_empty();
+            if is_empty { config } else { modes::kept(&known, config).0 }
+        }
+        _ => config,
+    };
     clusters::store_settings(db, &config).await
 }
 
@@ -236,39 +246,49 @@ pub(crate) async fn judge(
     told.public_addresses = granted;
     problems.extend(shared);
     let Some(now) = &known.settings else { return Ok((Some(told), problems)) };
-    let same_networks = (told.subnet, told.addrs_per_net) == (now.subnet, now.addrs_per_net);
-    if same_networks || live(db, &known.config.name).await?.is_empty() {
+    let can_follow = modes::can_follow(&now.networks, &told.networks);
+    if can_follow || live(db, &known.config.name).await?.is_empty() {
         return Ok((Some(told), problems));
     }
-    problems.push(format!(
-        "its VNET_SUBNET is {} with VNET_ADDRSPERNET {} now, but its instances have addresses of \
-         {} with {}: terminate them, or put the old values back and restart its controller",
-        told.subnet, told.addrs_per_net, now.subnet, now.addrs_per_net
-    ));
-    let kept = ClusterConfig { subnet: now.subnet, addrs_per_net: now.addrs_per_net, ..told };
+    let (kept, problem) = modes::kept(now, told);
+    problems.push(problem);
     Ok((Some(kept), problems))
 }
 
 /// What a controller told, checked. An older one does not tell of public addresses.
 fn configured(known: &clusters::Cluster, told: &ClusterSettings) -> Result<ClusterConfig, String> {
-    let ClusterSettings { subnet, addrs_per_net, policy, public_addresses } = told;
-    let fits = u64::from(*addrs_per_net) <= 1_u64 << (32 - subnet.prefix_len());
-    if !addrs_per_net.is_power_of_two() || *addrs_per_net < FEWEST_PER_NET || !fits {
-        return Err(format!(
-            "it reports VNET_ADDRSPERNET {addrs_per_net}, which does not divide {subnet}; correct \
-             its eucalyptus.conf"
-        ));
-    }
+    let ClusterSettings { networks, policy, public_addresses } = told;
     let policy = policy.parse().map_err(|e| format!("it reports SCHEDPOLICY {e}"))?;
     let before = known.settings.as_ref().map(|settings| &settings.public_addresses);
+    let public_addresses = public_addresses.as_ref().or(before).cloned().unwrap_or_default();
     let Registration { name, endpoint } = known.config.clone();
-    Ok(ClusterConfig {
-        name,
-        endpoint,
-        subnet: subnet.trunc(),
-        addrs_per_net: *addrs_per_net,
-        policy,
-        public_addresses: public_addresses.as_ref().or(before).cloned().unwrap_or_default(),
+    let networks = checked(networks)?;
+    Ok(ClusterConfig { name, endpoint, networks, policy, public_addresses })
+}
+
+fn checked(networks: &Networks) -> Result<Networks, String> {
+    Ok(match networks {
+        Networks::Managed { subnet, addrs_per_net } => {
+            let fits = u64::from(*addrs_per_net) <= 1_u64 << (32 - subnet.prefix_len());
+            if !addrs_per_net.is_power_of_two() || *addrs_per_net < FEWEST_PER_NET || !fits {
+                return Err(format!(
+                    "it reports VNET_ADDRSPERNET {addrs_per_net}, which does not divide {subnet}; \
+                     correct its eucalyptus.conf"
+                ));
+            }
+            Networks::Managed { subnet: subnet.trunc(), addrs_per_net: *addrs_per_net }
+        }
+        Networks::Static { subnet, pairs } => {
+            if let Some(pair) = pairs.iter().find(|pair| !subnet.contains(&pair.ip)) {
+                return Err(format!(
+                    "it reports {} in VNET_MACMAP, which is not in {subnet}; correct its \
+                     eucalyptus.conf",
+                    pair.ip
+                ));
+            }
+            Networks::Static { subnet: subnet.trunc(), pairs: pairs.clone() }
+        }
+        Networks::System => Networks::System,
     })
 }
 

@@ -1,6 +1,7 @@
 //! RunInstances: everything that a launch decides, in one transaction.
 
 use crate::addresses::{self, Address};
+use crate::choice::Seat;
 use crate::clusters::{self, ClusterConfig};
 use crate::database::{Connection, State};
 use crate::error::{Error, Result};
@@ -13,10 +14,9 @@ use crate::{choice, launch, pools, settings, tags, tokens};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use protocol::{Generation, MetadataOptions};
-use std::net::Ipv4Addr;
 use types::{
-    AccountId, ClusterName, GroupId, GroupName, ImageId, ImageKind, InstanceId, KeyName,
-    NetworkTag, RequestId, ReservationId, Tags, Timestamp, VmType,
+    AccountId, AddressPair, ClusterName, GroupId, GroupName, ImageId, ImageKind, InstanceId,
+    KeyName, RequestId, ReservationId, Tags, Timestamp, VmType,
 };
 
 /// What RunInstances asks for. Its numbers and lengths have been checked.
@@ -81,8 +81,7 @@ struct Plan {
     key: Option<(KeyName, String)>,
     groups: Vec<(GroupId, GroupName)>,
     cluster: ClusterConfig,
-    tag: NetworkTag,
-    addresses: Vec<Ipv4Addr>,
+    seats: Vec<Seat>,
     metadata: MetadataOptions,
 }
 
@@ -100,7 +99,7 @@ impl State {
     ///
     /// # Errors
     /// What is wrong with the request, or [`Error::NoCapacity`], [`Error::AddressesExhausted`],
-    /// [`Error::NetworksExhausted`], [`Error::TokenMismatch`], [`Error::TokenTerminated`]. Nothing
+    /// [`Error::NetworksExhausted`], [`Error::PairsExhausted`], [`Error::TokenMismatch`], [`Error::TokenTerminated`]. Nothing
     /// is launched then.
     pub async fn run_instances(&self, request: RunRequest, now: Timestamp) -> Result<RunOutcome> {
         let by = self.request;
@@ -120,7 +119,7 @@ async fn run(
     let plan = plan(db, &request, now).await?;
     let admitted = clusters::bump(db, &plan.cluster.name).await?;
     let id = insert_reservation(db, &request, &plan, now).await?;
-    for launched in (0i64..).zip(plan.addresses.iter().copied()) {
+    for launched in (0i64..).zip(plan.seats.iter().copied()) {
         let place = Place { reservation: id, admitted, launched, by, now };
         while !insert_instance(db, &request, &plan, &place).await? {}
     }
@@ -149,7 +148,7 @@ async fn plan(db: &mut Connection, request: &RunRequest, now: Timestamp) -> Resu
     let key = key(db, request).await?;
     let groups = launch::groups(db, request.account, &request.groups, now).await?;
     let site = choice::choose(db, request, &vm_type, &groups[0], now).await?;
-    let choice::Site { cluster, tag, addresses } = site;
+    let choice::Site { cluster, seats } = site;
     Ok(Plan {
         owner,
         image,
@@ -159,8 +158,7 @@ async fn plan(db: &mut Connection, request: &RunRequest, now: Timestamp) -> Resu
         key,
         groups,
         cluster,
-        tag,
-        addresses,
+        seats,
         metadata: request.metadata,
     })
 }
@@ -251,8 +249,8 @@ struct Place {
     reservation: ReservationId,
     /// The cluster's generation at admission.
     admitted: Generation,
-    /// Its place in the reservation, and its address.
-    launched: (i64, Ipv4Addr),
+    /// Its place in the reservation, and in its network.
+    launched: (i64, Seat),
     /// The call that launches it.
     by: Option<RequestId>,
     now: Timestamp,
@@ -265,15 +263,20 @@ async fn insert_instance(
     plan: &Plan,
     place: &Place,
 ) -> Result<bool> {
-    let (launch_index, ip) = place.launched;
+    let (launch_index, seat) = place.launched;
+    let (tag, ip, mac) = match seat {
+        Seat::Group { tag, ip } => (tag.get(), ip.to_string(), None),
+        Seat::Pair(AddressPair { mac, ip }) => (0, ip.to_string(), Some(mac.to_string())),
+        Seat::Open => (0, String::new(), None),
+    };
     let inserted = sqlx::query(
         "INSERT INTO instances (id, reservation, launch_index, admitted, account, cluster,
              image, kernel, ramdisk, vm_type, cores, memory_mb, disk_gb, key_name, public_key,
              tag, ip, goal, state, reboots, reboots_done, impaired, launch_ms, protected,
              monitoring, metadata_pending, metadata_enabled, metadata_tokens, metadata_hops,
-             request, public)
+             request, public, mac)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-             'run', 'pending', 0, 0, 0, $18, $19, $20, 1, $21, $22, $23, $24, $25)
+             'run', 'pending', 0, 0, 0, $18, $19, $20, 1, $21, $22, $23, $24, $25, $26)
          ON CONFLICT (id) DO NOTHING",
     )
     .bind(InstanceId::random()?.to_string())
@@ -291,8 +294,8 @@ async fn insert_instance(
     .bind(column(plan.vm_type.figures.disk_gb))
     .bind(plan.key.as_ref().map(|(name, _)| name.as_str()))
     .bind(plan.key.as_ref().map(|(_, public_key)| public_key))
-    .bind(i64::from(plan.tag.get()))
-    .bind(ip.to_string())
+    .bind(i64::from(tag))
+    .bind(ip)
     .bind(place.now.millis())
     .bind(i64::from(request.protected))
     .bind(i64::from(request.monitoring))
@@ -301,6 +304,7 @@ async fn insert_instance(
     .bind(i64::from(plan.metadata.hops))
     .bind(place.by.map(|request| request.to_string()))
     .bind(i64::from(plan.is_public(request)))
+    .bind(mac)
     .execute(db)
     .await?;
     Ok(inserted.rows_affected() == 1)

@@ -40,6 +40,7 @@ impl NodeApi for FakeNode {
             cluster: None,
             held: false,
             capacity: Figures::default(),
+            mode: None,
             overhead: Figures::default(),
             instances: Vec::new(),
             orphans: Vec::new(),

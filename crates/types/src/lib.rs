@@ -32,7 +32,8 @@ pub use id::{
 pub use instance_state::InstanceState;
 pub use names::{ClusterName, GroupName, InvalidName, KeyName, NodeName, TagKey, Tags, UserName};
 pub use net::{
-    FEWEST_PER_NET, InvalidNet, MacAddr, NetworkTag, PortRange, Protocol, host_of_endpoint,
+    AddressPair, FEWEST_PER_NET, InvalidNet, MacAddr, NetworkTag, PortRange, Protocol, VnetMode,
+    host_of_endpoint,
 };
 pub use pool::{AddressPool, MalformedPool};
 pub use request_id::{MalformedRequestId, RequestId};

@@ -3,6 +3,7 @@
 use crate::InstanceId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 /// Text or a number that is not a valid network value.
@@ -131,6 +132,54 @@ impl fmt::Debug for NetworkTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// How the instances of a cluster are connected, VNET_MODE (Administrator's Guide, "Network
+/// Configuration").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum VnetMode {
+    /// On the site's own network, where they get addresses from the site's DHCP server.
+    System,
+    /// On the site's own network, with addresses of the administrator's list.
+    Static,
+    /// Every user's group has a network of its own, with the cluster controller as its router.
+    Managed,
+}
+
+impl VnetMode {
+    /// Its name in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "SYSTEM",
+            Self::Static => "STATIC",
+            Self::Managed => "MANAGED",
+        }
+    }
+}
+
+impl fmt::Display for VnetMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for VnetMode {
+    type Err = InvalidNet;
+    fn from_str(text: &str) -> Result<Self, InvalidNet> {
+        let all = [Self::System, Self::Static, Self::Managed];
+        let named = all.into_iter().find(|mode| text.eq_ignore_ascii_case(mode.as_str()));
+        named.ok_or_else(|| invalid("network mode", text, "SYSTEM, STATIC or MANAGED"))
+    }
+}
+
+/// An Ethernet address and the IPv4 address that goes with it, of VNET_MACMAP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AddressPair {
+    /// The Ethernet address.
+    pub mac: MacAddr,
+    /// The IPv4 address.
+    pub ip: Ipv4Addr,
 }
 
 /// The protocol of a security group's rule.

@@ -6,10 +6,11 @@ use protocol::{
     NodeObserved, Revision,
 };
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::watch;
-use types::{ClusterName, Figures, InstanceId, NodeName, Timestamp};
+use types::{ClusterName, Figures, InstanceId, NodeName, Timestamp, VnetMode};
 
 pub(super) struct FakeNode {
     pub(super) name: NodeName,
@@ -25,6 +26,9 @@ struct Told {
     phases: BTreeMap<InstanceId, (InstancePhase, Option<String>)>,
     capacity: Figures,
     overhead: Figures,
+    mode: Option<VnetMode>,
+    /// The address that each of its instances was lent by the site.
+    address: Option<Ipv4Addr>,
     syncs: u32,
     orphans: Vec<String>,
     fault: Fault,
@@ -68,6 +72,17 @@ impl FakeNode {
 
     pub(super) fn set_overhead(&self, overhead: Figures) {
         self.told().overhead = overhead;
+        self.changed();
+    }
+
+    pub(super) fn set_mode(&self, mode: Option<VnetMode>) {
+        self.told().mode = mode;
+        self.changed();
+    }
+
+    /// The site's DHCP server lends its instances an address.
+    pub(super) fn lend(&self, address: Ipv4Addr) {
+        self.told().address = Some(address);
         self.changed();
     }
 
@@ -199,6 +214,7 @@ impl NodeApi for FakeNode {
                 reboots: 0,
                 turn: told.turn(*id),
                 metadata: None,
+                address: told.address,
             }
         };
         Ok(NodeObserved {
@@ -214,6 +230,7 @@ impl NodeApi for FakeNode {
                 Some((_, held)) => *held,
                 None => told.phases.values().any(|it| it.0 != InstancePhase::Terminated),
             },
+            mode: told.mode,
             capacity: told.capacity,
             overhead: told.overhead,
             instances: told.phases.iter().map(shown).collect(),

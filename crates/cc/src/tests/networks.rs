@@ -16,7 +16,7 @@ async fn networks_are_told_with_those_who_have_addresses_of_them() {
     assert_eq!(network.gateway.to_string(), "192.168.2.1/26");
     assert_eq!(network.trunk, None);
     let leases: Vec<_> = network.instances.iter().map(|lease| (lease.ip, lease.mac)).collect();
-    let wanted = [ONE, TWO].map(|id| (instance(id).nic.ip, instance(id).nic.mac));
+    let wanted = [ONE, TWO].map(|id| (instance(id).nic.ip().unwrap(), instance(id).nic.mac));
     assert_eq!(leases, wanted);
     assert!(network.instances.iter().all(|lease| lease.node.as_ref().unwrap().as_str() == "a"));
     assert!(network.instances.iter().all(|lease| lease.running));
@@ -24,7 +24,10 @@ async fn networks_are_told_with_those_who_have_addresses_of_them() {
 
     world.bring_about(vec![ended(ONE), instance(TWO)]).await;
     let left = &world.cc().networks().await.networks[0].instances;
-    assert_eq!(left.iter().map(|lease| lease.ip).collect::<Vec<_>>(), [instance(TWO).nic.ip]);
+    assert_eq!(
+        left.iter().map(|lease| lease.ip).collect::<Vec<_>>(),
+        [instance(TWO).nic.ip().unwrap()]
+    );
 }
 
 #[tokio::test]
@@ -52,7 +55,7 @@ async fn a_stopped_instance_keeps_its_addresses_and_does_not_run() {
     world.bring_about(vec![instance(ONE)]).await;
     world.bring_about(vec![InstanceDesired { turn: 1, ..instance(ONE) }]).await;
     let network = world.cc().networks().await.networks.remove(0);
-    assert_eq!(network.instances[0].ip, instance(ONE).nic.ip);
+    assert_eq!(network.instances[0].ip, instance(ONE).nic.ip().unwrap());
     assert!(!network.instances[0].running);
 }
 

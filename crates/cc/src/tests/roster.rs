@@ -3,6 +3,7 @@
 use super::fake_node::Fault;
 use super::*;
 use InstancePhase::{Pending, Running, Terminated};
+use protocol::Networks;
 use protocol::Standing::{Accepting, Draining, Leaving};
 
 impl World {
@@ -141,8 +142,9 @@ async fn the_policy_is_taken_over_and_told_with_the_other_settings() {
     let after = world.observed().await;
     assert_ne!(before.revision, after.revision, "who waits for a change is told");
     let settings = after.settings.unwrap();
-    assert_eq!((settings.policy.as_str(), settings.addrs_per_net), ("ROUNDROBIN", 64));
-    assert_eq!(settings.subnet, "192.168.0.0/16".parse().unwrap());
+    assert_eq!(settings.policy.as_str(), "ROUNDROBIN");
+    let subnet = "192.168.0.0/16".parse().unwrap();
+    assert_eq!(settings.networks, Networks::Managed { subnet, addrs_per_net: 64 });
     world.bring_about(vec![instance(ONE), instance(TWO)]).await;
     assert_eq!(world.held(), [[ONE], [TWO]]);
 }

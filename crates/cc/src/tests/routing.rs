@@ -16,10 +16,11 @@ async fn networks_and_addresses_are_routed_until_their_instances_have_ended() {
     world.bring_about(vec![instance(ONE), instance(TWO)]).await;
     let plan = world.net.router();
     assert_eq!(plan.bridges[0].address.to_string(), "192.168.2.1/26");
-    assert_eq!(lent(&plan), [instance(ONE).nic.ip, instance(TWO).nic.ip]);
+    let ip = |id| instance(id).nic.ip().unwrap();
+    assert_eq!(lent(&plan), [ip(ONE), ip(TWO)]);
 
     world.bring_about(vec![ended(ONE), instance(TWO)]).await;
-    assert_eq!(lent(&world.net.router()), [instance(TWO).nic.ip]);
+    assert_eq!(lent(&world.net.router()), [ip(TWO)]);
     world.bring_about(vec![]).await;
     assert!(world.net.router().bridges.is_empty());
 }
@@ -64,7 +65,8 @@ const PUBLIC: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 5);
 
 fn with_public(id: &str) -> InstanceDesired {
     let mut with = instance(id);
-    with.nic.public_ip = Some(PUBLIC);
+    let (tag, ip) = (with.nic.tag().unwrap(), with.nic.ip().unwrap());
+    with.nic.attachment = Attachment::Group { tag, ip, public_ip: Some(PUBLIC) };
     with
 }
 
@@ -76,9 +78,9 @@ fn leads(world: &World) -> Vec<(Ipv4Addr, Ipv4Addr)> {
 async fn a_public_address_leads_to_its_instance_until_it_is_anothers_or_that_has_ended() {
     let mut world = World::new(1);
     world.bring_about(vec![with_public(ONE), instance(TWO)]).await;
-    assert_eq!(leads(&world), [(PUBLIC, instance(ONE).nic.ip)]);
+    assert_eq!(leads(&world), [(PUBLIC, instance(ONE).nic.ip().unwrap())]);
     world.bring_about(vec![instance(ONE), with_public(TWO)]).await;
-    assert_eq!(leads(&world), [(PUBLIC, instance(TWO).nic.ip)]);
+    assert_eq!(leads(&world), [(PUBLIC, instance(TWO).nic.ip().unwrap())]);
     let ending = InstanceDesired { goal: Goal::Terminate, ..with_public(TWO) };
     world.bring_about(vec![instance(ONE), ending]).await;
     assert_eq!(leads(&world), []);
@@ -97,13 +99,13 @@ async fn a_public_address_of_another_machine_is_left_to_it_and_tried_again() {
     assert_eq!(world.observed().await.problems, [told], "it is looked for again after a while");
     world.clock.advance(60_000);
     world.settle().await;
-    assert_eq!(leads(&world), [(PUBLIC, instance(ONE).nic.ip)]);
+    assert_eq!(leads(&world), [(PUBLIC, instance(ONE).nic.ip().unwrap())]);
     assert_eq!(world.observed().await.problems, [""; 0]);
     // What is ours is not asked for any more, nor after a restart.
     world.net.set_taken([(PUBLIC, "somebody has it".to_owned())].into());
     world.restart();
     world.cc().pass().await;
-    assert_eq!(leads(&world), [(PUBLIC, instance(ONE).nic.ip)]);
+    assert_eq!(leads(&world), [(PUBLIC, instance(ONE).nic.ip().unwrap())]);
 }
 
 #[tokio::test]

@@ -118,8 +118,7 @@ impl Cloud {
 
 fn shown(config: ClusterConfig) -> ClusterSettings {
     ClusterSettings {
-        subnet: config.subnet,
-        addrs_per_net: config.addrs_per_net,
+        networks: config.networks,
         policy: config.policy.as_str().to_owned(),
         public_addresses: Some(config.public_addresses),
     }

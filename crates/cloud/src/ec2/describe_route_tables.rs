@@ -89,7 +89,7 @@ impl Run for DescribeRouteTables {
         }
         let clusters = state.clusters().await.map_err(refuse)?;
         let settings = clusters.iter().filter_map(|cluster| cluster.settings.as_ref());
-        let networks = settings.map(|settings| settings.subnet).collect();
+        let networks = settings.filter_map(|settings| settings.networks.subnet()).collect();
         let tags = state.tags(account, &["rtb-"]).await.map_err(refuse)?.of(id);
         let table = RouteTable { account, networks, tags };
         let found = if passes(&table, &input.filters) { vec![table] } else { Vec::new() };

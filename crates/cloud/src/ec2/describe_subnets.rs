@@ -10,6 +10,7 @@ use ec2_wire::{
     parameters, passes,
 };
 use ipnet::Ipv4Net;
+use protocol::Networks;
 use types::{AccountId, ClusterName, SubnetId, Tags};
 
 pub(super) struct DescribeSubnets;
@@ -32,7 +33,7 @@ pub(super) struct Subnet {
     account: AccountId,
     zone: ClusterName,
     reachable: bool,
-    /// VNET_SUBNET of the zone's cluster.
+    /// VNET_SUBNET of the zone's cluster; 0.0.0.0/0 where only the site knows.
     network: Ipv4Net,
     /// How many addresses of it the account's instances do not have.
     available: u64,
@@ -109,9 +110,13 @@ async fn all(call: &Call<'_>) -> Result<Vec<Subnet>, Error> {
     let subnet = |cluster: state::Cluster| {
         // one that has not told its addresses yet has no subnet
         let settings = cluster.settings?;
-        let network = settings.subnet;
+        let networks = settings.networks;
         let zone = cluster.config.name;
-        let size = 1_u64 << (32 - network.prefix_len());
+        let network = networks.subnet().unwrap_or_default();
+        let size = match &networks {
+            Networks::Static { pairs, .. } => pairs.len() as u64,
+            Networks::Managed { .. } | Networks::System => 1_u64 << (32 - network.prefix_len()),
+        };
         Some(Subnet {
             account,
             reachable: cluster.reachable,

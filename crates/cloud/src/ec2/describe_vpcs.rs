@@ -80,7 +80,7 @@ impl Run for DescribeVpcs {
         let (state, account) = (call.state(), call.user.account);
         let clusters = state.clusters().await.map_err(refuse)?;
         let settings = clusters.iter().filter_map(|cluster| cluster.settings.as_ref());
-        let networks = settings.map(|settings| settings.subnet).collect();
+        let networks = settings.filter_map(|settings| settings.networks.subnet()).collect();
         let tags = state.tags(account, &["vpc-"]).await.map_err(refuse)?.of(vpc::vpc(account));
         let own = Vpc { account, networks, tags };
         let found = if passes(&own, &input.filters) { vec![own] } else { Vec::new() };

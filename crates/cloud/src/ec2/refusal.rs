@@ -45,7 +45,9 @@ const fn state_code(error: &Refused) -> Option<Code> {
         Refused::NoCluster
         | Refused::ClusterUnreachable(_)
         | Refused::NoCapacity { .. }
-        | Refused::NetworksExhausted { .. } => Code::InsufficientInstanceCapacity,
+        | Refused::NetworksExhausted { .. }
+        | Refused::PairsExhausted { .. } => Code::InsufficientInstanceCapacity,
+        Refused::NoElasticAddresses { .. } => Code::UnsupportedOperation,
         Refused::AddressesExhausted { .. } => Code::InsufficientFreeAddressesInSubnet,
         Refused::TokenMismatch => Code::IdempotentParameterMismatch,
         Refused::TokenTerminated => Code::IdempotentInstanceTerminated,

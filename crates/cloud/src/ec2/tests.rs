@@ -14,6 +14,7 @@ mod images;
 mod instances;
 mod key_pairs;
 mod matrix;
+mod modes;
 mod pages;
 mod power;
 mod rules;

@@ -47,8 +47,10 @@ impl FakeCluster {
             reachable: watch::Sender::new(true),
             syncs: Mutex::new(0),
             settings: Mutex::new(ClusterSettings {
-                subnet: "172.19.0.0/16".parse().unwrap(),
-                addrs_per_net: 64,
+                networks: protocol::Networks::Managed {
+                    subnet: "172.19.0.0/16".parse().unwrap(),
+                    addrs_per_net: 64,
+                },
                 policy: "GREEDY".into(),
                 public_addresses: None,
             }),
@@ -105,6 +107,7 @@ impl FakeCluster {
             reboots: instance.reboots,
             turn: instance.turn,
             metadata: Some(instance.metadata),
+            address: None,
         };
         let generation = kept.as_ref().map_or(0, |kept| kept.generation);
         ClusterObserved {

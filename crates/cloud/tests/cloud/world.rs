@@ -149,8 +149,10 @@ async fn open(
         cluster: Some(ClusterConfig {
             name: ZONE.parse().unwrap(),
             endpoint: "10.0.0.1:8774".into(),
-            subnet: "172.19.0.0/16".parse().unwrap(),
-            addrs_per_net: 64,
+            networks: protocol::Networks::Managed {
+                subnet: "172.19.0.0/16".parse().unwrap(),
+                addrs_per_net: 64,
+            },
             policy: Policy::Greedy,
             public_addresses: types::AddressPool::default(),
         }),

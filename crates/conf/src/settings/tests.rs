@@ -58,8 +58,12 @@ fn every_wrong_value_is_named_with_its_line_and_what_would_be_right() {
         ("DATABASE_URL=postgres://db/e", "PostgreSQL is not offered yet"),
         ("CLOUD_HOST=0.0.0.0", "not 0.0.0.0"),
         ("CLUSTER_NAME=\"a b\"", "CLUSTER_NAME"),
-        ("VNET_MODE=SYSTEM", "not offered yet"),
-        ("VNET_MODE=STATIC", "not offered yet"),
+        ("VNET_MODE=EDGE", "must be SYSTEM, STATIC or MANAGED"),
+        ("VNET_MODE=SYSTEM", "VNET_BRIDGE is missing; name the bridge"),
+        ("VNET_MODE=STATIC", "VNET_BRIDGE is missing; name the bridge"),
+        ("VNET_MODE=STATIC", "VNET_MACMAP is missing; VNET_MODE=\"STATIC\" needs it"),
+        ("VNET_MODE=SYSTEM\nVNET_BRIDGE=eucabr10", "/f:7: VNET_BRIDGE is \"eucabr10\", but must"),
+        ("VNET_MODE=SYSTEM\nVNET_BRIDGE=\"br 0\"", "the name of a bridge"),
         ("VNET_PUBLICIPS=\"192.0.2.9 192.0.2\"", "single ones"),
         ("VNET_PUBLICIPS=192.0.2.9-192.0.2.8", "single ones"),
         ("VNET_PUBLICIPS=10.0.0.0/8", "single ones"),
@@ -180,4 +184,101 @@ proptest! {
         let _ = Conf::from_document(Path::new("/f"), &Document::parse(&bytes));
         let _ = Conf::from_document(Path::new("/f"), &Document::parse(text.as_bytes()));
     }
+}
+
+const STATIC: &str = "EUCALYPTUS=/e\nHYPERVISOR=qemu\nVNET_MODE=static\nVNET_BRIDGE=br0\n\
+                      VNET_SUBNET=192.168.1.0\nVNET_NETMASK=255.255.255.0\n\
+                      VNET_BROADCAST=192.168.1.255\nVNET_ROUTER=192.168.1.1\n\
+                      VNET_DNS=192.168.1.2\n";
+
+fn static_conf(pairs: &str) -> Result<(Conf, Vec<String>), ConfError> {
+    let text = format!("{STATIC}VNET_MACMAP=\"{pairs}\"\n");
+    Conf::from_document(Path::new("/f"), &Document::parse(text.as_bytes()))
+}
+
+#[test]
+fn a_site_network_is_read_with_its_pairs_in_order() {
+    let text = "AA:DD:11:CE:FF:ED=192.168.1.4  aa:dd:11:ce:ff:ee=192.168.1.3";
+    let (conf, warnings) = static_conf(text).unwrap();
+    assert_eq!((conf.vnet_mode, conf.vnet_bridge.as_deref()), (VnetMode::Static, Some("br0")));
+    assert_eq!(conf.address_space, None);
+    let network = conf.static_network.unwrap();
+    assert_eq!(network.subnet, "192.168.1.0/24".parse().unwrap());
+    let pairs: Vec<_> = network.pairs.iter().map(|it| format!("{}={}", it.mac, it.ip)).collect();
+    assert_eq!(pairs, ["aa:dd:11:ce:ff:ed=192.168.1.4", "aa:dd:11:ce:ff:ee=192.168.1.3"]);
+    assert!(warnings[0].contains("VNET_MODE is STATIC: instances are on the site's own network"));
+}
+
+#[test]
+fn a_pair_that_is_wrong_stops_the_start_with_its_place() {
+    for (pairs, expected) in [
+        // that of the guide
+        (
+            "AA:DD:11:CE:FF:ED=192.168.1.3 AA:DD:CE:FF:EE=192.168.1.4",
+            "/f:10: VNET_MACMAP is wrong at pair 2, \"AA:DD:CE:FF:EE=192.168.1.4\": MAC address",
+        ),
+        ("192.168.1.3", "pair 1, \"192.168.1.3\": a pair is an Ethernet address, '='"),
+        ("02:00:00:00:00:01=192.168.1.300", "pair 1"),
+        ("02:00:00:00:00:01=192.168.2.3", "192.168.2.3 is no address of a host in 192.168.1.0/24"),
+        ("02:00:00:00:00:01=192.168.1.0", "is no address of a host"),
+        ("02:00:00:00:00:01=192.168.1.255", "is no address of a host"),
+        ("02:00:00:00:00:01=192.168.1.1", "that of the broadcast, the router or the name server"),
+        ("01:00:5e:00:00:01=192.168.1.3", "no address of a single network card"),
+        ("00:00:00:00:00:00=192.168.1.3", "no address of a single network card"),
+        (
+            "02:00:00:00:00:01=192.168.1.3 02:00:00:00:00:02=192.168.1.3",
+            "pair 2, \"02:00:00:00:00:02=192.168.1.3\": its IPv4 address stands in pair 1 already",
+        ),
+        (
+            "02:00:00:00:00:0a=192.168.1.3 02:00:00:00:00:0A=192.168.1.4",
+            "its Ethernet address stands in pair 1 already",
+        ),
+    ] {
+        let text = static_conf(pairs).expect_err(pairs).to_string();
+        assert!(text.contains(expected), "{pairs}: {text}");
+    }
+    let text = static_conf("").unwrap_err().to_string();
+    assert!(text.contains("VNET_MACMAP is missing"), "{text}");
+}
+
+#[test]
+fn what_describes_the_site_is_checked() {
+    for (line, expected) in [
+        ("VNET_SUBNET=192.168.1.9", "write its first address, 192.168.1.0"),
+        ("VNET_ROUTER=192.168.2.1", "the network's gateway, an IPv4 address inside VNET_SUBNET"),
+        ("VNET_BROADCAST=all", "the network's broadcast address"),
+        ("VNET_DNS=127.0.0.1", "not 127.x.x.x"),
+    ] {
+        let pairs = "VNET_MACMAP=\"02:00:00:00:00:01=192.168.1.3\"";
+        let text = format!("{STATIC}{pairs}\n{line}\n");
+        let read = Conf::from_document(Path::new("/f"), &Document::parse(text.as_bytes()));
+        let text = read.expect_err(line).to_string();
+        assert!(text.contains(expected), "{line}: {text}");
+    }
+}
+
+#[test]
+fn what_another_mode_would_use_is_named_in_a_warning() {
+    let (conf, warnings) = conf("VNET_BRIDGE=br0\nVNET_ROUTER=192.0.2.1").unwrap();
+    assert_eq!(conf.vnet_mode, VnetMode::Managed);
+    let expect = "variables that are without effect in MANAGED mode: VNET_BRIDGE, VNET_ROUTER";
+    assert_eq!(warnings, [expect]);
+    let lines = "VNET_MODE=system\nVNET_BRIDGE=br0\nVNET_PUBLICIPS=192.0.2.9\nVNET_MACMAP=x";
+    let (conf, warnings) = super::tests::conf(lines).unwrap();
+    assert!(conf.public_addresses.is_empty() && conf.static_network.is_none());
+    assert!(warnings[1].ends_with("in SYSTEM mode: VNET_PUBLICIPS, VNET_MACMAP"), "{warnings:?}");
+}
+
+#[test]
+fn a_node_of_any_mode_needs_the_bridge_alone() {
+    for mode in ["SYSTEM", "STATIC"] {
+        let text = format!(
+            "EUCALYPTUS=/e\nSTART_CLOUD=N\nSTART_CC=N\nVNET_MODE={mode}\nVNET_BRIDGE=xenbr0\n"
+        );
+        let read = Conf::from_document(Path::new("/f"), &Document::parse(text.as_bytes()));
+        assert_eq!(read.unwrap().0.vnet_bridge.as_deref(), Some("xenbr0"));
+    }
+    let head = "EUCALYPTUS=/e\nSTART_NC=N\nNODES=a\nVNET_MODE=SYSTEM\n";
+    let read = Conf::from_document(Path::new("/f"), &Document::parse(head.as_bytes()));
+    assert_eq!(read.unwrap().0.vnet_bridge, None, "the front end may have no bridge");
 }

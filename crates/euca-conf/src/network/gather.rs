@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
-use types::NetworkTag;
+use types::{NetworkTag, VnetMode};
 
 /// How long a component of this machine may take to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -107,6 +107,7 @@ async fn ask(network: NetworkStatus) -> Result<Option<Answers>, ToolError> {
 fn features(conf: &Conf) -> Vec<Feature> {
     let mut features = vec![Feature::Bridge];
     match conf.vnet_transport {
+        _ if conf.vnet_mode != VnetMode::Managed => {}
         VnetTransport::None => {}
         // The default: on one machine nothing is carried anywhere.
         VnetTransport::Vlan if conf.nodes.iter().all(conf::is_here) => {}

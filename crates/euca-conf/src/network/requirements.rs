@@ -2,15 +2,12 @@
 
 use super::scene::{Report, Scene};
 use super::step::{Fault, Step};
-use conf::VnetMode;
 use protocol::admin::ClusterStatus;
 
 /// That the addresses of instances are nobody else's.
 pub(crate) fn configuration(scene: &Scene) -> Step {
     let faults = scene.doubts.iter().map(|doubt| Fault::told(doubt)).collect();
-    let mode = match scene.conf.vnet_mode {
-        VnetMode::Managed => "MANAGED",
-    };
+    let mode = scene.conf.vnet_mode.as_str();
     let right = match &scene.conf.address_space {
         Some(space) => format!(
             "VNET_MODE is {mode}; instances have addresses of {}, {} for each group",
@@ -19,6 +16,22 @@ pub(crate) fn configuration(scene: &Scene) -> Step {
         None => format!("VNET_MODE is {mode}"),
     };
     Step::of("configuration", faults, right)
+}
+
+/// The administrator's bridge, which instances are plugged into in the modes SYSTEM and STATIC.
+pub(crate) fn site_bridge(scene: &Scene) -> Step {
+    const ABOUT: &str = "VNET_BRIDGE";
+    let name = scene.conf.vnet_bridge.as_deref().unwrap_or_default();
+    let fault = match scene.host.devices.get(name) {
+        Some(device) if device.up => None,
+        Some(_) => Some(Fault::new(format!("{name} is down"), format!("ip link set {name} up"))),
+        None => {
+            let remedy = "make it, and let it have the device that leads to the instances' network \
+                          (docs/networks.md), or name another one";
+            Some(Fault::new(format!("there is no bridge \"{name}\""), remedy))
+        }
+    };
+    Step::of(ABOUT, fault.into_iter().collect(), format!("{name} is up"))
 }
 
 /// The device that leads to the other machines, and has the public addresses.

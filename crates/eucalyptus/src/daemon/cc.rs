@@ -4,7 +4,7 @@ mod edits;
 
 use super::watching::watch;
 use super::{Failure, Ready, Stop, admin_socket, identity, policy};
-use cc::{Cc, NodeEntry, RouterSettings, Settings, Ways};
+use cc::{Cc, Network, NodeEntry, RouterSettings, Settings, StaticSettings, Ways};
 use conf::{Conf, Layout, VnetTransport};
 use edits::{Edits, Found};
 use hostnet::LinuxNet;
@@ -14,7 +14,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 use transport::{Identity, Limits, Listener, NodeClient, Role, cluster_routes};
-use types::{NodeName, SystemClock};
+use types::{NodeName, SystemClock, VnetMode};
 
 /// Long enough for a node that is being restarted, short enough for a user who waits.
 const PLACEMENT_GRACE_MS: u64 = 30_000;
@@ -106,26 +106,49 @@ fn entries(conf: &Conf) -> Vec<NodeEntry> {
 }
 
 fn settings(conf: &Conf) -> Result<Settings, Failure> {
+    Ok(Settings {
+        state_path: conf.layout.cc(),
+        policy: policy(conf.sched_policy),
+        placement_grace_ms: PLACEMENT_GRACE_MS,
+        public_addresses: conf.public_addresses.clone(),
+        network: match conf.vnet_mode {
+            VnetMode::Managed => Network::Managed(router_settings(conf)?),
+            VnetMode::Static => Network::Static(static_settings(conf)?),
+            VnetMode::System => Network::System,
+        },
+    })
+}
+
+fn router_settings(conf: &Conf) -> Result<RouterSettings, Failure> {
     let space = conf.address_space.ok_or("VNET_SUBNET is missing; run: euca_conf --setup")?;
     let (carrier, mtu) = match conf.vnet_transport {
         VnetTransport::None => (None, ETHERNET),
         VnetTransport::Vlan => (Some(Carrier::Vlan), netplan::vlan_mtu(underlay_mtu(conf))),
         VnetTransport::Vxlan => (Some(Carrier::Vxlan), netplan::overlay_mtu(underlay_mtu(conf))),
     };
-    Ok(Settings {
-        state_path: conf.layout.cc(),
-        policy: policy(conf.sched_policy),
-        placement_grace_ms: PLACEMENT_GRACE_MS,
+    Ok(RouterSettings {
         addrs_per_net: space.addrs_per_net,
-        public_addresses: conf.public_addresses.clone(),
-        router: RouterSettings {
-            vnet_subnet: space.subnet,
-            dns: vec![space.dns],
-            public_ports: vec![conf.ports.cloud, conf.ports.cloud_ssl],
-            mtu,
-            carrier,
-            interface: conf.vnet_interface.clone(),
-        },
+        vnet_subnet: space.subnet,
+        dns: vec![space.dns],
+        public_ports: vec![conf.ports.cloud, conf.ports.cloud_ssl],
+        mtu,
+        carrier,
+        interface: conf.vnet_interface.clone(),
+    })
+}
+
+/// DHCP is answered on VNET_INTERFACE; where that is not named, on the bridge of the instances.
+fn static_settings(conf: &Conf) -> Result<StaticSettings, Failure> {
+    let site = conf.static_network.clone().ok_or("VNET_MACMAP is missing")?;
+    let device = conf.vnet_interface.clone().or_else(|| conf.vnet_bridge.clone());
+    Ok(StaticSettings {
+        device: device.ok_or("VNET_INTERFACE is missing")?,
+        subnet: site.subnet,
+        broadcast: site.broadcast,
+        router: site.router,
+        dns: vec![site.dns],
+        mtu: u16::try_from(underlay_mtu(conf)).unwrap_or(u16::MAX).min(ETHERNET),
+        pairs: site.pairs,
     })
 }
 

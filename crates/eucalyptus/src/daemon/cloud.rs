@@ -4,12 +4,12 @@ use super::watching::watch;
 use super::{Failure, Ready, Stop, admin_socket, policy};
 use cloud::{Cloud, ClusterFactory, Settings};
 use conf::{Conf, is_here};
-use protocol::{CallError, ClusterApi};
+use protocol::{CallError, ClusterApi, Networks};
 use state::ClusterConfig;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use transport::{ClusterClient, Identity, Limits, Listener, Role, image_routes, pki};
-use types::{ClusterName, SystemClock};
+use types::{ClusterName, SystemClock, VnetMode};
 
 pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Failure> {
     let keys = conf.layout.keys();
@@ -85,13 +85,27 @@ fn settings(conf: &Conf) -> Result<Settings, Failure> {
 
 /// The cluster of this machine.
 fn cluster(conf: &Conf) -> Result<ClusterConfig, Failure> {
-    let space = conf.address_space.ok_or("VNET_SUBNET is missing; run: euca_conf --setup")?;
     Ok(ClusterConfig {
         name: conf.cluster_name.clone(),
         endpoint: format!("127.0.0.1:{}", conf.ports.cc),
-        subnet: space.subnet,
-        addrs_per_net: space.addrs_per_net,
+        networks: networks(conf)?,
         policy: policy(conf.sched_policy),
         public_addresses: conf.public_addresses.clone(),
+    })
+}
+
+/// How instances of this machine's cluster are connected.
+fn networks(conf: &Conf) -> Result<Networks, Failure> {
+    Ok(match conf.vnet_mode {
+        VnetMode::Managed => {
+            let space = conf.address_space;
+            let space = space.ok_or("VNET_SUBNET is missing; run: euca_conf --setup")?;
+            Networks::Managed { subnet: space.subnet, addrs_per_net: space.addrs_per_net }
+        }
+        VnetMode::Static => {
+            let site = conf.static_network.clone().ok_or("VNET_MACMAP is missing")?;
+            Networks::Static { subnet: site.subnet, pairs: site.pairs }
+        }
+        VnetMode::System => Networks::System,
     })
 }

@@ -13,7 +13,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use transport::{ImageClient, Listener, Role, node_routes, pki};
-use types::{DiskBus, Figures, NodeName, SystemClock};
+use types::{DiskBus, Figures, NodeName, SystemClock, VnetMode};
 
 /// A libvirtd works on 20 requests at once (its max_workers): this leaves some for all else. Of many
 /// launches the last ones are sooner done when they need not be made beside guests that boot.
@@ -71,6 +71,8 @@ fn settings(conf: &Conf, name: NodeName) -> std::io::Result<Settings> {
             max_memory_mb: conf.limits.max_mem_mb,
             max_disk_mb: conf.limits.max_disk_mb,
         },
+        mode: conf.vnet_mode,
+        site_bridge: conf.vnet_bridge.clone().filter(|_| conf.vnet_mode != VnetMode::Managed),
         overhead: overhead(conf),
         concurrent_launches: CONCURRENT_LAUNCHES,
     })

@@ -16,7 +16,7 @@ const MACHINES: [(&str, Ipv4Addr); 5] = [
     ("node3", Ipv4Addr::new(10, 99, 0, 13)),
 ];
 /// The switch's own address: the way to everywhere else, which leads nowhere.
-const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 254);
+pub(crate) const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 254);
 
 /// A bridge in a network namespace of its own.
 pub(crate) struct Switch {
@@ -100,11 +100,17 @@ impl Switch {
         }
     }
 
-    fn ip(&self, arguments: &str) {
+    /// A command to be run beside the switch, on the network that it joins.
+    pub(crate) fn command(&self, program: &str) -> Command {
         let child = format!("/proc/{0}/task/{0}/children", self.holder.id());
         let inside = fs::read_to_string(child).unwrap();
         let mut command = Command::new("nsenter");
-        command.args(["--target", inside.trim(), "--net", "ip"]);
+        command.args(["--target", inside.trim(), "--net", program]).stdin(Stdio::null());
+        command
+    }
+
+    fn ip(&self, arguments: &str) {
+        let mut command = self.command("ip");
         command.args(arguments.split(' '));
         must(command);
     }

@@ -70,8 +70,7 @@ impl Cloud {
     }
 
     pub(crate) fn node(&self) -> NodePlan {
-        let input =
-            NodeInput { nics: &self.nics, metadata_port: 8776, fabric: None, interface: "" };
+        let input = NodeInput { nics: &self.nics, metadata_port: 8776, ..NodeInput::default() };
         node_plan(&input)
     }
 
@@ -91,8 +90,8 @@ fn nic(number: u32, group: u16, ip: Ipv4Addr) -> NodeNic {
     NodeNic { tap: tap_name(id), mac: MacAddr::of_instance(id), ip, tag: tag(group) }
 }
 
-fn lease(nic: &NodeNic) -> Lease {
-    Lease { mac: nic.mac, ip: nic.ip, tag: nic.tag, hostname: "instance".to_owned() }
+fn lease(nic: &NodeNic) -> (NetworkTag, Lease) {
+    (nic.tag, Lease::new(nic.mac, nic.ip))
 }
 
 fn tag(group: u16) -> NetworkTag {

@@ -1,7 +1,9 @@
 //! Bridges and their addresses, over netlink.
 
 mod neighbour;
+mod policy;
 mod public;
+mod site;
 mod tunnel;
 mod view;
 mod vlan;
@@ -21,6 +23,7 @@ use std::net::IpAddr;
 use tokio::task::JoinHandle;
 use types::{MacAddr, NetworkTag};
 
+pub(super) use policy::SiteRoute;
 pub(super) use public::Port;
 pub(super) use tunnel::Tunnel;
 pub(super) use vlan::VlanDevice;

@@ -1,9 +1,9 @@
-//! The DHCP server's sockets: one for each bridge with a gateway.
+//! The DHCP server's sockets: one for each bridge with a gateway, or one on the site's network.
 
 use super::Pass;
-use super::devices::Bridge;
+use super::devices::{Bridge, Devices};
 use crate::HostNetError;
-use netplan::{DhcpNetwork, MOST_DHCP_BYTES, answer};
+use netplan::{DhcpNetwork, MOST_DHCP_BYTES, RouterPlan, SiteDhcp, answer};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::BTreeMap;
 use std::io;
@@ -17,13 +17,13 @@ use types::NetworkTag;
 const SERVER_PORT: u16 = 67;
 const CLIENT_PORT: u16 = 68;
 
-/// The servers that run, by network.
+/// The servers that run, by the name of their device.
 #[derive(Debug, Default)]
-pub(super) struct DhcpServers(BTreeMap<NetworkTag, Server>);
+pub(super) struct DhcpServers(BTreeMap<String, Server>);
 
 #[derive(Debug)]
 struct Server {
-    /// The bridge that the socket is bound to; a bridge made anew has another index.
+    /// The device that the socket is bound to; one made anew has another index.
     index: u32,
     network: watch::Sender<DhcpNetwork>,
     task: JoinHandle<()>,
@@ -36,35 +36,61 @@ impl Drop for Server {
 }
 
 impl DhcpServers {
-    /// Answers on these networks and no others. Where one cannot listen, the others still do.
-    pub(super) fn serve(
+    /// Answers on the plan's networks and no others. Where one cannot listen, the others still do.
+    pub(super) async fn serve(
         &mut self,
-        networks: &BTreeMap<NetworkTag, DhcpNetwork>,
+        devices: &Devices,
+        plan: &RouterPlan,
         bridges: &BTreeMap<NetworkTag, Bridge>,
         pass: &mut Pass,
     ) {
-        let alive = |tag: &NetworkTag, server: &Server| {
-            networks.contains_key(tag)
-                && bridges.get(tag).is_some_and(|bridge| bridge.index == server.index)
-                && !server.task.is_finished()
+        let group = |(tag, network): (&NetworkTag, &DhcpNetwork)| {
+            Some((tag.bridge(), (bridges.get(tag)?.index, network.clone())))
         };
-        self.0.retain(|tag, server| alive(tag, server));
-        for (tag, network) in networks {
-            let Some(bridge) = bridges.get(tag) else { continue };
-            if let Some(server) = self.0.get(tag) {
-                server.network.send_if_modified(|kept| replace(kept, network));
+        let mut wanted: BTreeMap<_, _> = plan.dhcp.iter().filter_map(group).collect();
+        if let Some(site) = &plan.site {
+            match on_site(devices, site).await {
+                Ok((device, network)) => _ = wanted.insert(device, network),
+                Err(error) => pass.attempt(Err(error)),
+            }
+        }
+        self.0.retain(|device, server| {
+            let index = wanted.get(device).map(|(index, _)| *index);
+            index == Some(server.index) && !server.task.is_finished()
+        });
+        for (device, (index, network)) in wanted {
+            if let Some(server) = self.0.get(&device) {
+                server.network.send_if_modified(|kept| replace(kept, &network));
                 continue;
             }
-            let started = start(*tag, bridge.index, network.clone()).map(|server| {
-                self.0.insert(*tag, server);
-                Some(format!("DHCP started on {}", tag.bridge()))
+            let started = start(&device, index, network).map(|server| {
+                self.0.insert(device.clone(), server);
+                Some(format!("DHCP started on {device}"))
             });
-            pass.attempt(started.map_err(|error| HostNetError::Dhcp {
-                bridge: tag.bridge(),
-                cause: error.to_string(),
-            }));
+            pass.attempt(
+                started.map_err(|error| HostNetError::Dhcp {
+                    bridge: device,
+                    cause: error.to_string(),
+                }),
+            );
         }
     }
+}
+
+/// The device on which the site's network is answered, and what.
+async fn on_site(
+    devices: &Devices,
+    site: &SiteDhcp,
+) -> Result<(String, (u32, DhcpNetwork)), HostNetError> {
+    let none = |cause: String| HostNetError::SiteDhcp { device: site.device.clone(), cause };
+    let place = devices.place(&site.device).await?;
+    let place = place.ok_or_else(|| none("there is no such device".to_owned()))?;
+    // one of the network itself, where the device has others too
+    let inside = place.addresses.iter().find(|ip| site.subnet.contains(*ip));
+    let server = inside.or(place.addresses.first());
+    let server =
+        server.ok_or_else(|| none(format!("{} has no IPv4 address to answer from", place.name)))?;
+    Ok((place.name, (place.index, site.served_from(*server))))
 }
 
 fn replace(kept: &mut DhcpNetwork, network: &DhcpNetwork) -> bool {
@@ -75,23 +101,24 @@ fn replace(kept: &mut DhcpNetwork, network: &DhcpNetwork) -> bool {
     differs
 }
 
-fn start(tag: NetworkTag, index: u32, network: DhcpNetwork) -> io::Result<Server> {
-    let socket = listen(&tag.bridge())?;
+fn start(device: &str, index: u32, network: DhcpNetwork) -> io::Result<Server> {
+    let socket = listen(device)?;
     let (network, reader) = watch::channel(network);
+    let device = device.to_owned();
     let task = tokio::spawn(async move {
         if let Err(error) = run(&socket, &reader).await {
-            warn!(bridge = tag.bridge(), %error, "dhcp socket lost; the next pass opens it again");
+            warn!(device, %error, "dhcp socket lost; the next pass opens it again");
         }
     });
     Ok(Server { index, network, task })
 }
 
-fn listen(bridge: &str) -> io::Result<UdpSocket> {
+fn listen(device: &str) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_reuse_address(true)?;
     socket.set_broadcast(true)?;
     socket.set_nonblocking(true)?;
-    socket.bind_device(Some(bridge.as_bytes()))?;
+    socket.bind_device(Some(device.as_bytes()))?;
     socket.bind(&std::net::SocketAddr::from((Ipv4Addr::UNSPECIFIED, SERVER_PORT)).into())?;
     UdpSocket::from_std(socket.into())
 }

@@ -77,7 +77,7 @@ impl Way<'_> {
         let (bridge, name) = (self.bridge, &self.name);
         for (ip, mac) in wanted {
             if self.known.remove(ip) != Some(*mac) {
-                let done = devices.add_neighbour(bridge, *ip, *mac).await;
+                let done = devices.add_neighbour(bridge.index, *ip, *mac).await;
                 pass.attempt(done.map(|()| Some(format!("{ip} is {mac} on {name}"))));
             }
             if self.routes.remove(ip).is_none() {
@@ -90,7 +90,7 @@ impl Way<'_> {
             pass.attempt(done.map(|()| Some(format!("{ip} is no longer reached over {name}"))));
         }
         for ip in self.known.keys() {
-            let done = devices.remove_neighbour(bridge, *ip).await;
+            let done = devices.remove_neighbour(bridge.index, *ip).await;
             pass.attempt(done.map(|()| Some(format!("{ip} is no longer known on {name}"))));
         }
     }

@@ -10,7 +10,7 @@ pub(crate) fn ask(guest: &Guest) -> HashMap<String, String> {
 }
 
 /// What it was told after so many requests, a second apart; none when nobody answered.
-fn ask_times(guest: &Guest, times: u32) -> Option<HashMap<String, String>> {
+pub(crate) fn ask_times(guest: &Guest, times: u32) -> Option<HashMap<String, String>> {
     let dir = tempfile::tempdir().unwrap();
     let script = dir.path().join("script");
     let told = dir.path().join("told");

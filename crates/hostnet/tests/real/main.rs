@@ -15,6 +15,7 @@ mod plans;
 mod preload;
 mod public;
 mod repair;
+mod site;
 mod spoofing;
 mod vlan;
 mod world;

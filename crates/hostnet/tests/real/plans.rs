@@ -77,7 +77,7 @@ pub(crate) fn public_router(
     public: &[(Ipv4Addr, &Guest)],
 ) -> RouterPlan {
     let associations: Vec<_> = public.iter().map(|(ip, guest)| (*ip, guest.nic.ip)).collect();
-    let leases: Vec<Lease> = guests.iter().map(|guest| lease(guest)).collect();
+    let leases: Vec<_> = guests.iter().map(|guest| lease(guest)).collect();
     let peers: BTreeSet<_> = peers.iter().copied().collect();
     let machines = peers.clone();
     let (trunk, mtu) = match carrier {
@@ -102,9 +102,9 @@ pub(crate) fn public_router(
     })
 }
 
-pub(crate) fn lease(guest: &Guest) -> Lease {
+pub(crate) fn lease(guest: &Guest) -> (NetworkTag, Lease) {
     let nic = &guest.nic;
-    Lease { mac: nic.mac, ip: nic.ip, tag: nic.tag, hostname: "ip-10-77-2-2".to_owned() }
+    (nic.tag, Lease::new(nic.mac, nic.ip))
 }
 
 pub(crate) fn node(guests: &[&Guest]) -> NodePlan {
@@ -113,7 +113,13 @@ pub(crate) fn node(guests: &[&Guest]) -> NodePlan {
 
 pub(crate) fn joined_node(guests: &[&Guest], fabric: Option<&Fabric>) -> NodePlan {
     let nics: Vec<_> = guests.iter().map(|guest| guest.nic.clone()).collect();
-    node_plan(&NodeInput { nics: &nics, metadata_port: METADATA_PORT, fabric, interface: "eth0" })
+    node_plan(&NodeInput {
+        nics: &nics,
+        metadata_port: METADATA_PORT,
+        fabric,
+        interface: "eth0",
+        ..NodeInput::default()
+    })
 }
 
 /// Two guests in `web`, one in `db`, plugged in and with their addresses.

@@ -1,8 +1,9 @@
 //! Applying again: nothing to do, something broken, everything to be removed.
 
 use crate::plans::{DB, Town, WEB, network, node, open, router, tag};
-use crate::world::{Controller, World};
+use crate::world::{Controller, LIMIT, World};
 use netplan::{NodePlan, RouterPlan};
+use std::time::{Duration, Instant};
 use types::Protocol;
 
 fn rules() -> Vec<protocol::GroupRule> {
@@ -82,6 +83,11 @@ fn whatever_is_broken_by_hand_is_mended_at_the_next_pass() {
         let changes = [controller.router(&router), controller.node(&node)].concat();
         assert!(changes.iter().any(|change| change == mended), "{breakage}: {changes:?}");
         assert_eq!(stateless(), rules_before, "{breakage}");
+        // the kernel says only once a second that a device has come up
+        let until = Instant::now() + LIMIT;
+        while devices() != devices_before && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(50));
+        }
         assert_eq!(devices(), devices_before, "{breakage}");
     }
 }

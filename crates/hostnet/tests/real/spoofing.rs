@@ -9,7 +9,7 @@ pub(crate) fn sniffer() -> String {
     sniffer_on("eth0")
 }
 
-fn sniffer_on(device: &str) -> String {
+pub(crate) fn sniffer_on(device: &str) -> String {
     "import re,socket
 s=socket.socket(socket.AF_PACKET,socket.SOCK_RAW,socket.htons(3)); s.bind(('DEVICE',0))
 print('ready')
@@ -31,7 +31,7 @@ print('ready')"
 }
 
 /// Sends frames, each an expression over the functions below.
-fn frames(device: &str, me: MacAddr, ip: Ipv4Addr, frames: &[(&str, &str)]) -> String {
+pub(crate) fn frames(device: &str, me: MacAddr, ip: Ipv4Addr, frames: &[(&str, &str)]) -> String {
     let sends: String = frames
         .iter()
         .map(|(mark, frame)| format!("mark=b'<<{mark}>>'; s.send({frame})\n"))

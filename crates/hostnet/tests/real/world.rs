@@ -1,7 +1,7 @@
 //! Namespaces that play a host, its instances and the world outside.
 
-use hostnet::{Applied, HostNet, HostNetError, LinuxNet, Path};
-use netplan::{NodeNic, NodePlan, RouterPlan};
+use hostnet::{Applied, HostNet, HostNetError, LinuxNet, Path, Sightings};
+use netplan::{NodeNic, NodePlan, RouterPlan, SiteBridge};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use types::{InstanceId, MacAddr, NetworkTag};
 
 /// How long anything may take before a test gives up.
@@ -214,6 +214,8 @@ enum Job {
     Refused(BTreeSet<Ipv4Addr>, Option<String>, oneshot::Sender<Refused>),
     Path(String, oneshot::Sender<Result<Path, HostNetError>>),
     Check(oneshot::Sender<Vec<String>>),
+    Bridge(String, oneshot::Sender<Option<SiteBridge>>),
+    Sightings(oneshot::Sender<watch::Receiver<Sightings>>),
 }
 
 /// The code under test as one process: inside the host's namespace, on a thread of its own.
@@ -237,6 +239,10 @@ impl Controller {
                         }
                         Job::Path(host, to) => drop(to.send(net.path_to(&host).await)),
                         Job::Check(to) => drop(to.send(net.check().await)),
+                        Job::Bridge(name, to) => {
+                            drop(to.send(net.site_bridge(&name).await.unwrap()))
+                        }
+                        Job::Sightings(to) => drop(to.send(net.sightings())),
                     }
                 }
             });
@@ -274,6 +280,14 @@ impl Controller {
 
     pub(crate) fn check(&self) -> Vec<String> {
         self.ask(Job::Check)
+    }
+
+    pub(crate) fn site_bridge(&self, name: &str) -> Option<SiteBridge> {
+        self.ask(|to| Job::Bridge(name.to_owned(), to))
+    }
+
+    pub(crate) fn sightings(&self) -> watch::Receiver<Sightings> {
+        self.ask(Job::Sightings)
     }
 }
 

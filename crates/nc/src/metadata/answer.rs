@@ -2,9 +2,10 @@
 
 use crate::devices::block_devices;
 use crate::entry::{DiskPaths, Entry};
-use netplan::Lease;
+use netplan::hostname;
 use protocol::InstanceDesired;
 use std::fmt::Display;
+use std::net::Ipv4Addr;
 
 /// The answer to a path that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +111,7 @@ fn identity(entry: &Entry) -> Vec<Named> {
         "instanceType": instance.vm_type,
         "kernelId": image(&instance.kernel),
         "pendingTime": instance.launch_time.to_string(),
-        "privateIp": instance.nic.ip,
+        "privateIp": entry.ip(),
         "ramdiskId": image(&instance.ramdisk),
         "region": types::REGION,
         "version": "2017-09-30",
@@ -120,23 +121,23 @@ fn identity(entry: &Entry) -> Vec<Named> {
 
 fn meta_data(entry: &Entry) -> Vec<Named> {
     let instance = &entry.desired;
-    let hostname = Lease::of(instance).hostname;
+    let (own, hostname) = (entry.ip(), entry.ip().map(hostname));
     let image = |name, image: &Option<protocol::ImageRef>| Some(line(name, image.as_ref()?.id));
-    let public = |name| Some(line(name, instance.nic.public_ip?));
+    let public = |name| Some(line(name, public_ip(entry)?));
     let all = [
         Some(line("ami-id", instance.root.id)),
         Some(line("ami-launch-index", instance.launch_index)),
         Some(line("ami-manifest-path", &instance.root.location)),
         entry.disks.as_ref().map(|disks| directory("block-device-mapping", mapping(disks))),
-        Some(line("hostname", &hostname)),
+        hostname.as_ref().map(|name| line("hostname", name)),
         Some(line("instance-action", "none")),
         Some(line("instance-id", instance.id)),
         Some(line("instance-type", &instance.vm_type)),
         image("kernel-id", &instance.kernel),
-        Some(line("local-hostname", &hostname)),
-        Some(line("local-ipv4", instance.nic.ip)),
+        hostname.as_ref().map(|name| line("local-hostname", name)),
+        own.map(|ip| line("local-ipv4", ip)),
         Some(line("mac", instance.nic.mac)),
-        Some(directory("network", vec![directory("interfaces", vec![interfaces(instance)])])),
+        Some(directory("network", vec![directory("interfaces", vec![interfaces(entry)])])),
         Some(directory("placement", vec![line("availability-zone", &entry.cluster)])),
         public("public-hostname"),
         public("public-ipv4"),
@@ -149,19 +150,23 @@ fn meta_data(entry: &Entry) -> Vec<Named> {
 }
 
 /// The interfaces by Ethernet address, of which an instance has one.
-fn interfaces(instance: &InstanceDesired) -> Named {
+fn interfaces(entry: &Entry) -> Named {
+    let instance = &entry.desired;
     let nic = &instance.nic;
-    let public = nic.public_ip.map(|ip| line("public-ipv4s", ip));
-    let mut says = vec![
-        line("device-number", 0),
-        line("local-hostname", Lease::of(instance).hostname),
-        line("local-ipv4s", nic.ip),
-        line("mac", nic.mac),
-        line("owner-id", instance.account),
-    ];
-    says.extend(public);
+    let mut says = vec![line("device-number", 0)];
+    if let Some(own) = entry.ip() {
+        says.extend([line("local-hostname", hostname(own)), line("local-ipv4s", own)]);
+    }
+    says.extend([line("mac", nic.mac), line("owner-id", instance.account)]);
+    says.extend(public_ip(entry).map(|ip| line("public-ipv4s", ip)));
     says.push(line("security-groups", security_groups(instance)));
     directory("macs", vec![directory(&nic.mac.to_string(), says)])
+}
+
+/// The address that leads to it from outside. On the site's own network that is its own, as
+/// DescribeInstances shows it.
+fn public_ip(entry: &Entry) -> Option<Ipv4Addr> {
+    if entry.is_on_site() { entry.ip() } else { entry.desired.nic.public_ip() }
 }
 
 /// The disks, as the guest names them.
@@ -188,6 +193,7 @@ fn public_keys(instance: &InstanceDesired) -> Option<Named> {
 mod tests {
     use super::*;
     use crate::testing::instance;
+    use protocol::Attachment;
 
     fn entry() -> Entry {
         let mut instance = instance("i-4EA305C1");
@@ -305,10 +311,30 @@ mod tests {
     #[test]
     fn an_elastic_address_shows_as_public_address() {
         let mut entry = entry();
-        entry.desired.nic.public_ip = Some("10.1.2.3".parse().unwrap());
+        entry.desired.nic.attachment = Attachment::Group {
+            tag: types::NetworkTag::FIRST,
+            ip: "192.168.2.2".parse().unwrap(),
+            public_ip: Some("10.1.2.3".parse().unwrap()),
+        };
         for name in ["public-ipv4", "public-hostname"] {
             let shown = answer(&format!("/latest/meta-data/{name}"), &entry).unwrap();
             assert_eq!(shown.body, b"10.1.2.3");
         }
+    }
+
+    #[test]
+    fn on_the_sites_network_the_address_that_was_found_is_shown_as_both() {
+        let mut entry = entry();
+        entry.desired.nic.attachment = Attachment::Site { ip: None };
+        let body = |entry: &Entry, name: &str| {
+            let answer = answer(&format!("/latest/meta-data/{name}"), entry)?;
+            Some(String::from_utf8(answer.body).unwrap())
+        };
+        assert_eq!(body(&entry, "local-ipv4"), None, "not known yet");
+        entry.found_ip = Some("10.9.8.7".parse().unwrap());
+        for name in ["local-ipv4", "public-ipv4"] {
+            assert_eq!(body(&entry, name).as_deref(), Some("10.9.8.7"), "{name}");
+        }
+        assert_eq!(body(&entry, "hostname").as_deref(), Some("ip-10-9-8-7"));
     }
 }

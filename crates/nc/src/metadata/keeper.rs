@@ -1,7 +1,9 @@
 //! What starts the metadata service and sees that it runs.
 
-use super::server::{MetadataError, QUIT, serve};
+use super::server::{Doors, MetadataError, QUIT, serve};
 use async_trait::async_trait;
+use netplan::{METADATA_ADDRESS, SITE_MARK};
+use socket2::{Domain, Protocol, Socket, Type};
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -16,6 +18,9 @@ use tokio::sync::Mutex;
 
 /// How long the service may take to answer on its control socket.
 const ANSWER: Duration = Duration::from_secs(2);
+
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 128;
 
 /// A service that was started this recently is not started again.
 const BACK_OFF: Duration = Duration::from_secs(5);
@@ -155,6 +160,7 @@ pub async fn run(
     // Refused to a process that leads a session already, which is what is wanted.
     let _ = rustix::process::setsid();
     let failed = |place: String| move |cause| MetadataError { place, cause };
+    let port = guests.port();
     let guests =
         TcpListener::bind(guests).await.map_err(failed(format!("{guests} (METADATA_PORT)")))?;
     // The port is ours, so whoever made the socket is gone.
@@ -164,8 +170,23 @@ pub async fn run(
         Ok(socket)
     });
     let socket = bound.map_err(failed(control.display().to_string()))?;
-    serve(guests, socket, instance_path, build).await;
+    let place = format!("{METADATA_ADDRESS}:{port} (METADATA_PORT)");
+    let site = door_to_site(port).map_err(failed(place))?;
+    serve(Doors { group: guests, site }, socket, instance_path, build).await;
     Ok(())
+}
+
+/// The socket for what was marked at taps on the site's network. The address is not the host's
+/// own, so nothing else gets here, and the answers are marked too, so that they find their way.
+fn door_to_site(port: u16) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_ip_transparent_v4(true)?;
+    socket.set_mark(SITE_MARK)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SocketAddr::from((METADATA_ADDRESS, port)).into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
 }
 
 #[cfg(test)]

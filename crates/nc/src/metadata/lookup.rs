@@ -32,8 +32,8 @@ impl Lookup {
         Self { instance_path, known: Mutex::default() }
     }
 
-    /// The instance that has this address now.
-    pub(super) fn by_address(&self, address: Ipv4Addr) -> Option<Arc<Entry>> {
+    /// The instance that has this address now: in a group network, or on the site's own.
+    pub(super) fn by_address(&self, address: Ipv4Addr, on_site: bool) -> Option<Arc<Entry>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let paths = entry_paths(&self.instance_path);
         let mut refreshed = HashMap::with_capacity(paths.len());
@@ -44,8 +44,10 @@ impl Lookup {
         }
         *known = refreshed;
         let entries = known.values().map(|known| &known.entry);
-        let has_it =
-            |entry: &&Arc<Entry>| entry.desired.nic.ip == address && entry.phase < Phase::Removed;
+        let has_it = |entry: &&Arc<Entry>| {
+            let is_there = entry.is_on_site() == on_site && entry.phase < Phase::Removed;
+            is_there && entry.ip() == Some(address)
+        };
         entries.filter(has_it).max_by_key(|entry| entry.desired.launch_time).cloned()
     }
 }
@@ -67,12 +69,13 @@ fn current(path: &Path, known: Option<Known>) -> Option<Known> {
 mod tests {
     use super::*;
     use crate::journal::Journal;
-    use crate::testing::instance;
+    use crate::testing::{in_group, instance};
+    use protocol::Attachment;
     use types::Timestamp;
 
     fn entry(id: &str, ip: &str, launched: i64, phase: Phase) -> Entry {
         let mut instance = instance(id);
-        instance.nic.ip = ip.parse().unwrap();
+        instance.nic.attachment = in_group(ip);
         instance.launch_time = Timestamp::from_millis(launched);
         let entry = Entry::accepted(instance, "zone".parse().unwrap(), String::new());
         Entry { phase, ..entry }
@@ -84,7 +87,7 @@ mod tests {
         let journal = Journal::new(home.path().to_owned());
         let lookup = Lookup::new(home.path().to_owned());
         let found = |ip: &str| {
-            let entry = lookup.by_address(ip.parse().unwrap());
+            let entry = lookup.by_address(ip.parse().unwrap(), false);
             entry.map(|entry| (entry.desired.id.to_string(), entry.phase))
         };
         assert_eq!(found("192.168.2.2"), None);
@@ -99,5 +102,35 @@ mod tests {
         assert_eq!(found("192.168.2.2"), Some(("i-00000002".to_owned(), Phase::Started)));
         journal.store(&entry("i-00000002", "192.168.2.2", 2, Phase::Terminated)).unwrap();
         assert_eq!(found("192.168.2.2"), None);
+    }
+
+    #[test]
+    fn an_instance_of_the_site_is_found_there_by_the_address_that_it_was_given_or_got() {
+        let home = tempfile::tempdir().unwrap();
+        let journal = Journal::new(home.path().to_owned());
+        let lookup = Lookup::new(home.path().to_owned());
+        let ip = |last| Ipv4Addr::new(192, 168, 2, last);
+        for (id, given, found_ip) in [
+            ("i-00000001", Some(ip(2)), None),
+            ("i-00000002", None, Some(ip(3))),
+            ("i-00000003", None, None),
+        ] {
+            let mut entry = entry(id, "0.0.0.0", 1, Phase::Started);
+            entry.desired.nic.attachment = Attachment::Site { ip: given };
+            journal.store(&Entry { found_ip, ..entry }).unwrap();
+        }
+        journal.store(&entry("i-00000004", "192.168.2.3", 1, Phase::Started)).unwrap();
+        for (address, on_site, expect) in [
+            (ip(2), true, Some("i-00000001")),
+            (ip(2), false, None),
+            (ip(3), true, Some("i-00000002")),
+            (ip(3), false, Some("i-00000004")),
+            (ip(4), true, None),
+            (Ipv4Addr::UNSPECIFIED, true, None),
+        ] {
+            let found = lookup.by_address(address, on_site);
+            let id = found.map(|entry| entry.desired.id.to_string());
+            assert_eq!(id.as_deref(), expect, "{address} {on_site}");
+        }
     }
 }

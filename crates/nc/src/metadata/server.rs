@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -47,14 +47,18 @@ pub struct MetadataError {
     pub(super) cause: io::Error,
 }
 
-/// Answers guests on `guests` from the journal under `instance_path`, until the control socket is
+/// Where guests are listened to.
+#[derive(Debug)]
+pub struct Doors {
+    /// Those in group networks.
+    pub group: TcpListener,
+    /// Those on the site's own network, who may have the same addresses.
+    pub site: TcpListener,
+}
+
+/// Answers guests at `doors` from the journal under `instance_path`, until the control socket is
 /// told to quit. Whoever connects to that is told `build` in one line.
-pub async fn serve(
-    guests: TcpListener,
-    control: UnixListener,
-    instance_path: PathBuf,
-    build: &str,
-) {
+pub async fn serve(doors: Doors, control: UnixListener, instance_path: PathBuf, build: &str) {
     let tokens = match Tokens::new() {
         Ok(tokens) => tokens,
         Err(error) => {
@@ -65,7 +69,8 @@ pub async fn serve(
     let lookup = Lookup::new(instance_path);
     let service = Arc::new(Service { lookup, tokens, connected: Mutex::default() });
     tokio::select! {
-        () = answer_guests(&guests, &service) => {}
+        () = answer_guests(&doors.group, false, &service) => {}
+        () = answer_guests(&doors.site, true, &service) => {}
         () = answer_control(&control, build) => {}
     }
 }
@@ -76,12 +81,12 @@ struct Service {
     connected: Mutex<HashMap<IpAddr, usize>>,
 }
 
-async fn answer_guests(guests: &TcpListener, service: &Arc<Service>) {
+async fn answer_guests(door: &TcpListener, on_site: bool, service: &Arc<Service>) {
     loop {
-        match guests.accept().await {
+        match door.accept().await {
             Ok((stream, from)) => {
                 if let Some(place) = Place::take(service, from.ip()) {
-                    tokio::spawn(exchange(stream, from, place));
+                    tokio::spawn(exchange(stream, Guest { ip: from.ip(), on_site }, place));
                 }
             }
             // Out of descriptors or memory: give the open ones time to end.
@@ -91,6 +96,14 @@ async fn answer_guests(guests: &TcpListener, service: &Arc<Service>) {
             }
         }
     }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+struct Guest {
+    ip: IpAddr,
+    /// Whether it is on the site's own network.
+    on_site: bool,
 }
 
 /// A guest's place among its connections, free again when dropped.
@@ -122,11 +135,11 @@ impl Drop for Place {
     }
 }
 
-async fn exchange(stream: TcpStream, from: SocketAddr, place: Place) {
+async fn exchange(stream: TcpStream, guest: Guest, place: Place) {
     let Ok((stream, wire)) = twice(stream) else { return };
     let service = service_fn(|request| {
         let (service, wire) = (Arc::clone(&place.service), Arc::clone(&wire));
-        async move { respond(service, request, from.ip(), &wire).await }
+        async move { respond(service, request, guest, &wire).await }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -149,7 +162,7 @@ type Reply = Result<Response<Full<Bytes>>, http::Error>;
 async fn respond(
     service: Arc<Service>,
     request: Request<Incoming>,
-    from: IpAddr,
+    guest: Guest,
     wire: &std::net::TcpStream,
 ) -> Reply {
     let asks_for_token = *request.method() == Method::PUT && request.uri().path() == TOKEN_PATH;
@@ -163,8 +176,8 @@ async fn respond(
         return empty(StatusCode::FORBIDDEN);
     }
     let lookup = Arc::clone(&service);
-    let found = tokio::task::spawn_blocking(move || match from {
-        IpAddr::V4(guest) => lookup.lookup.by_address(guest),
+    let found = tokio::task::spawn_blocking(move || match guest.ip {
+        IpAddr::V4(ip) => lookup.lookup.by_address(ip, guest.on_site),
         IpAddr::V6(_) => None,
     });
     let Some(entry) = found.await.ok().flatten() else { return empty(StatusCode::NOT_FOUND) };

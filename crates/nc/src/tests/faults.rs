@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use disks::{DiskError, DiskRequest, Disks, PreparedDisks, Progress, SimDisks};
-use hostnet::{Applied, HostNet, HostNetError, Path, SimNet};
+use hostnet::{Applied, HostNet, HostNetError, Path, Sightings, SimNet};
 use hypervisor::{Domain, DomainSpec, Hypervisor, HypervisorError, SimHypervisor};
-use netplan::{NodePlan, RouterPlan};
+use netplan::{NodePlan, RouterPlan, SiteBridge};
 use protocol::ImageSource;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -222,6 +222,14 @@ impl HostNet for NetOf {
         interface: Option<&str>,
     ) -> Result<BTreeMap<Ipv4Addr, String>, HostNetError> {
         self.0.refused(wanted, interface).await
+    }
+
+    async fn site_bridge(&self, name: &str) -> Result<Option<SiteBridge>, HostNetError> {
+        self.0.site_bridge(name).await
+    }
+
+    fn sightings(&self) -> watch::Receiver<Sightings> {
+        self.0.sightings()
     }
 
     async fn path_to(&self, host: &str) -> Result<Path, HostNetError> {

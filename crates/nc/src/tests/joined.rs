@@ -16,7 +16,7 @@ async fn a_node_stays_joined_with_the_others_while_nobody_tells_it_anything() {
     let plan = world.net.node();
     let overlay = Overlay { local: Some(fabric().own), peers: fabric().peers };
     assert_eq!(plan.trunk, Some(Trunk::Vxlan(overlay)));
-    assert_eq!(plan.bridges[&instance(ONE).nic.tag].neighbours.len(), 1);
+    assert_eq!(plan.bridges[&types::NetworkTag::FIRST].neighbours.len(), 1);
     world.reboot_host();
     world.settle().await;
     assert_eq!(world.net.node(), plan);

@@ -3,17 +3,22 @@ use super::*;
 use disks::DiskError;
 use hostnet::HostNetError;
 use hypervisor::{Hypervisor, HypervisorError};
-use netplan::NodeNic;
+use netplan::{NodeNic, tap_name};
 use std::fs;
 
 /// What a node that has, or is about to start, these instances applies.
 pub(super) fn plan_of(ids: &[&str]) -> NodePlan {
-    let nics: Vec<_> = ids.iter().map(|id| NodeNic::of(&instance(id))).collect();
+    let nic = |id: &&str| {
+        let InstanceDesired { id, nic, .. } = instance(id);
+        let (ip, tag) = (nic.ip().unwrap(), nic.tag().unwrap());
+        NodeNic { tap: tap_name(id), mac: nic.mac, ip, tag }
+    };
+    let nics: Vec<_> = ids.iter().map(nic).collect();
     netplan::node_plan(&netplan::NodeInput {
         nics: &nics,
         metadata_port: 8776,
-        fabric: None,
         interface: "eth0",
+        ..netplan::NodeInput::default()
     })
 }
 

@@ -105,7 +105,7 @@ async fn a_changed_description_reaches_the_journal() {
     let mut world = World::new();
     world.bring_about(vec![instance(ONE)]).await;
     let mut moved = instance(ONE);
-    moved.nic.public_ip = Some("10.1.2.3".parse().unwrap());
+    moved.nic.attachment = in_group("10.1.2.3");
     world.bring_about(vec![moved]).await;
     let journal = fs::read_to_string(world.directory(ONE).join("instance.json")).unwrap();
     assert!(journal.contains("10.1.2.3"));

@@ -47,13 +47,16 @@ impl Node {
         if !self.state().should_run(id) {
             return Ok(());
         }
-        let spec = self.domain_spec(&entry, disks);
+        let spec = self.domain_spec(&entry, disks, self.bridge_of(&entry.desired)?);
         self.note(id, Some("starting its domain".to_owned()));
         let begun = Instant::now();
         self.ask(move |hypervisor| hypervisor.start(&spec))
             .await
             .map_err(Setback::of_hypervisor("its domain could not be started"))?;
         crash_point("nc.domain-started");
+        if entry.has_to_be_found() {
+            self.watch(id).await;
+        }
         self.record_started(id).await;
         self.measures.domain_started(id, self.adapters.clock.now());
         tracing::info!(%id, start_ms = begun.elapsed().as_millis(), "its domain runs");
@@ -105,7 +108,16 @@ impl Node {
         self.entry(id).ok_or_else(|| Setback::Wait("it is not known".to_owned()))
     }
 
-    fn domain_spec(&self, entry: &Entry, disks: DiskPaths) -> DomainSpec {
+    /// Watches the tap that its domain has now, before its guest asks for an address. When that
+    /// fails it is noted as a problem of the node, and the next pass tries again.
+    async fn watch(&self, id: InstanceId) {
+        let watched = self.repair_network().await.is_ok();
+        if let Some(slot) = self.state().slots.get_mut(&id) {
+            slot.started_here = watched;
+        }
+    }
+
+    fn domain_spec(&self, entry: &Entry, disks: DiskPaths, bridge: String) -> DomainSpec {
         let desired = &entry.desired;
         DomainSpec {
             id: desired.id,
@@ -120,7 +132,7 @@ impl Node {
             uefi: disks.uefi,
             nic: self.settings.nic,
             mac: desired.nic.mac,
-            bridge: desired.nic.tag.bridge(),
+            bridge,
             tap: tap_name(desired.id),
             console: self.journal.console_path(&desired.user, desired.id),
         }

@@ -1,6 +1,7 @@
 //! Tables `bridge eucalyptus` and `ip eucalyptus_metadata`.
 
-use super::{METADATA_ADDRESS, NodeInput, NodeNic, NodePlan, bridge_mac};
+use super::{METADATA_ADDRESS, NodeInput, NodeNic, NodePlan, bridge_mac, site};
+use crate::SiteNic;
 use crate::nft::{self, Ruleset, accept, concat, drop, field, goto, is, is_not, meta};
 use crate::overlay;
 use crate::{Trunk, Vlan};
@@ -9,6 +10,7 @@ use protocol::{Carrier, Fabric};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use types::MacAddr;
 
 const FRAMES: nft::Table = NodePlan::TABLES[0];
 const METADATA: nft::Table = NodePlan::TABLES[1];
@@ -16,11 +18,11 @@ const LOOPBACK: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
 
 pub(super) fn ruleset(nics: &[NodeNic], input: &NodeInput<'_>, trunk: Option<&Trunk>) -> Ruleset {
     let port = input.metadata_port;
-    let mut adds = identities(nics);
+    let mut adds = identities(nics, input);
     adds.extend(arp_from_tap());
-    adds.extend(ip_from_tap(input.fabric));
+    adds.extend(ip_from_tap(input));
     adds.extend(frames());
-    adds.extend(metadata(port));
+    adds.extend(metadata(input));
     adds.extend(input.fabric.into_iter().flat_map(|fabric| guard(fabric, port)));
     if let Some(Trunk::Vlan(vlan)) = trunk {
         adds.extend(tagged(nics, vlan));
@@ -28,16 +30,41 @@ pub(super) fn ruleset(nics: &[NodeNic], input: &NodeInput<'_>, trunk: Option<&Tr
     Ruleset::new(NodePlan::TABLES, adds)
 }
 
+/// Who may come from a tap.
+struct Identity<'a> {
+    tap: &'a str,
+    mac: MacAddr,
+    ip: Option<Ipv4Addr>,
+}
+
 /// Who is who: every tap, and the addresses that may come from it.
-fn identities(nics: &[NodeNic]) -> Vec<Value> {
-    let taps = nics.iter().map(|nic| nic.tap.clone().into()).collect();
-    let macs = nics.iter().map(|nic| concat(json!([nic.tap, nic.mac]))).collect();
-    let ips = nics.iter().map(|nic| concat(json!([nic.tap, nic.ip]))).collect();
-    let probe = Ipv4Addr::UNSPECIFIED;
-    let arps =
-        nics.iter().flat_map(|nic| [nic.ip, probe].map(|ip| concat(json!([nic.tap, nic.mac, ip]))));
+fn identities(nics: &[NodeNic], input: &NodeInput<'_>) -> Vec<Value> {
+    let in_group = |nic| {
+        let NodeNic { tap, mac, ip, .. }: &NodeNic = nic;
+        Identity { tap, mac: *mac, ip: Some(*ip) }
+    };
+    let on_site = |nic| {
+        let SiteNic { tap, mac, ip, .. }: &SiteNic = nic;
+        Identity { tap, mac: *mac, ip: *ip }
+    };
+    let all: Vec<_> =
+        nics.iter().map(in_group).chain(input.site_nics.iter().map(on_site)).collect();
+    let names = |taps: &mut dyn Iterator<Item = &String>| taps.cloned().map(Value::from).collect();
+    let macs = all.iter().map(|it| concat(json!([it.tap, it.mac]))).collect();
+    let ips = all.iter().filter_map(|it| Some(concat(json!([it.tap, it.ip?])))).collect();
+    let arps = all.iter().flat_map(|it| {
+        let senders = it.ip.into_iter().chain([Ipv4Addr::UNSPECIFIED]);
+        senders.map(|ip| concat(json!([it.tap, it.mac, ip])))
+    });
     vec![
-        FRAMES.set("taps", "ifname".into(), false, taps),
+        FRAMES.set("taps", "ifname".into(), false, all.iter().map(|it| it.tap.into()).collect()),
+        FRAMES.set("group_taps", "ifname".into(), false, names(&mut nics.iter().map(|it| &it.tap))),
+        FRAMES.set(
+            "site_taps",
+            "ifname".into(),
+            false,
+            names(&mut input.site_nics.iter().map(|it| &it.tap)),
+        ),
         FRAMES.set("macs", json!(["ifname", "ether_addr"]), false, macs),
         FRAMES.set("addresses", json!(["ifname", "ipv4_addr"]), false, ips),
         FRAMES.set("arps", json!(["ifname", "ether_addr", "ipv4_addr"]), false, arps.collect()),
@@ -63,7 +90,7 @@ fn arp_from_tap() -> Vec<Value> {
     ]
 }
 
-fn ip_from_tap(fabric: Option<&Fabric>) -> Vec<Value> {
+fn ip_from_tap(input: &NodeInput<'_>) -> Vec<Value> {
     let (source, destination) = (field("ip", "saddr"), field("ip", "daddr"));
     let own = concat(vec![meta("iifname"), source.clone()]);
     let discover = vec![
@@ -81,7 +108,9 @@ fn ip_from_tap(fabric: Option<&Fabric>) -> Vec<Value> {
         FRAMES.rule("ip_from_tap", dhcp_answer),
         FRAMES.rule("ip_from_tap", vec![is(destination, nft::net(LOOPBACK)), drop()]),
     ];
-    rules.extend(fabric.map(|fabric| FRAMES.rule("ip_from_tap", take_off(fabric))));
+    let rule = |parts| FRAMES.rule("ip_from_tap", parts);
+    rules.extend(input.site_bridge.map(|bridge| rule(site::take_off(bridge))));
+    rules.extend(input.fabric.map(|fabric| rule(take_off(fabric))));
     rules.push(FRAMES.rule("ip_from_tap", vec![accept()]));
     rules
 }
@@ -104,7 +133,7 @@ fn guard(fabric: &Fabric, metadata_port: u16) -> Vec<Value> {
     let asked = [(METADATA_ADDRESS, 80), (Ipv4Addr::LOCALHOST, metadata_port)];
     let asked = asked.map(|(ip, port)| concat(json!([ip, port])));
     let ends = concat(vec![field("ip", "daddr"), field("tcp", "dport")]);
-    let from_tap = || is(meta("iifname"), "@taps");
+    let from_tap = || is(meta("iifname"), "@group_taps");
     let mut rules = vec![
         FRAMES.hook("input", "filter", "input", 0),
         FRAMES.rule("input", vec![from_tap(), is(ends, nft::any_of(asked.to_vec())), accept()]),
@@ -155,8 +184,10 @@ fn frames() -> Vec<Value> {
 }
 
 /// Requests for metadata go to the service on 127.0.0.1, which nobody else reaches from outside:
-/// a packet that names 127.0.0.0/8 itself is dropped before it is translated.
-fn metadata(port: u16) -> Vec<Value> {
+/// a packet that names 127.0.0.0/8 itself is dropped before it is translated. Those of the site's
+/// network go to the service's other socket.
+fn metadata(input: &NodeInput<'_>) -> Vec<Value> {
+    let port = input.metadata_port;
     let from_bridge = || is(meta("iifname"), "eucabr*");
     let destination = || field("ip", "daddr");
     let asks = vec![
@@ -165,10 +196,13 @@ fn metadata(port: u16) -> Vec<Value> {
         is(field("tcp", "dport"), 80),
         json!({"dnat": {"addr": Ipv4Addr::LOCALHOST, "port": port}}),
     ];
-    vec![
+    let mut rules = vec![
         METADATA.hook("raw", "filter", "prerouting", -300),
         METADATA.rule("raw", vec![from_bridge(), is(destination(), nft::net(LOOPBACK)), drop()]),
         METADATA.hook("prerouting", "nat", "prerouting", -100),
         METADATA.rule("prerouting", asks),
-    ]
+    ];
+    let from_site = input.site_bridge.map(|_| METADATA.rule("prerouting", site::redirect(port)));
+    rules.extend(from_site);
+    rules
 }

@@ -44,7 +44,9 @@ fn addresses(scene: &Scene, findings: &mut Findings) {
     let (mut by_ip, mut by_mac) = (BTreeMap::new(), BTreeMap::new());
     for instance in scene.live() {
         let id = instance.id;
-        if let Some(other) = by_ip.insert((&instance.cluster, instance.ip), id) {
+        // until the site's DHCP server has given it one it has none
+        let has_one = !instance.ip.is_unspecified();
+        if has_one && let Some(other) = by_ip.insert((&instance.cluster, instance.ip), id) {
             let detail = || format!("{id} and {other} have {}", instance.ip);
             findings.unless(false, Rule::OneOwnerOfAnAddress, detail);
         }
@@ -92,7 +94,8 @@ fn tags(scene: &Scene, findings: &mut Findings) {
         if !instance.state.is_live() {
             continue;
         }
-        let (tag, id) = (instance.tag, instance.id);
+        let Some(tag) = instance.tag else { continue };
+        let id = instance.id;
         let network = (*group, &instance.cluster);
         let known = *network_of.entry(tag).or_insert(network);
         findings.unless(known == network, Rule::OneOwnerOfATag, || {

@@ -91,7 +91,7 @@ fn networks(
     findings: &mut Findings,
 ) {
     let live = scene.live().filter(|instance| instance.cluster == *name);
-    let used: BTreeSet<NetworkTag> = live.map(|instance| instance.tag).collect();
+    let used: BTreeSet<NetworkTag> = live.filter_map(|instance| instance.tag).collect();
     let have: BTreeSet<NetworkTag> = cluster.desired.networks.iter().map(|it| it.tag).collect();
     findings.unless(used == have, Rule::Networks, || {
         format!("networks {have:?} exist in {name}, and live instances are in {used:?}")

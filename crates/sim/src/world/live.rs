@@ -1,6 +1,7 @@
 //! A cloud that works by itself, in real time and on a real port, as the daemons do.
 
 use super::SimCloud;
+use netplan::Sighting;
 use state::User;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -22,6 +23,16 @@ pub struct Live {
 const NICE: i32 = 19;
 
 impl SimCloud {
+    /// The site's DHCP server lends an address to every instance that waits for one.
+    pub fn lend_addresses(&self) {
+        for machine in &self.machines {
+            for (tap, mac) in machine.net.node().site.watched {
+                let [.., a, b, c] = mac.0;
+                machine.net.pass_by(&tap, Sighting::Leased([10, a, b, c].into()));
+            }
+        }
+    }
+
     /// Starts all that the daemons start: every component's own loop and the listener. Its clock
     /// stands still, and requests are signed with the time that it shows.
     ///

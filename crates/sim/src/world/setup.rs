@@ -47,8 +47,7 @@ pub(super) fn cluster_here(site: &Site) -> ClusterConfig {
     ClusterConfig {
         name: site.name.clone(),
         endpoint: site.address(),
-        subnet: site.shape.subnet,
-        addrs_per_net: site.shape.addrs_per_net,
+        networks: site.shape.networks.clone(),
         policy: site.shape.policy,
         public_addresses: site.shape.public_addresses.clone(),
     }
@@ -76,13 +75,14 @@ pub(super) fn machines(home: &Path, shape: &Shape, sites: &[Site], rng: &mut Rng
             let net = if at == 0 { Arc::clone(&cluster.head) } else { Arc::default() };
             let path = home.join(&name);
             let name = name.parse().expect("a node's name");
-            let made = Machine::new(
+            let mut made = Machine::new(
                 (name, *capacity, site),
                 net,
                 path,
                 shape.concurrent_launches,
                 rng.fork(),
             );
+            made.mode = cluster.shape.networks.mode();
             machines.push(made);
         }
     }

@@ -9,10 +9,12 @@ use crate::rng::Rng;
 use crate::shape::ClusterShape;
 use crate::wire::{Caller, Wire, Wires};
 use async_trait::async_trait;
-use cc::{Cc, NodeEntry, RouterSettings};
+use cc::{Cc, Network, NodeEntry, RouterSettings, StaticSettings};
 use cloud::ClusterFactory;
 use hostnet::SimNet;
-use protocol::{CallError, ClusterApi, ClusterDesired, ClusterObserved, ConsoleOutput, Revision};
+use protocol::{
+    CallError, ClusterApi, ClusterDesired, ClusterObserved, ConsoleOutput, Networks, Revision,
+};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use types::{ClusterName, InstanceId, NodeName};
@@ -90,16 +92,32 @@ impl Site {
             state_path: self.state_path.clone(),
             policy: self.shape.policy,
             placement_grace_ms: GRACE_MS,
-            addrs_per_net: self.shape.addrs_per_net,
             public_addresses: self.shape.public_addresses.clone(),
-            router: RouterSettings {
-                vnet_subnet: self.shape.subnet,
+            network: self.network(),
+        }
+    }
+
+    pub(crate) fn network(&self) -> Network {
+        match &self.shape.networks {
+            Networks::Managed { subnet, addrs_per_net } => Network::Managed(RouterSettings {
+                addrs_per_net: *addrs_per_net,
+                vnet_subnet: *subnet,
                 dns: vec![],
                 public_ports: vec![8773],
                 mtu: 1500,
                 carrier: None,
                 interface: None,
-            },
+            }),
+            Networks::Static { subnet, pairs } => Network::Static(StaticSettings {
+                device: "eth0".to_owned(),
+                subnet: *subnet,
+                broadcast: subnet.broadcast(),
+                router: subnet.network(),
+                dns: vec![],
+                mtu: 1500,
+                pairs: pairs.clone(),
+            }),
+            Networks::System => Network::System,
         }
     }
 

@@ -1,19 +1,21 @@
 //! Looking at a cloud from outside.
 
 use super::{SimCloud, Site};
-use crate::machine::{METADATA_PORT, Machine};
+use crate::machine::{BRIDGE, METADATA_PORT, Machine};
 use crate::scene::{Host, Planned, Quiet, QuietCluster, Scene, SeenDomain};
-use cc::{Placement, Placements};
+use cc::{Network, Placement, Placements};
 use hypervisor::Domain;
 use netplan::{
-    Lease, NodeInput, NodeNic, NodePlan, PublicInput, PublicPlan, RouterInput, node_plan,
-    router_plan,
+    Lease, NodeInput, NodeNic, NodePlan, PublicInput, PublicPlan, RouterInput, RouterPlan,
+    SiteBridge, SiteDhcp, SiteNic, node_plan, router_plan, tap_name,
 };
 use placement::Availability;
-use protocol::{ClusterApi, ClusterDesired, InstanceDesired, NodeApi, Standing};
+use protocol::{Attachment, ClusterApi, ClusterDesired, InstanceDesired, NodeApi, Standing};
 use state::{Instance, InstanceFilter, User};
 use std::collections::{BTreeMap, BTreeSet};
-use types::{Clock, ClusterName, GroupId, InstanceId, NodeName, Timestamp, VmType};
+use types::{
+    AddressPool, Clock, ClusterName, GroupId, InstanceId, NodeName, Timestamp, VmType, VnetMode,
+};
 
 impl SimCloud {
     /// All that can be seen at this moment.
@@ -99,32 +101,30 @@ impl SimCloud {
     }
 
     fn planned(&self, at: usize, desired: &ClusterDesired, scene: &Scene) -> Planned {
-        let settings = self.sites[at].settings().router;
-        let leases: Vec<_> = desired.instances.iter().map(Lease::of).collect();
-        let associated = |it: &InstanceDesired| Some((it.nic.public_ip?, it.nic.ip));
-        let associations: Vec<_> = desired.instances.iter().filter_map(associated).collect();
-        let router = router_plan(&RouterInput {
-            networks: &desired.networks,
-            leases: &leases,
-            vnet_subnet: settings.vnet_subnet,
-            dns: &settings.dns,
-            public_ports: &settings.public_ports,
-            mtu: settings.mtu,
-            machines: &BTreeSet::new(),
-            trunk: None,
-            public: PublicInput {
-                pool: &self.sites[at].shape.public_addresses,
-                interface: None,
-                associations: &associations,
-            },
-        });
+        let site = &self.sites[at];
+        let router = planned_router(site.network(), &site.shape.public_addresses, desired);
         let on = |id: InstanceId| scene.instance(id).and_then(|instance| instance.node.clone());
         let plan = |machine: &Machine| {
             let here =
                 desired.instances.iter().filter(|it| on(it.id).as_ref() == Some(&machine.name));
-            let nics: Vec<_> = here.map(NodeNic::of).collect();
+            let (mut nics, mut site_nics) = (Vec::new(), Vec::new());
+            for it in here {
+                let (tap, mac) = (tap_name(it.id), it.nic.mac);
+                match it.nic.attachment {
+                    Attachment::Group { tag, ip, .. } => nics.push(NodeNic { tap, mac, ip, tag }),
+                    Attachment::Site { ip } => {
+                        let shown = scene.instance(it.id).map(|instance| instance.ip);
+                        let found = shown.filter(|ip| !ip.is_unspecified());
+                        let is_watched = ip.is_none();
+                        site_nics.push(SiteNic { tap, mac, ip: ip.or(found), is_watched });
+                    }
+                }
+            }
+            let bridge = SiteBridge { name: BRIDGE.0.to_owned(), mac: BRIDGE.1 };
             let input = NodeInput {
                 nics: &nics,
+                site_nics: &site_nics,
+                site_bridge: Some(&bridge).filter(|_| machine.mode != VnetMode::Managed),
                 metadata_port: METADATA_PORT,
                 fabric: None,
                 interface: "",
@@ -225,4 +225,38 @@ fn disks(machine: &Machine) -> BTreeMap<InstanceId, u64> {
     let disks = &machine.shelf.disks;
     let size = |id: InstanceId| Some((id, disks.request(id)?.disk_gb));
     disks.held().into_iter().filter_map(size).collect()
+}
+
+/// What the host of a cluster controller should hold.
+fn planned_router(network: Network, pool: &AddressPool, desired: &ClusterDesired) -> RouterPlan {
+    let associated = |it: &InstanceDesired| Some((it.nic.public_ip()?, it.nic.ip()?));
+    let associations: Vec<_> = desired.instances.iter().filter_map(associated).collect();
+    let leases = desired.instances.iter().filter_map(|it| Some((it, it.nic.ip()?)));
+    let leases = leases.map(|(it, ip)| (it.nic.tag(), Lease::new(it.nic.mac, ip)));
+    match network {
+        Network::Managed(settings) => {
+            let leases: Vec<_> = leases.filter_map(|(tag, lease)| Some((tag?, lease))).collect();
+            router_plan(&RouterInput {
+                networks: &desired.networks,
+                leases: &leases,
+                vnet_subnet: settings.vnet_subnet,
+                dns: &settings.dns,
+                public_ports: &settings.public_ports,
+                mtu: settings.mtu,
+                machines: &BTreeSet::new(),
+                trunk: None,
+                public: PublicInput { pool, interface: None, associations: &associations },
+            })
+        }
+        Network::Static(site) => RouterPlan::of_site(SiteDhcp {
+            device: site.device,
+            subnet: site.subnet,
+            broadcast: site.broadcast,
+            router: site.router,
+            dns: site.dns,
+            mtu: site.mtu,
+            leases: leases.map(|(_, lease)| (lease.mac, lease)).collect(),
+        }),
+        Network::System => RouterPlan::default(),
+    }
 }

@@ -29,7 +29,7 @@ pub(crate) async fn allocate(state: &State, account: AccountId) -> Result<Ipv4Ad
 /// Where an instance's node is told that its address leads to it.
 pub(crate) async fn told(world: &World) -> Vec<Option<Ipv4Addr>> {
     let desired = world.desired().await;
-    desired.instances.iter().map(|instance| instance.nic.public_ip).collect()
+    desired.instances.iter().map(|instance| instance.nic.public_ip()).collect()
 }
 
 #[tokio::test]

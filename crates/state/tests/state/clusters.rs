@@ -1,7 +1,7 @@
 //! Clusters that come, change and go.
 
 use crate::world::{NOW, World, cluster, node, observed, report};
-use protocol::{CallError, ClusterObserved, ClusterSettings, InstancePhase};
+use protocol::{CallError, ClusterObserved, ClusterSettings, InstancePhase, Networks};
 use state::{Cluster, Error, Registration, RunRequest, Standing, State};
 use types::{ClusterName, Figures, InstanceState, Timestamp, VmType};
 
@@ -17,8 +17,8 @@ fn at(cluster: &str, endpoint: &str) -> Registration {
 
 fn told(subnet: &str, addrs_per_net: u32, policy: &str) -> Option<ClusterSettings> {
     let subnet = subnet.parse().unwrap();
-    let policy = policy.into();
-    Some(ClusterSettings { subnet, addrs_per_net, policy, public_addresses: None })
+    let networks = Networks::Managed { subnet, addrs_per_net };
+    Some(ClusterSettings { networks, policy: policy.into(), public_addresses: None })
 }
 
 async fn find(state: &State, cluster: &str) -> Option<Cluster> {
@@ -68,7 +68,8 @@ async fn a_registered_cluster_takes_launches_once_it_has_told_its_settings() {
     assert_eq!(world.launch_in(None, (1, 1), NOW).await.unwrap().0, "zone1");
     see(&world.state, "far", 8, told("10.9.0.0/16", 32, "roundrobin")).await;
     let settings = find(&world.state, "far").await.unwrap().settings.unwrap();
-    assert_eq!((settings.subnet.to_string().as_str(), settings.addrs_per_net), ("10.9.0.0/16", 32));
+    let subnet = "10.9.0.0/16".parse().unwrap();
+    assert_eq!(settings.networks, Networks::Managed { subnet, addrs_per_net: 32 });
     assert_eq!(settings.policy, placement::Policy::RoundRobin);
     assert_eq!(world.launch_in(Some("far"), (2, 2), NOW).await.unwrap(), ("far".into(), 2));
     let world = world.reopened().await;
@@ -104,7 +105,7 @@ async fn a_new_subnet_is_refused_while_instances_live_and_a_new_policy_is_not() 
     see(&world.state, "far", 4, told("10.8.0.0/16", 64, "BESTFIT")).await;
     let now = find(&world.state, "far").await.unwrap();
     let settings = now.settings.unwrap();
-    assert_eq!(settings.subnet.to_string(), "10.9.0.0/16");
+    assert_eq!(settings.networks.subnet(), Some("10.9.0.0/16".parse().unwrap()));
     assert_eq!(settings.policy, placement::Policy::BestFit);
     assert!(now.problems[0].contains("VNET_SUBNET is 10.8.0.0/16"), "{:?}", now.problems);
     let mut ended = observed(
@@ -114,7 +115,8 @@ async fn a_new_subnet_is_refused_while_instances_live_and_a_new_policy_is_not() 
     ended.settings = told("10.8.0.0/16", 64, "BESTFIT");
     world.state.record_observed(name("far"), ended, NOW).await.unwrap();
     let now = find(&world.state, "far").await.unwrap();
-    assert_eq!(now.settings.unwrap().subnet.to_string(), "10.8.0.0/16");
+    let subnet = now.settings.unwrap().networks.subnet();
+    assert_eq!(subnet, Some("10.8.0.0/16".parse().unwrap()));
     assert!(now.problems.is_empty());
 }
 
@@ -177,7 +179,8 @@ async fn a_tag_is_given_once_in_the_whole_cloud() {
             let request = RunRequest { cluster: Some(name(cluster)), ..world.request(&user) };
             let launched = world.state.run_instances(request, NOW).await.unwrap().reservation;
             let instance = &launched.instances[0];
-            assert!(seen.insert(instance.tag), "tag {} has two owners", instance.tag.get());
+            let tag = instance.tag.unwrap();
+            assert!(seen.insert(tag), "tag {tag} has two owners");
         }
     }
 }
@@ -193,7 +196,7 @@ async fn one_cluster_does_not_use_up_the_networks_of_another() {
         let request = RunRequest { cluster: Some(name(cluster)), ..world.request(&user) };
         let launched = world.state.run_instances(request, NOW).await?.reservation;
         let instance = &launched.instances[0];
-        Ok((instance.tag.get(), instance.ip.to_string()))
+        Ok((instance.tag.unwrap().get(), instance.ip.to_string()))
     };
     for n in 0..8 {
         launch(&format!("first{n}"), "zone1").await.unwrap();

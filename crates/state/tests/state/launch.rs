@@ -22,7 +22,7 @@ async fn a_launch_gives_network_addresses_and_ids_and_a_new_generation() {
     let shown: Vec<_> = reservation
         .instances
         .iter()
-        .map(|i| (i.launch_index, i.ip.to_string(), i.tag.get(), i.state))
+        .map(|i| (i.launch_index, i.ip.to_string(), i.tag.unwrap().get(), i.state))
         .collect();
     let pending = InstanceState::Pending;
     assert_eq!(
@@ -246,7 +246,7 @@ async fn addresses_and_networks_run_out_with_words() {
     for n in 0..8 {
         let user = world.user(&format!("user{n}")).await;
         let outcome = world.state.run_instances(world.request(&user), NOW).await.unwrap();
-        assert_eq!(outcome.reservation.instances[0].tag.get(), 10 + n);
+        assert_eq!(outcome.reservation.instances[0].tag.unwrap().get(), 10 + n);
     }
     let error = world.state.run_instances(world.request(&world.admin), NOW).await.unwrap_err();
     assert!(matches!(error, Error::NetworksExhausted { in_use: 8, .. }), "{error}");

@@ -10,6 +10,7 @@ mod groups;
 mod images;
 mod launch;
 mod life;
+mod modes;
 mod power;
 mod public;
 mod rules;

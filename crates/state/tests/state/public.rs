@@ -2,7 +2,7 @@
 
 use crate::addresses::{allocate, pool, told};
 use crate::world::{NOW, World, node, observed, report};
-use protocol::{ClusterSettings, InstancePhase};
+use protocol::{ClusterSettings, InstancePhase, Networks};
 use state::{AddressRef, Error, Registration, RunRequest, State, User};
 use std::net::Ipv4Addr;
 use types::{AddressPool, ClusterName, InstanceId, Tags};
@@ -158,8 +158,12 @@ async fn tell(state: &State, cluster: &str, pool: &str) -> Vec<String> {
     let mut seen = observed(vec![node("node9", 4)], vec![]);
     let pool: AddressPool = pool.parse().unwrap();
     seen.settings = Some(ClusterSettings {
-        subnet: if cluster == "zone1" { "172.19.0.0/16" } else { "172.20.0.0/16" }.parse().unwrap(),
-        addrs_per_net: 64,
+        networks: Networks::Managed {
+            subnet: if cluster == "zone1" { "172.19.0.0/16" } else { "172.20.0.0/16" }
+                .parse()
+                .unwrap(),
+            addrs_per_net: 64,
+        },
         policy: "GREEDY".into(),
         public_addresses: Some(pool),
     });

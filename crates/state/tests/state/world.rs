@@ -1,9 +1,9 @@
 //! A state in a temporary directory, with a cluster and what a launch needs.
 
-use ipnet::Ipv4Net;
 use placement::Policy;
 use protocol::{
-    ClusterObserved, Digest, InstanceObserved, InstancePhase, MetadataOptions, NodeStatus, Standing,
+    ClusterObserved, Digest, InstanceObserved, InstancePhase, MetadataOptions, Networks,
+    NodeStatus, Standing,
 };
 use state::{
     ClusterConfig, Image, Instance, InstanceFilter, NewImage, NewUser, RunRequest, State, User,
@@ -53,8 +53,7 @@ pub(crate) fn cluster(name: &str, subnet: &str, addrs_per_net: u32) -> ClusterCo
     ClusterConfig {
         name: name.parse().unwrap(),
         endpoint: "127.0.0.1:8774".into(),
-        subnet: subnet.parse::<Ipv4Net>().unwrap(),
-        addrs_per_net,
+        networks: Networks::Managed { subnet: subnet.parse().unwrap(), addrs_per_net },
         policy: Policy::Greedy,
         public_addresses: types::AddressPool::default(),
     }
@@ -91,7 +90,16 @@ pub(crate) fn observed(
 
 pub(crate) fn report(id: InstanceId, phase: InstancePhase) -> InstanceObserved {
     let node = Some("node1".parse().unwrap());
-    InstanceObserved { id, node, phase, reason: None, reboots: 0, turn: 0, metadata: None }
+    InstanceObserved {
+        id,
+        node,
+        phase,
+        reason: None,
+        reboots: 0,
+        turn: 0,
+        metadata: None,
+        address: None,
+    }
 }
 
 impl World {

@@ -179,6 +179,7 @@ async fn the_reason_of_a_node_is_shown_with_its_code() {
             reboots: 0,
             turn: 0,
             metadata: None,
+            address: None,
         };
         let observed = ClusterObserved {
             cluster: None,

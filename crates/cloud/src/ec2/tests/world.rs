@@ -7,8 +7,9 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use placement::Policy;
 use protocol::{
-    CallError, ClusterApi, ClusterDesired, ClusterObserved, ConsoleOutput, Digest, Goal,
-    InstanceDesired, InstanceObserved, InstancePhase, NodeStatus, Revision, Standing,
+    Attachment, CallError, ClusterApi, ClusterDesired, ClusterObserved, ConsoleOutput, Digest,
+    Goal, InstanceDesired, InstanceObserved, InstancePhase, Networks, NodeStatus, Revision,
+    Standing,
 };
 use signature::client::{Credentials, Target, header_v4, query_v2};
 use state::{ClusterConfig, NewImage, User};
@@ -16,7 +17,7 @@ use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
-use types::{Clock, ClusterName, Figures, ImageId, ImageKind, InstanceId, Timestamp};
+use types::{AddressPool, Clock, ClusterName, Figures, ImageId, ImageKind, InstanceId, Timestamp};
 
 pub(super) const HOST: &str = "cloud.example:8773";
 pub(super) const PATH: &str = "/services/Eucalyptus";
@@ -29,6 +30,8 @@ const POOL: [[u8; 4]; 6] = [
     [192, 0, 2, 14],
     [192, 0, 2, 15],
 ];
+/// What the site's DHCP server gives, where that does.
+pub(super) const LENT: &str = "192.168.1.77";
 /// The version that SDKs ask for.
 pub(super) const NEW: &str = "2016-11-15";
 
@@ -69,6 +72,10 @@ impl Obedient {
             reboots: desired.reboots,
             turn: desired.turn,
             metadata: Some(desired.metadata),
+            address: match desired.nic.attachment {
+                Attachment::Site { ip: None } => LENT.parse().ok(),
+                Attachment::Site { .. } | Attachment::Group { .. } => None,
+            },
         }
     }
 }
@@ -120,8 +127,20 @@ impl World {
         Self::with_signature_v1(false).await
     }
 
+    /// A cloud whose cluster has networks of another kind, and no pool.
+    pub(super) async fn with_networks(networks: Networks) -> Self {
+        Self::with(false, networks, AddressPool::default()).await
+    }
+
     /// A cloud whose administrator lets signature version 1 in, or not.
     pub(super) async fn with_signature_v1(signature_v1: bool) -> Self {
+        let subnet = "10.5.0.0/16".parse().unwrap();
+        let networks = Networks::Managed { subnet, addrs_per_net: 64 };
+        let pool = POOL.into_iter().map(Ipv4Addr::from).collect();
+        Self::with(signature_v1, networks, pool).await
+    }
+
+    async fn with(signature_v1: bool, networks: Networks, pool: AddressPool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let layout = conf::Layout::new(dir.path());
         for (path, _) in layout.directories() {
@@ -136,10 +155,9 @@ impl World {
             cluster: Some(ClusterConfig {
                 name: "one".parse().unwrap(),
                 endpoint: "front-end:8774".to_owned(),
-                subnet: "10.5.0.0/16".parse().unwrap(),
-                addrs_per_net: 64,
+                networks,
                 policy: Policy::Greedy,
-                public_addresses: POOL.into_iter().map(Ipv4Addr::from).collect(),
+                public_addresses: pool,
             }),
         };
         let clock = Arc::new(StoppedClock(AtomicI64::new(1_800_000_000_000)));

@@ -35,11 +35,11 @@ impl Devices {
 
     pub(in crate::linux) async fn add_neighbour(
         &self,
-        bridge: &Bridge,
+        device: u32,
         ip: Ipv4Addr,
         mac: MacAddr,
     ) -> Result<(), HostNetError> {
-        let add = self.handle.neighbours().add(bridge.index, IpAddr::V4(ip));
+        let add = self.handle.neighbours().add(device, IpAddr::V4(ip));
         let added = add.link_layer_address(&mac.0).replace().execute().await;
         added.map_err(netlink(&format!("noting the Ethernet address of {ip}")))
     }
@@ -73,12 +73,12 @@ impl Devices {
 
     pub(in crate::linux) async fn remove_neighbour(
         &self,
-        bridge: &Bridge,
+        device: u32,
         ip: Ipv4Addr,
     ) -> Result<(), HostNetError> {
         let mut entry = NeighbourMessage::default();
         entry.header.family = AddressFamily::Inet;
-        entry.header.ifindex = bridge.index;
+        entry.header.ifindex = device;
         entry.attributes = vec![NeighbourAttribute::Destination(NeighbourAddress::Inet(ip))];
         let gone = self.handle.neighbours().del(entry).execute().await;
         unless(Errno::NOENT, gone, &format!("forgetting the Ethernet address of {ip}"))

@@ -31,17 +31,6 @@ impl Devices {
         Ok(self.links().await?.iter().filter_map(our_vlan).collect())
     }
 
-    /// The index of the device with this name, if there is one.
-    pub(in crate::linux) async fn index_of(&self, name: &str) -> Result<Option<u32>, HostNetError> {
-        let named = |link: &&LinkMessage| {
-            let is_name =
-                |it: &LinkAttribute| matches!(it, LinkAttribute::IfName(it) if it == name);
-            link.attributes.iter().any(is_name)
-        };
-        let links = self.links().await?;
-        Ok(links.iter().find(named).map(|link| link.header.index))
-    }
-
     /// Makes the device, down, as a port of its bridge.
     pub(in crate::linux) async fn create_vlan(
         &self,

@@ -23,8 +23,9 @@ fn service(home: &TempDir, build: &'static str) -> tokio::task::JoinHandle<()> {
     let control = UnixListener::bind(control).unwrap();
     let path = home.path().to_owned();
     tokio::spawn(async move {
-        let guests = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        serve(guests, control, path, build).await;
+        let door = || TcpListener::bind("127.0.0.1:0");
+        let doors = Doors { group: door().await.unwrap(), site: door().await.unwrap() };
+        serve(doors, control, path, build).await;
     })
 }
 

@@ -1,8 +1,9 @@
 use super::*;
 use crate::entry::Phase;
 use crate::journal::Journal;
-use crate::testing::instance;
+use crate::testing::{in_group, instance};
 use protocol::MetadataOptions;
+use std::net::SocketAddr;
 use std::path::Path;
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
@@ -23,7 +24,7 @@ impl World {
     async fn start_with(options: MetadataOptions) -> Self {
         let home = tempfile::tempdir().unwrap();
         let mut guest = instance("i-00000001");
-        guest.nic.ip = "127.0.0.2".parse().unwrap();
+        guest.nic.attachment = in_group("127.0.0.2");
         guest.metadata = options;
         let mut entry = Entry::accepted(guest, "zone".parse().unwrap(), String::new());
         entry.phase = Phase::Started;
@@ -33,7 +34,9 @@ impl World {
         let guests = listener.local_addr().unwrap();
         let control = UnixListener::bind(home.path().join("control")).unwrap();
         let path = home.path().to_owned();
-        let service = tokio::spawn(async move { serve(listener, control, path, "build-1").await });
+        let site = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let doors = Doors { group: listener, site };
+        let service = tokio::spawn(async move { serve(doors, control, path, "build-1").await });
         Self { home, guests, service }
     }
 
