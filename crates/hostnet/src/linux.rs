@@ -14,6 +14,7 @@ pub mod probe;
 mod public;
 mod site;
 mod sysctl;
+mod taps;
 mod tool;
 mod trunks;
 mod tunnels;
@@ -97,6 +98,7 @@ impl HostNet for LinuxNet {
             let local = format!("ipv4/conf/{}/route_localnet", tag.bridge());
             pass.attempt(sysctl::ensure(&local, "1"));
         }
+        taps::ensure(&devices, &plan.bridges, &bridges, &mut pass).await;
         neighbours::ensure(&devices, &plan.bridges, &bridges, &mut pass).await;
         if plan.trunk.is_none() {
             // What a bridge with a gateway leads to is for the router's side to say.

@@ -5,7 +5,7 @@ mod site;
 
 use crate::{Overlay, Ruleset, Table, Trunk, Vlan, nft::Family};
 use protocol::{Carrier, Fabric};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use types::{InstanceId, MacAddr, NetworkTag};
 
@@ -62,6 +62,8 @@ pub struct NodeBridge {
     /// The instances that this host itself has to answer: without an address in their network it
     /// can neither ask for their Ethernet address nor find the device.
     pub neighbours: BTreeMap<Ipv4Addr, MacAddr>,
+    /// The taps that are plugged into it; those of instances that do not run are not there.
+    pub taps: BTreeSet<String>,
 }
 
 /// What the node's side of a host should hold. The default plan is: nothing.
@@ -101,6 +103,7 @@ pub fn node_plan(input: &NodeInput<'_>) -> NodePlan {
     for nic in &nics {
         let bridge = bridges.entry(nic.tag).or_default();
         bridge.mac = mac;
+        bridge.taps.insert(nic.tap.clone());
         if mac.is_some() {
             bridge.neighbours.insert(nic.ip, nic.mac);
         }
@@ -129,7 +132,6 @@ fn bridge_mac(fabric: &Fabric) -> MacAddr {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::BTreeSet;
 
     fn nic(bits: u32, tag: u16) -> NodeNic {
         let id = InstanceId::from_bits(bits);
@@ -160,7 +162,9 @@ mod tests {
     #[test]
     fn beside_the_router_the_node_leaves_all_that_to_it() {
         let plan = planned(&[nic(2, 10)], None);
-        assert_eq!(plan.bridges[&NetworkTag::FIRST], NodeBridge::default());
+        let taps = [nic(2, 10).tap].into();
+        let bridge = NodeBridge { taps, ..NodeBridge::default() };
+        assert_eq!(plan.bridges[&NetworkTag::FIRST], bridge);
         assert_eq!(plan.trunk, None);
         assert!(!rules(&plan).contains("4789") && !rules(&plan).contains("\"hook\":\"input\""));
     }

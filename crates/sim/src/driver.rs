@@ -73,6 +73,19 @@ pub fn run_isolated<T>(seed: u64, future: impl Future<Output = T>) -> T {
 /// # Errors
 /// With the first moment at which something does not hold.
 pub fn drive(seed: u64, steps: usize) -> Result<Report, Box<Failure>> {
+    drive_with(seed, steps, true)
+}
+
+/// The same with users who wait for every answer. Whether one that hangs up is answered before is
+/// for the threads of the real database to say; all else is said by the seed.
+///
+/// # Errors
+/// As of [`drive`].
+pub fn drive_patiently(seed: u64, steps: usize) -> Result<Report, Box<Failure>> {
+    drive_with(seed, steps, false)
+}
+
+fn drive_with(seed: u64, steps: usize, hanging_up: bool) -> Result<Report, Box<Failure>> {
     run_isolated(seed, async {
         let mut rng = Rng::new(seed);
         let shape = Shape::drawn(&mut rng);
@@ -89,6 +102,7 @@ pub fn drive(seed: u64, steps: usize) -> Result<Report, Box<Failure>> {
             broken: Vec::new(),
             world,
             rng,
+            hanging_up,
         };
         match driver.run(steps).await {
             Ok(()) => Ok(Report { trace: driver.trace, launched: driver.ledger.instances.len() }),
@@ -109,6 +123,8 @@ struct Driver {
     rng: Rng,
     trace: Vec<String>,
     broken: Vec<Broken>,
+    /// Whether there are users who do not wait for their answers.
+    hanging_up: bool,
 }
 
 impl Driver {

@@ -29,7 +29,7 @@ mod wire;
 mod world;
 
 pub use clock::SimClock;
-pub use driver::{Failure, Report, drive, run_isolated};
+pub use driver::{Failure, Report, drive, drive_patiently, run_isolated};
 pub use ledger::Ledger;
 pub use public::Answer;
 pub use rng::Rng;

@@ -193,7 +193,6 @@ fn a_deleted_bridge_comes_back_with_all_that_was_on_it() {
     cluster.nodes[0].space.sh("ip link del eucabr10");
     cluster.head.space.sh("ip link del eucabr10");
     cluster.apply();
-    cluster.plug();
     assert_eq!(cluster.apply(), [""; 0]);
     assert!(cluster.web1.namespace.pings(cluster.web2.nic.ip));
     assert!(cluster.web1.namespace.pings(WEB));

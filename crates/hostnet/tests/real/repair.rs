@@ -100,8 +100,9 @@ fn a_deleted_bridge_comes_back_and_instances_still_know_the_gateway() {
     let known = neighbour();
     town.world.host.sh("ip link del eucabr10");
     town.world.controller.router(&town.router_plan(vec![], vec![]));
-    town.world.controller.node(&node(&town.guests()));
-    town.world.plug(&town.guests());
+    let changes = town.world.controller.node(&node(&town.guests()));
+    let tap = format!("{} joined to eucabr10", town.web1.nic.tap);
+    assert!(changes.contains(&tap), "{changes:?}");
     assert!(town.web1.namespace.pings(WEB));
     assert_eq!(neighbour().split(' ').nth(4), known.split(' ').nth(4));
 }

@@ -124,6 +124,7 @@ impl Driver {
     async fn patient<T>(&self, request: impl Future<Output = T>, patience: Patience) -> Option<T> {
         match patience {
             Patience::Waits => Some(request.await),
+            Patience::HangsUp(_) if !self.hanging_up => Some(request.await),
             Patience::HangsUp(polls) => {
                 let answer = until_hung_up(request, polls).await;
                 self.world.settle_cloud().await;

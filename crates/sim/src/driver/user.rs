@@ -342,6 +342,7 @@ impl Driver {
         let call = self.world.call_as(&self.world.users[user], action, parameters);
         let answer = match patience {
             Patience::Waits => Some(call.await),
+            Patience::HangsUp(_) if !self.hanging_up => Some(call.await),
             Patience::HangsUp(polls) => until_hung_up(call, polls).await,
         };
         match answer {

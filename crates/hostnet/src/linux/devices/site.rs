@@ -29,6 +29,14 @@ impl Devices {
         Ok(named.map(|(name, link)| (name, link.header.index)).collect())
     }
 
+    /// The index of every device that is in no bridge.
+    pub(in crate::linux) async fn loose(&self) -> Result<BTreeMap<String, u32>, HostNetError> {
+        let links = self.links().await?;
+        let loose = links.iter().filter(|link| controller(link).is_none());
+        let named = loose.filter_map(|link| Some((name_of(link)?.to_owned(), link.header.index)));
+        Ok(named.collect())
+    }
+
     /// The index of the device with this name.
     pub(in crate::linux) async fn index_of(&self, name: &str) -> Result<Option<u32>, HostNetError> {
         Ok(self.indexes().await?.remove(name))
