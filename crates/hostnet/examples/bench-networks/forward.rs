@@ -58,7 +58,7 @@ fn list(host: &Namespace) {
         writeln!(text, "ip saddr 198.51.100.0/24 ip daddr 10.77.2.0/26 tcp dport {port} accept")
             .unwrap();
     }
-    text.push_str("} }\n");
+    text.push_str("}\n}\n");
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
     host.sh(&format!("nft -f {}", file.path().display()));
