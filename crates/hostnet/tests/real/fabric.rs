@@ -15,19 +15,22 @@ const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
 #[test]
 fn a_group_spans_the_machines_and_no_other_group_is_in_it() {
-    Cluster::with_and_without_br_netfilter(|cluster| {
-        cluster.address();
-        let [web0, web1, web2, db0, db2] = cluster.guests();
-        for (from, to) in [(web1, web2), (web2, web0), (web0, web1), (db0, db2)] {
-            assert!(from.namespace.pings(to.nic.ip), "{} to {}", from.nic.ip, to.nic.ip);
-        }
-        assert!(web1.namespace.pings(WEB) && db2.namespace.pings(DB));
-        for (from, to) in [(web1, db2), (db2, web2), (web2, db0)] {
-            assert!(from.namespace.pings_in_vain(to.nic.ip), "{} to {}", from.nic.ip, to.nic.ip);
-        }
-        cluster.allow(vec![], vec![open(Protocol::Icmp, 8, 0, "10.77.0.0/16")]);
-        assert!(web1.namespace.pings(db2.nic.ip) && web2.namespace.pings(db2.nic.ip));
-    });
+    Cluster::with_and_without_br_netfilter(members_reach_each_other_and_nobody_else);
+}
+
+/// Whatever carries the networks.
+pub(crate) fn members_reach_each_other_and_nobody_else(cluster: &Cluster) {
+    cluster.address();
+    let [web0, web1, web2, db0, db2] = cluster.guests();
+    for (from, to) in [(web1, web2), (web2, web0), (web0, web1), (db0, db2)] {
+        assert!(from.namespace.pings(to.nic.ip), "{} to {}", from.nic.ip, to.nic.ip);
+    }
+    assert!(web1.namespace.pings(WEB) && db2.namespace.pings(DB));
+    for (from, to) in [(web1, db2), (db2, web2), (web2, db0)] {
+        assert!(from.namespace.pings_in_vain(to.nic.ip), "{} to {}", from.nic.ip, to.nic.ip);
+    }
+    cluster.allow(vec![], vec![open(Protocol::Icmp, 8, 0, "10.77.0.0/16")]);
+    assert!(web1.namespace.pings(db2.nic.ip) && web2.namespace.pings(db2.nic.ip));
 }
 
 #[test]
