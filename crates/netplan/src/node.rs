@@ -155,7 +155,7 @@ mod tests {
         })
     }
 
-    fn rules(plan: &NodePlan) -> &str {
+    fn rules(plan: &NodePlan) -> String {
         plan.rules.as_ref().unwrap().transaction()
     }
 

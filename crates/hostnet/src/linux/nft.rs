@@ -43,7 +43,7 @@ impl Tables {
         }
         let change = known.and_then(|known| rules.change_from(&known.rules));
         let done = if change.is_some() { "changed" } else { "replaced" };
-        nft(change.unwrap_or_else(|| rules.transaction().to_owned())).await?;
+        nft(change.unwrap_or_else(|| rules.transaction())).await?;
         let generation = generation::now().ok();
         let listing = list(tables).await?;
         self.written = Some(Written { rules: rules.clone(), listing, generation });

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 /// The whole content of one side's tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ruleset {
-    transaction: String,
-    content: Content,
+    tables: &'static [Table],
+    /// What adds each object, in an order in which it can.
+    adds: Vec<Value>,
 }
 
 /// Family, table and name of a chain, set or map.
@@ -42,24 +43,24 @@ struct Set {
 }
 
 impl Ruleset {
-    pub(crate) fn new(tables: &[Table], adds: Vec<Value>) -> Self {
-        let content = Content::of(&adds);
-        let replace =
-            |table: &Table| [table.command("add"), table.command("delete"), table.command("add")];
-        let commands: Vec<Value> = tables.iter().flat_map(replace).chain(adds).collect();
-        Self { transaction: json!({"nftables": commands}).to_string(), content }
+    pub(crate) const fn new(tables: &'static [Table], adds: Vec<Value>) -> Self {
+        Self { tables, adds }
     }
 
     /// The one transaction that replaces the side's tables, for `nft -j -f -`. Connections go on:
     /// conntrack knows them, not the table.
-    pub fn transaction(&self) -> &str {
-        &self.transaction
+    pub fn transaction(&self) -> String {
+        let replace =
+            |table: &Table| [table.command("add"), table.command("delete"), table.command("add")];
+        let tables = self.tables.iter().flat_map(replace);
+        let commands: Vec<Value> = tables.chain(self.adds.iter().cloned()).collect();
+        json!({"nftables": commands}).to_string()
     }
 
     /// The transaction that makes this of tables that hold `old`, touching no more than what
     /// differs; none when they have to be replaced.
     pub fn change_from(&self, old: &Self) -> Option<String> {
-        let commands = self.content.change_from(&old.content)?;
+        let commands = Content::of(&self.adds).change_from(&Content::of(&old.adds))?;
         Some(json!({"nftables": commands}).to_string())
     }
 

@@ -109,7 +109,7 @@ mod tests {
     /// The elements of a set of table `bridge eucalyptus`.
     fn set(plan: &NodePlan, name: &str) -> Vec<String> {
         let rules: Value =
-            serde_json::from_str(plan.rules.as_ref().unwrap().transaction()).unwrap();
+            serde_json::from_str(&plan.rules.as_ref().unwrap().transaction()).unwrap();
         let all = rules["nftables"].as_array().unwrap();
         let named = all.iter().map(|it| &it["add"]["set"]).find(|set| set["name"] == name).unwrap();
         named["elem"].as_array().into_iter().flatten().map(Value::to_string).collect()

@@ -11,7 +11,7 @@ use crate::nft::{self, concat, ct, ct_of, drop, field, has, is, is_not, jump, me
 use ipnet::Ipv4Net;
 use protocol::NetworkDesired;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use types::AddressPool;
 
@@ -44,11 +44,13 @@ impl PublicPlan {
     /// networks is left out, and so is a public address that is of the networks or of a machine.
     pub(super) fn of(input: &RouterInput<'_>, networks: &[&NetworkDesired]) -> Self {
         let mut leads: BTreeMap<Ipv4Addr, Ipv4Addr> = BTreeMap::new();
+        let mut led_to = BTreeSet::new();
         for (public, private) in input.public.associations {
             let is_inside = networks.iter().any(|network| network.subnet.contains(private));
             let is_public = !input.vnet_subnet.contains(public) && !input.machines.contains(public);
-            let is_new = !leads.contains_key(public) && !leads.values().any(|it| it == private);
+            let is_new = !leads.contains_key(public) && !led_to.contains(private);
             if is_inside && is_public && is_new {
+                led_to.insert(*private);
                 leads.insert(*public, *private);
             }
         }
