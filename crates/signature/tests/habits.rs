@@ -128,7 +128,8 @@ fn version_1_signs_names_and_values_and_is_taken_only_where_it_is_asked_for() {
         // the padding of base64 forgotten
         good.trim_end_matches('=').to_owned(),
         version_1("Action=DescribeImages&Owner.1=a%20b", "%2BEPKxBPwePDIqDaJfGSgQ6TVU3E="),
-        // "+" sent as it is, in a value and in the signature
+        // "+" sent as it is, at the front of the signature, in a value and inside the signature
+        version_1("Action=DescribeImages&Owner.1=a%20b", "+EPKxBPwePDIqDaJfGSgQ6TVU3E="),
         version_1("Action=DescribeImages&Owner.1=a+b", "mafpqFf+1aHrzT8fP2OOhcivPBU="),
     ] {
         assert_eq!(get(PATH, &query).verify_at(ec2::claim_with_v1, NOW), Ok(()), "{query}");
