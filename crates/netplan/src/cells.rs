@@ -1,13 +1,10 @@
 //! A group's rules of one direction as sets of cells that do not overlap.
 //!
-//! The kernel then finds the one cell of a packet in one look-up for each set, however many rules
-//! there are, and accepts the sets: it refuses elements that overlap. There are three sets, for
-//! their keys differ: ports (TCP and UDP), ICMP, and addresses alone (every protocol).
+//! The kernel then finds the one cell of a packet in a few look-ups, however many rules there are
+//! (`router/passage.rs`), and accepts its sets: it refuses elements that overlap.
 
-use crate::nft;
 use ipnet::Ipv4Net;
 use protocol::GroupRule;
-use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use types::{NetworkTag, PortRange, Protocol};
@@ -158,44 +155,6 @@ pub(crate) enum Side {
     Destination,
 }
 
-impl Side {
-    fn address(self) -> Value {
-        nft::field("ip", if self == Self::Source { "saddr" } else { "daddr" })
-    }
-}
-
-/// Matches the packets of these cells; at most three matches, whatever their number. The match of
-/// cells that hold everything has no parts.
-pub(crate) fn matches(cells: &[Cell], side: Side) -> Vec<Vec<Value>> {
-    if hold_everything(cells) {
-        return vec![Vec::new()];
-    }
-    let matching = |key: Value, kinds: &[Protocol], element: fn(&Cell) -> Value| {
-        let of_kind = cells.iter().filter(|cell| kinds.contains(&cell.protocol));
-        let elements: Vec<Value> = of_kind.map(element).collect();
-        (!elements.is_empty()).then(|| vec![nft::is(key, nft::any_of(elements))])
-    };
-    let ports = [nft::meta("l4proto"), nft::field("th", "dport"), side.address()];
-    let icmp = [nft::field("icmp", "type"), nft::field("icmp", "code"), side.address()];
-    let matches = [
-        matching(side.address(), &[Protocol::All], |cell| nft::net(cell.peer)),
-        matching(nft::concat(ports.to_vec()), &[Protocol::Tcp, Protocol::Udp], port_element),
-        matching(nft::concat(icmp.to_vec()), &[Protocol::Icmp], icmp_element),
-    ];
-    matches.into_iter().flatten().collect()
-}
-
-fn port_element(cell: &Cell) -> Value {
-    let ports = nft::range(cell.from, cell.to);
-    nft::concat(json!([cell.protocol.as_str(), ports, nft::net(cell.peer)]))
-}
-
-fn icmp_element(cell: &Cell) -> Value {
-    let types = nft::range(cell.from >> 8, cell.to >> 8);
-    let codes = nft::range(cell.from & 0xff, cell.to & 0xff);
-    nft::concat(json!([types, codes, nft::net(cell.peer)]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,16 +253,7 @@ mod tests {
         check(&rules, &[(All, 0, 0xffff, "10.0.0.0/7"), (Tcp, 22, 22, "0.0.0.0/0")]);
         let anything = [&rules[..], &[(All, -1, -1, "0.0.0.0/0")]].concat();
         check(&anything, &[(All, 0, 0xffff, "0.0.0.0/0")]);
-        assert_eq!(matches(&cells(&spans(&anything)), Side::Destination), [[] as [Value; 0]]);
-    }
-
-    #[test]
-    fn many_rules_are_three_matches() {
-        let rules: Vec<_> = (0..200).map(|port| (Tcp, port, port, "10.0.0.0/8")).collect();
-        let others = [(Icmp, 8, 0, "0.0.0.0/0"), (All, -1, -1, "192.0.2.0/24")];
-        let cells = cells(&[spans(&rules), spans(&others)].concat());
-        assert_eq!(matches(&cells, Side::Source).len(), 3);
-        assert!(matches(&[], Side::Source).is_empty());
+        assert!(hold_everything(&cells(&spans(&anything))));
     }
 
     fn rule() -> impl Strategy<Value = Span> {

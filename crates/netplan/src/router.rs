@@ -1,6 +1,7 @@
 //! The router's part of a host: gateways, DHCP, NAT and the groups' rules.
 
 mod evaluate;
+mod passage;
 mod public;
 mod rules;
 

@@ -45,6 +45,22 @@ impl Cloud {
         Self { networks: vec![network(0, 18, 1)], nics, prefix: 18 }
     }
 
+    /// One group with one instance and so many rules, of ranges of ports and of networks of every
+    /// size from /8 to /32, in nearly as many combinations. The last one is for the world outside.
+    pub(crate) fn of_mixed_rules(rules: u16) -> Self {
+        let mut cloud = Self::new(1, 1, 0);
+        let mixed = (0..rules - 1).map(|at| {
+            let net = Ipv4Addr::from(0x0b00_0000 + (u32::from(at) << 13));
+            let net = Ipv4Net::new(net, 8 + (at % 25) as u8).unwrap().trunc();
+            let from = 5001 + 6 * i32::from(at);
+            let ports = PortRange { from, to: from + i32::from(at % 5) };
+            GroupRule { protocol: Protocol::Tcp, ports, peer: Peer::Cidr(net) }
+        });
+        cloud.networks[0].ingress = mixed.collect();
+        cloud.let_in(0, 5001 + 6 * rules);
+        cloud
+    }
+
     /// Lets one more port in to a group.
     pub(crate) fn let_in(&mut self, group: usize, port: u16) {
         self.networks[group].ingress.push(rule(port, "0.0.0.0/0"));

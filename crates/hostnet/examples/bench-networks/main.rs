@@ -49,6 +49,8 @@ fn apply() {
     let changes = runs(20, || {
         extra = !extra;
         let plan = if extra { &after } else { &before };
+        // What was read after the last change is there.
+        assert_eq!(world.controller.router_rules_hold(), Some(true));
         took(|| assert!(!world.controller.router(plan).is_empty()))
     });
     show("applying one changed rule among 5,000 (at most 100 ms)", &changes);

@@ -5,6 +5,7 @@ use crate::HostNetError;
 use netplan::{Ruleset, Table};
 use serde_json::json;
 use std::io;
+use tokio::task::JoinSet;
 
 /// One side's tables: what was written last, and what is known of it since.
 ///
@@ -19,17 +20,25 @@ pub(super) struct Tables {
 struct Written {
     rules: Ruleset,
     /// How the kernel showed the tables.
-    listing: String,
+    listing: Listing,
     /// The number of the host's rules before it did: while that is the same nobody needs to look
     /// again. None where the kernel does not tell.
     generation: Option<u32>,
+}
+
+/// What the kernel shows of tables, read beside other work: nobody waits for it who does not need
+/// it, and that of many rules takes longer than a change of one.
+#[derive(Debug)]
+enum Listing {
+    Coming(JoinSet<Result<String, HostNetError>>),
+    Here(String),
 }
 
 impl Tables {
     /// Makes the tables hold these rules, or not exist. Gives a line for the log when they did not.
     pub(super) async fn ensure(
         &mut self,
-        tables: &[Table],
+        tables: &'static [Table],
         rules: Option<&Ruleset>,
     ) -> Result<Option<String>, HostNetError> {
         let Some(rules) = rules else { return self.remove(tables).await };
@@ -45,16 +54,17 @@ impl Tables {
         let done = if change.is_some() { "changed" } else { "replaced" };
         nft(change.unwrap_or_else(|| rules.transaction())).await?;
         let generation = generation::now().ok();
-        let listing = list(tables).await?;
+        let listing = Listing::begin(tables);
         self.written = Some(Written { rules: rules.clone(), listing, generation });
         Ok(Some(format!("nftables {} {done}", names(tables))))
     }
 
     /// Whether the tables are as they were written last; none when they were not, or cannot be read.
-    pub(super) async fn hold(&self, tables: &[Table]) -> Option<bool> {
-        let written = self.written.as_ref()?;
+    pub(super) async fn hold(&mut self, tables: &[Table]) -> Option<bool> {
+        let written = self.written.as_mut()?;
+        let expected = written.listing.text().await?;
         match list(tables).await {
-            Ok(listing) => Some(listing == written.listing),
+            Ok(listing) => Some(listing == expected),
             // A table that is gone cannot be listed.
             Err(HostNetError::Rules(_)) => Some(false),
             Err(_) => None,
@@ -77,13 +87,33 @@ impl Tables {
 
 impl Written {
     /// None when somebody has changed the tables since.
-    async fn if_still_there(self, tables: &[Table]) -> Option<Self> {
+    async fn if_still_there(mut self, tables: &[Table]) -> Option<Self> {
         let generation = generation::now().ok();
         if generation.is_some() && generation == self.generation {
             return Some(self);
         }
-        let same = list(tables).await.is_ok_and(|listing| listing == self.listing);
+        let expected = self.listing.text().await?;
+        let same = list(tables).await.is_ok_and(|listing| listing == expected);
         same.then_some(Self { generation, ..self })
+    }
+}
+
+impl Listing {
+    fn begin(tables: &'static [Table]) -> Self {
+        let mut reading = JoinSet::new();
+        reading.spawn(list(tables));
+        Self::Coming(reading)
+    }
+
+    /// None when it could not be read.
+    async fn text(&mut self) -> Option<&str> {
+        if let Self::Coming(reading) = self {
+            *self = Self::Here(reading.join_next().await?.ok()?.ok()?);
+        }
+        match self {
+            Self::Here(text) => Some(text),
+            Self::Coming(_) => None,
+        }
     }
 }
 

@@ -61,10 +61,13 @@ fn member(element: &Value) -> Option<(String, Ipv4Net)> {
 }
 
 /// Rules that accept count what is let in; a rule that only counts, what the ones before it left.
+/// The chains behind a group's first one, `<name>/<number>`, are the group's.
 fn counted(listing: &Value) -> BTreeMap<String, Counted> {
     let mut chains: BTreeMap<String, Counted> = BTreeMap::new();
     for rule in check::objects(listing).map(|object| &object["rule"]) {
-        let Some(chain) = rule["chain"].as_str() else { continue };
+        let Some(chain) = rule["chain"].as_str().and_then(|name| name.split('/').next()) else {
+            continue;
+        };
         let parts = || rule["expr"].as_array().into_iter().flatten();
         let Some(counter) = parts().find_map(|part| part.get("counter")) else { continue };
         let number = |key: &str| counter[key].as_u64().unwrap_or(0);
@@ -96,13 +99,14 @@ mod tests {
             rule(vec![json!({"match": {}}), counter(2), json!({"accept": null})]),
             rule(vec![counter(3), json!({"accept": null})]),
             rule(vec![counter(7)]),
+            {"rule": {"chain": "admin-default/1", "expr": [counter(1)]}},
             {"rule": {"chain": "forward", "expr": [{"drop": null}]}},
         ]});
         assert_eq!(
             ruled(&listing),
             [("eucabr10".to_owned(), "10.77.2.0/26".parse().unwrap())].into()
         );
-        let expect = Counted { packets: 5, bytes: 300, refused: 7 };
+        let expect = Counted { packets: 5, bytes: 300, refused: 8 };
         assert_eq!(counted(&listing), [("admin-default".to_owned(), expect)].into());
         assert_eq!(ruled(&Value::Null), BTreeMap::new());
     }

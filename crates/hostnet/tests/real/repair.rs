@@ -42,10 +42,16 @@ fn whatever_is_broken_by_hand_is_mended_at_the_next_pass() {
     let (router, node) = (town.router_plan(rules(), vec![]), node(&town.guests()));
     let controller = &town.world.controller;
     controller.router(&router);
-    let stateless = || {
-        ["inet eucalyptus", "bridge eucalyptus", "ip eucalyptus_metadata"]
-            .map(|table| town.world.host.sh(&format!("nft -s list table {table}")))
+    // The kernel lists the chains of a table in the order in which they came.
+    let parts = |table: &str| {
+        let listing = town.world.host.sh(&format!("nft -s list table {table}"));
+        let mut parts: Vec<_> =
+            listing.trim_end_matches("\n}\n").split("\n\n").map(str::to_owned).collect();
+        parts.sort();
+        parts
     };
+    let stateless =
+        || ["inet eucalyptus", "bridge eucalyptus", "ip eucalyptus_metadata"].map(parts);
     // Whether they are up, but for whether the kernel has noted their carrier yet.
     let devices = || {
         town.world.host.sh("sh -c 'ip -br addr show type bridge | awk \"{print \\$1, \\$3}\";

@@ -264,6 +264,9 @@ fn nobody_else_of_the_site_reaches_the_metadata_service() {
 fn the_administrators_bridge_is_found_by_name_and_is_as_before_at_the_end() {
     let site = Site::new();
     site.host.sh(&format!("ip addr add 10.9.0.2/24 dev {BRIDGE}"));
+    // the kernel makes sure first that nobody has the bridge's own IPv6 address
+    let settled = "until [ -z \"$(ip -6 -o addr show tentative)\" ]; do sleep 0.1; done";
+    site.host.sh(&format!("timeout 20 sh -c '{settled}'"));
     let looks = || {
         let all = "ip -d -o link show br0; ip -o addr show br0; ip route; ip rule; \
                    ip route show table all dev br0";

@@ -214,6 +214,7 @@ enum Job {
     Refused(BTreeSet<Ipv4Addr>, Option<String>, oneshot::Sender<Refused>),
     Path(String, oneshot::Sender<Result<Path, HostNetError>>),
     Check(oneshot::Sender<Vec<String>>),
+    Hold(oneshot::Sender<Option<bool>>),
     Bridge(String, oneshot::Sender<Option<SiteBridge>>),
     Sightings(oneshot::Sender<watch::Receiver<Sightings>>),
 }
@@ -239,6 +240,7 @@ impl Controller {
                         }
                         Job::Path(host, to) => drop(to.send(net.path_to(&host).await)),
                         Job::Check(to) => drop(to.send(net.check().await)),
+                        Job::Hold(to) => drop(to.send(net.router_rules_hold().await)),
                         Job::Bridge(name, to) => {
                             drop(to.send(net.site_bridge(&name).await.unwrap()))
                         }
@@ -280,6 +282,10 @@ impl Controller {
 
     pub(crate) fn check(&self) -> Vec<String> {
         self.ask(Job::Check)
+    }
+
+    pub(crate) fn router_rules_hold(&self) -> Option<bool> {
+        self.ask(Job::Hold)
     }
 
     pub(crate) fn site_bridge(&self, name: &str) -> Option<SiteBridge> {

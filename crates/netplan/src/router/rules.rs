@@ -1,6 +1,6 @@
 //! Table `inet eucalyptus`.
 
-use super::{PublicPlan, RouterInput, RouterPlan, public};
+use super::{PublicPlan, RouterInput, RouterPlan, passage::Passage, public};
 use crate::Trunk;
 use crate::cells::{self, GroupChain, Side};
 use crate::nft::{
@@ -59,16 +59,18 @@ fn machines(input: &RouterInput<'_>) -> Value {
     TABLE.set("machines", json!("ipv4_addr"), false, machines)
 }
 
-/// What a group's rules let in, and last what they do not, is counted for the administrator
+/// What a group's rules let in, and what they do not, is counted for the administrator
 /// (`euca_conf --show network`).
 fn lets_in(group: &GroupChain) -> Vec<Value> {
-    let name = &group.name;
-    let mut rules = vec![TABLE.chain(name)];
-    for parts in cells::matches(&group.ingress, Side::Source) {
-        rules.push(TABLE.rule(name, [parts, vec![nft::counter(), accept()]].concat()));
-    }
-    rules.push(TABLE.rule(name, vec![nft::counter()]));
-    rules
+    let passage = Passage {
+        name: &group.name,
+        cells: &group.ingress,
+        side: Side::Source,
+        head: Vec::new(),
+        inside: vec![nft::counter(), accept()],
+        outside: vec![nft::counter()],
+    };
+    passage.chains()
 }
 
 /// Chain `egress`, from which only what its group lets out returns. For a group that lets out
@@ -91,15 +93,16 @@ fn egress(input: &RouterInput<'_>, groups: &[GroupChain]) -> Vec<Value> {
 
 /// What leaves a group: answers, what its rules name, and questions to the named DNS servers.
 fn lets_out(input: &RouterInput<'_>, group: &GroupChain) -> Vec<Value> {
-    let name = &group.egress_name();
-    let rule = |parts: Vec<Value>, verdict| TABLE.rule(name, [parts, vec![verdict]].concat());
-    let mut rules = vec![TABLE.chain(name)];
-    rules.extend(answers().map(|parts| rule(parts, pass())));
-    let matches = cells::matches(&group.egress, Side::Destination).into_iter();
-    rules.extend(matches.map(|parts| rule(parts, pass())));
-    rules.extend(question(input).map(|parts| rule(parts, pass())));
-    rules.push(rule(Vec::new(), drop()));
-    rules
+    let passes = answers().into_iter().chain(question(input));
+    let passage = Passage {
+        name: &group.egress_name(),
+        cells: &group.egress,
+        side: Side::Destination,
+        head: passes.map(|parts| [parts, vec![pass()]].concat()).collect(),
+        inside: vec![pass()],
+        outside: vec![drop()],
+    };
+    passage.chains()
 }
 
 /// Matches the packets of the side that did not open the connection, and errors about any.
