@@ -29,7 +29,7 @@ bench-launch: ## RunInstances to ssh beside virsh create to ssh, and our idle me
 bench-launches: ## launches, one by one and 20 at once, beside virsh create; a cloud of its own (root)
 	@scripts/bench-launches
 
-bench-networks: ## planning, applying, forwarding and DHCP of large networks (root)
+bench-networks: ## planning, applying, forwarding, DHCP and metadata of large networks (root)
 	@scripts/bench-networks
 
 bench-api: ## the EC2 API of a simulated cloud beside moto's server

@@ -29,7 +29,11 @@ fn the_second_time_there_is_nothing_to_do() {
         assert!(town.world.controller.node(&node).is_empty());
     }
     assert_eq!(town.world.host.sh("nft -a list ruleset"), listing, "handles changed");
+    assert_eq!(town.world.controller.router_rules_hold(), Some(true));
+    town.world.host.sh("nft flush chain inet eucalyptus to_host");
+    assert_eq!(town.world.controller.router_rules_hold(), Some(false));
     town.world.restart();
+    assert_eq!(town.world.controller.router_rules_hold(), None, "not known yet");
     town.world.controller.router(&router);
     town.world.controller.node(&node);
     assert!(town.world.controller.router(&router).is_empty());

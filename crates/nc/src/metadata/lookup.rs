@@ -35,6 +35,20 @@ impl Lookup {
     /// The instance that has this address now: in a group network, or on the site's own.
     pub(super) fn by_address(&self, address: Ipv4Addr, on_site: bool) -> Option<Arc<Entry>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_it = |entry: &Entry| {
+            let is_there = entry.is_on_site() == on_site && entry.phase < Phase::Removed;
+            is_there && entry.ip() == Some(address)
+        };
+        // An address that was given is nobody else's until the entry says that it is given back;
+        // one that was found may be another's by now.
+        let was_given =
+            |known: &Known| known.entry.desired.nic.ip() == Some(address) && has_it(&known.entry);
+        let last = known.iter().find(|(_, known)| was_given(known));
+        if let Some((path, known)) = last
+            && version(path) == Some(known.version)
+        {
+            return Some(Arc::clone(&known.entry));
+        }
         let paths = entry_paths(&self.instance_path);
         let mut refreshed = HashMap::with_capacity(paths.len());
         for (_, path) in paths {
@@ -44,18 +58,18 @@ impl Lookup {
         }
         *known = refreshed;
         let entries = known.values().map(|known| &known.entry);
-        let has_it = |entry: &&Arc<Entry>| {
-            let is_there = entry.is_on_site() == on_site && entry.phase < Phase::Removed;
-            is_there && entry.ip() == Some(address)
-        };
-        entries.filter(has_it).max_by_key(|entry| entry.desired.launch_time).cloned()
+        entries.filter(|entry| has_it(entry)).max_by_key(|entry| entry.desired.launch_time).cloned()
     }
+}
+
+fn version(path: &Path) -> Option<Version> {
+    let about = fs::metadata(path).ok()?;
+    Some(Version { inode: about.ino(), changed_ns: (about.ctime(), about.ctime_nsec()) })
 }
 
 /// The entry at a path; an unreadable one counts as none.
 fn current(path: &Path, known: Option<Known>) -> Option<Known> {
-    let about = fs::metadata(path).ok()?;
-    let version = Version { inode: about.ino(), changed_ns: (about.ctime(), about.ctime_nsec()) };
+    let version = version(path)?;
     match known {
         Some(known) if known.version == version => Some(known),
         _ => {
