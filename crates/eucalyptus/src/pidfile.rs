@@ -8,6 +8,12 @@ use rustix::fs::{FlockOperation, flock};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Whoever looks at the file holds its lock for a moment, and so does a process that was just
+/// killed.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// Held for as long as the component runs.
 pub(crate) struct PidFile(File);
@@ -24,9 +30,16 @@ impl PidFile {
     pub(crate) fn take(path: &Path) -> io::Result<Option<Self>> {
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
-            other => other?,
+        let until = Instant::now() + MOMENT;
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < until => {
+                    thread::sleep(Duration::from_millis(20));
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
         }
         file.set_len(0)?;
         writeln!(file, "{}", std::process::id())?;
@@ -75,5 +88,17 @@ mod tests {
         assert_eq!(running(&path).unwrap(), Some(Running { pid, ready: true }));
         drop(held);
         assert_eq!(running(&path).unwrap(), None, "a stale number is nobody");
+    }
+
+    #[test]
+    fn who_only_looks_keeps_nobody_from_starting() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cc.pid");
+        let looking = File::create(&path).unwrap();
+        flock(&looking, FlockOperation::NonBlockingLockShared).unwrap();
+        let start = thread::spawn(move || PidFile::take(&path).unwrap().is_some());
+        thread::sleep(Duration::from_millis(50));
+        drop(looking);
+        assert!(start.join().unwrap());
     }
 }

@@ -117,10 +117,12 @@ impl Installation {
         fs::read_to_string(file).ok()?.lines().next()?.parse().ok()
     }
 
-    /// `kill -9`.
+    /// `kill -9`, and waits until it is dead, when its lock is free.
     pub(crate) fn kill(&self, component: &str) {
         let pid = self.pid(component).unwrap().to_string();
         self.machine.must("kill", ["-9", &pid]);
+        let file = self.files.join(format!("var/run/eucalyptus/{component}.pid"));
+        self.machine.must("flock", ["--wait", "60", file.to_str().unwrap(), "true"]);
     }
 
     /// The domains that libvirt has, by name.

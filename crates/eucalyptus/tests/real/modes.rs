@@ -21,7 +21,7 @@ const SAYS_V2: &str = "t=$({ printf 'PUT /latest/api/token HTTP/1.1\\r\\nHost: m
     http://169.254.169.254/latest/meta-data/local-ipv4";
 
 /// A site with its own network, on which are the front end, a node and whoever else there is.
-struct Town {
+pub(crate) struct Town {
     fleet: Fleet,
     emi: String,
     key: Key,
@@ -29,7 +29,7 @@ struct Town {
 
 impl Town {
     /// The node's bridge is not there yet.
-    fn new(mode: &str, lines: &str) -> Self {
+    pub(crate) fn new(mode: &str, lines: &str) -> Self {
         let mode = format!("VNET_MODE=\"{mode}\"\n");
         let mut fleet = Fleet::started(&format!("NODES=\"{NODE}\"\n{mode}{lines}"), &[]);
         let node = "START_CLOUD=\"N\"\nSTART_CC=\"N\"\nMAX_CORES=\"2\"\nVNET_BRIDGE=\"br0\"\n";
@@ -41,7 +41,7 @@ impl Town {
         Self { fleet, emi, key }
     }
 
-    fn front(&self) -> &Site {
+    pub(crate) fn front(&self) -> &Site {
         &self.fleet.front
     }
 
@@ -50,7 +50,7 @@ impl Town {
     }
 
     /// What the administrator does: the bridge takes the place of the node's network card.
-    fn make_bridge(&self) {
+    pub(crate) fn make_bridge(&self) {
         self.on_node(
             "a=$(ip -o -4 address show dev eth0 | awk '{print $4}')
             ip link add br0 type bridge forward_delay 0
@@ -89,7 +89,7 @@ impl Town {
         });
     }
 
-    fn wait_room(&self) {
+    pub(crate) fn wait_room(&self) {
         wait_for("room for two", SOON, || {
             let listed = self.verbose();
             let small = listed.lines().find(|line| line.contains("m1.small"))?;
@@ -102,7 +102,7 @@ impl Town {
     }
 
     /// Waits until the instance shows an address, the same twice.
-    fn address(&self, id: &str) -> String {
+    pub(crate) fn address(&self, id: &str) -> String {
         wait_for(&format!("the address of {id}"), BOOT, || {
             let line = self.front().describe("admin", id)?;
             assert_eq!(line[3], line[4], "both fields show the same: {line:?}");
@@ -174,13 +174,13 @@ impl Town {
 }
 
 /// The site's own DHCP server, ended when dropped.
-struct SiteDhcp {
+pub(crate) struct SiteDhcp {
     server: Child,
     _dir: tempfile::TempDir,
 }
 
 impl SiteDhcp {
-    fn start(town: &Town) -> Self {
+    pub(crate) fn start(town: &Town) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (conf, leases) = (dir.path().join("conf"), dir.path().join("leases"));
         std::fs::write(&leases, "").unwrap();
