@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::change::Freed;
-use super::record::{BLOBS, Content, GARBAGE, INLINE, PARTS, Part, SHARED, decode};
+use super::record::{BLOBS, Content, GARBAGE, INLINE, Id, PARTS, Part, SHARED, decode};
 use redb::{ReadableTable, WriteTransaction};
 
 /// Takes bytes in: `bytes` for those that are kept in the ordered store.
@@ -82,13 +82,12 @@ pub(super) fn parts(txn: &WriteTransaction, upload: super::Id) -> Result<Vec<(u1
 /// The same from any table of them.
 pub(super) fn read_parts(
     table: &impl ReadableTable<(u128, u16), &'static [u8]>,
-    upload: super::Id,
+    upload: Id,
 ) -> Result<Vec<(u16, Part)>, Error> {
-    let range = table.range((upload.0, 0)..=(upload.0, u16::MAX))?;
-    let part =
-        |entry: Result<(redb::AccessGuard<'_, (u128, u16)>, redb::AccessGuard<'_, &[u8]>), _>| {
-            let (place, record) = entry?;
-            Ok((place.value().1, decode(record.value())?))
-        };
-    range.map(part).collect()
+    let mut parts = Vec::new();
+    for entry in table.range((upload.0, 0)..=(upload.0, u16::MAX))? {
+        let (place, record) = entry?;
+        parts.push((place.value().1, decode(record.value())?));
+    }
+    Ok(parts)
 }
