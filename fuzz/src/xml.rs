@@ -4,11 +4,18 @@ use ec2_wire::{Code, Error, Service, error_document};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-/// Takes the bytes for the body of a CreateBucket request, and for text that answers carry.
+/// Takes the bytes for the bodies of requests to Walrus, and for text that answers carry.
 pub fn xml(bytes: &[u8]) {
     if let Some(location) = walrus::location_constraint(bytes) {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
         assert!(location.len() <= 64 && location.bytes().all(plain), "{location:?}");
+    }
+    if let Some(keys) = walrus::keys_to_delete(bytes) {
+        assert!((1..=1000).contains(&keys.len()));
+        assert!(keys.iter().all(|key| key.len() <= 1024 && !key.contains('\0')), "{keys:?}");
+    }
+    if let Some(parts) = walrus::parts_to_complete(bytes) {
+        assert!((1..=10_000).contains(&parts.len()) && parts.is_sorted_by(|a, b| a < b));
     }
     let text = String::from_utf8_lossy(bytes);
     let error = Error::new(Code::InvalidParameterValue, text.as_ref());

@@ -1,18 +1,18 @@
-//! Response bodies: nothing, bytes, or a part of a file that is read as it is sent.
+//! Response bodies: nothing, bytes, or a part of an object that is read as it is sent.
 
+use crate::store::Source;
 use crate::xml::Xml;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use std::fs::File;
 use std::future::Future;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::task::JoinHandle;
 
-/// How much of a file is read at once; a body holds two such pieces at most.
+/// How much of an object is read at once; a body holds two such pieces at most.
 const PIECE_BYTES: u64 = 256 * 1024;
 
 /// The body of a response.
@@ -22,12 +22,12 @@ pub struct Body(Inner);
 #[derive(Debug)]
 enum Inner {
     Bytes(Bytes),
-    File(FileBody),
+    Stored(Stored),
 }
 
 #[derive(Debug)]
-struct FileBody {
-    file: Arc<File>,
+struct Stored {
+    source: Arc<Source>,
     /// Where the next read starts.
     at: u64,
     /// What is still to be read.
@@ -47,12 +47,15 @@ impl Body {
         Self(Inner::Bytes(bytes))
     }
 
-    /// A part of a file.
-    pub(crate) fn file(file: File, offset: u64, length: u64) -> Self {
-        let file = Arc::new(file);
-        Self(Inner::File(FileBody {
-            file,
-            at: offset,
+    /// A part of an object.
+    pub(crate) fn part(source: Source, range: Range<u64>) -> Self {
+        if let Source::Bytes(bytes) = source {
+            return Self::bytes(bytes.slice(range.start as usize..range.end as usize));
+        }
+        let length = range.end - range.start;
+        Self(Inner::Stored(Stored {
+            source: Arc::new(source),
+            at: range.start,
             unread: length,
             unsent: length,
             reading: None,
@@ -66,18 +69,18 @@ impl From<Xml> for Body {
     }
 }
 
-impl FileBody {
+impl Stored {
     fn read_ahead(&mut self) {
         let length = self.unread.min(PIECE_BYTES);
         if length == 0 {
             return;
         }
-        let (file, at) = (Arc::clone(&self.file), self.at);
+        let (source, at) = (Arc::clone(&self.source), self.at);
         self.at += length;
         self.unread -= length;
         self.reading = Some(tokio::task::spawn_blocking(move || {
             let mut piece = vec![0; length as usize];
-            file.read_exact_at(&mut piece, at)?;
+            source.read_exact_at(&mut piece, at)?;
             Ok(piece.into())
         }));
     }
@@ -115,7 +118,7 @@ impl http_body::Body for Body {
         let piece = match &mut self.get_mut().0 {
             Inner::Bytes(bytes) if bytes.is_empty() => None,
             Inner::Bytes(bytes) => Some(Ok(std::mem::take(bytes))),
-            Inner::File(file) => ready!(file.poll(context)),
+            Inner::Stored(stored) => ready!(stored.poll(context)),
         };
         Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
     }
@@ -127,7 +130,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(match &self.0 {
             Inner::Bytes(bytes) => bytes.len() as u64,
-            Inner::File(file) => file.unsent,
+            Inner::Stored(stored) => stored.unsent,
         })
     }
 }

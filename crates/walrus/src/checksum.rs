@@ -1,11 +1,14 @@
 //! The checksums that S3 clients send, computed while a body is received.
 
+mod parts;
+
 use crate::fault::{BAD_DIGEST, Fault, INVALID_DIGEST, INVALID_REQUEST, SHA256_MISMATCH};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use crc::{CRC_32_ISCSI, CRC_64_NVME, Crc, Table};
 use http::HeaderMap;
 use md5::Md5;
+use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use signature::s3::Payload;
@@ -14,7 +17,8 @@ static CRC32C: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
 static CRC64NVME: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_NVME);
 
 /// A checksum of the `x-amz-checksum-` headers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Algorithm {
     Crc32,
     Crc32c,
@@ -24,7 +28,8 @@ pub(crate) enum Algorithm {
 }
 
 impl Algorithm {
-    const ALL: [Self; 5] = [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
 
     /// The name as headers end with it.
     pub(crate) fn name(self) -> &'static str {
@@ -37,12 +42,26 @@ impl Algorithm {
         }
     }
 
-    fn of_header(header: &str) -> Option<Self> {
-        let name = header.strip_prefix("x-amz-checksum-")?;
-        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+    /// Its XML element, for example `ChecksumCRC32`.
+    pub(crate) fn element(self) -> String {
+        format!("Checksum{}", self.name().to_ascii_uppercase())
     }
 
-    fn length(self) -> usize {
+    /// The one of this name, in small letters or capitals.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
+    }
+
+    fn of_header(header: &str) -> Option<Self> {
+        header.strip_prefix("x-amz-checksum-").and_then(Self::named)
+    }
+
+    /// Whether it is a CRC, of which one of the whole can be made of those of parts.
+    pub(crate) fn is_crc(self) -> bool {
+        matches!(self, Self::Crc32 | Self::Crc32c | Self::Crc64Nvme)
+    }
+
+    pub(crate) fn length(self) -> usize {
         match self {
             Self::Crc32 | Self::Crc32c => 4,
             Self::Crc64Nvme => 8,
@@ -145,7 +164,7 @@ impl Expected {
     }
 }
 
-fn decode(text: &str, length: usize) -> Result<Vec<u8>, Fault> {
+pub(crate) fn decode(text: &str, length: usize) -> Result<Vec<u8>, Fault> {
     let bytes = STANDARD.decode(text.trim()).ok().filter(|bytes| bytes.len() == length);
     bytes.ok_or_else(|| INVALID_DIGEST.into())
 }

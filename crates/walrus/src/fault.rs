@@ -31,6 +31,8 @@ kinds! {
         "Another user has a bucket of this name; bucket names are shared by all users";
     BUCKET_NOT_EMPTY = "BucketNotEmpty" 409 "The bucket is not empty; delete its objects first";
     ENTITY_TOO_LARGE = "EntityTooLarge" 400 "The object is larger than is allowed";
+    ENTITY_TOO_SMALL = "EntityTooSmall" 400
+        "Every part but the last one must have at least 5 MiB";
     INCOMPLETE_BODY = "IncompleteBody" 400
         "The body does not have the length that the headers say";
     INTERNAL_ERROR = "InternalError" 500 "An internal error occurred; the log of the server says more";
@@ -42,6 +44,10 @@ kinds! {
          last, and is not an address";
     INVALID_DIGEST = "InvalidDigest" 400
         "A checksum header is not the base64 of a checksum of its kind";
+    INVALID_PART = "InvalidPart" 400
+        "A part of the list was not uploaded, or has another ETag or checksum";
+    INVALID_PART_ORDER = "InvalidPartOrder" 400
+        "The parts must be listed in the order of their numbers, each once";
     INVALID_RANGE = "InvalidRange" 416 "The requested range lies outside of the object";
     INVALID_REQUEST = "InvalidRequest" 400 "Invalid request";
     INVALID_URI = "InvalidURI" 400
@@ -53,6 +59,8 @@ kinds! {
     METHOD_NOT_ALLOWED = "MethodNotAllowed" 405 "The method is not allowed here";
     NO_SUCH_BUCKET = "NoSuchBucket" 404 "The bucket does not exist";
     NO_SUCH_KEY = "NoSuchKey" 404 "The key does not exist";
+    NO_SUCH_UPLOAD = "NoSuchUpload" 404
+        "There is no such upload; it may have been completed or aborted";
     NOT_IMPLEMENTED = "NotImplemented" 501 "Walrus does not offer this";
     NOT_MODIFIED = "NotModified" 304 "Not modified";
     PRECONDITION_FAILED = "PreconditionFailed" 412 "A condition of the request does not hold";
@@ -83,6 +91,14 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
+    pub(crate) fn code(&self) -> &str {
+        self.code
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Adds an element to the XML.
     pub(crate) fn with(mut self, element: &'static str, text: impl Into<String>) -> Self {
         self.details.push((element, text.into()));
@@ -155,6 +171,9 @@ impl From<Refusal> for Fault {
             Refusal::BucketNotEmpty => BUCKET_NOT_EMPTY,
             Refusal::TooManyBuckets => TOO_MANY_BUCKETS,
             Refusal::PreconditionFailed => PRECONDITION_FAILED,
+            Refusal::NoSuchUpload => NO_SUCH_UPLOAD,
+            Refusal::InvalidPart => INVALID_PART,
+            Refusal::SourceChanged => SLOW_DOWN,
         })
     }
 }

@@ -2,8 +2,6 @@
 
 use crate::store::{Acl, Entry, Error, ListQuery, Source};
 use crate::walrus::Walrus;
-use bytes::{Buf, Bytes};
-use std::fs::File;
 use std::io::{self, Read};
 use types::AccountId;
 
@@ -23,25 +21,17 @@ pub struct ObjectInfo {
 pub struct ObjectReader {
     /// What is read.
     pub info: ObjectInfo,
-    source: ReadFrom,
-}
-
-#[derive(Debug)]
-enum ReadFrom {
-    Bytes(Bytes),
-    File(File),
+    source: Source,
+    at: u64,
 }
 
 impl Read for ObjectReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match &mut self.source {
-            ReadFrom::Bytes(bytes) => {
-                let length = buffer.len().min(bytes.len());
-                bytes.copy_to_slice(&mut buffer[..length]);
-                Ok(length)
-            }
-            ReadFrom::File(file) => file.read(buffer),
-        }
+        let left = self.info.size - self.at;
+        let length = left.min(buffer.len() as u64) as usize;
+        self.source.read_exact_at(&mut buffer[..length], self.at)?;
+        self.at += length as u64;
+        Ok(length)
     }
 }
 
@@ -83,12 +73,8 @@ impl Walrus {
         if found.bucket.owner != on_behalf_of && object.acl != Acl::AwsExecRead {
             return Ok(None);
         }
-        let source = match source {
-            Source::Bytes(bytes) => ReadFrom::Bytes(bytes),
-            Source::File(file) => ReadFrom::File(file),
-        };
         let info = ObjectInfo { key: key.to_owned(), size: object.size, etag: object.etag };
-        Ok(Some(ObjectReader { info, source }))
+        Ok(Some(ObjectReader { info, source, at: 0 }))
     }
 
     /// The objects of a user's own bucket whose keys start with a prefix, in order, at most

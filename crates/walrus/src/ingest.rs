@@ -7,7 +7,8 @@ use crate::fault::{
     SLOW_DOWN,
 };
 use crate::request::{Incoming, Request};
-use crate::store::{INLINE_BYTES, PendingBlob, Shared, Store};
+use crate::store::{Content, INLINE_BYTES, PendingBlob, Shared, Store};
+use crate::walrus::Walrus;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body_util::BodyExt;
@@ -142,6 +143,16 @@ pub(crate) struct Received {
     /// Empty when there is a blob.
     pub(crate) bytes: Bytes,
     pub(crate) blob: Option<PendingBlob>,
+}
+
+impl Received {
+    /// Where the bytes will be.
+    pub(crate) fn content(&self, walrus: &Walrus, now: Timestamp) -> Result<Content, Fault> {
+        Ok(match &self.blob {
+            Some(blob) => Content::Blob(blob.id()),
+            None => Content::Inline(walrus.store.new_id(now)?),
+        })
+    }
 }
 
 /// Receives an object's bytes.

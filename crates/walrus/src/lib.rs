@@ -31,3 +31,17 @@ pub use walrus::{Settings, Walrus};
 pub fn location_constraint(body: &[u8]) -> Option<String> {
     xml::location_constraint(body).ok()
 }
+
+/// The keys in the body of a DeleteObjects request; none when the body is refused. For the same
+/// tests.
+#[doc(hidden)]
+pub fn keys_to_delete(body: &[u8]) -> Option<Vec<String>> {
+    operation::keys_to_delete(body).ok()
+}
+
+/// The numbers in the body of a CompleteMultipartUpload request; none when it is refused. For the
+/// same tests.
+#[doc(hidden)]
+pub fn parts_to_complete(body: &[u8]) -> Option<Vec<u16>> {
+    operation::parts_to_complete(body).ok()
+}

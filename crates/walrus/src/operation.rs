@@ -2,14 +2,19 @@
 
 mod acl;
 mod bucket_location;
+mod conditions;
+mod copy_object;
 mod create_bucket;
 mod delete_bucket;
 mod delete_object;
+mod delete_objects;
+mod description;
 mod get_object;
 mod head_bucket;
 mod list_buckets;
 mod list_objects;
 mod put_object;
+mod upload;
 
 use crate::body::Body;
 use crate::fault::{Fault, METHOD_NOT_ALLOWED, NO_SUCH_BUCKET};
@@ -31,7 +36,6 @@ const UNOFFERED_WORDS: &[&str] = &[
     "analytics",
     "attributes",
     "cors",
-    "delete",
     "encryption",
     "intelligent-tiering",
     "inventory",
@@ -44,7 +48,6 @@ const UNOFFERED_WORDS: &[&str] = &[
     "notification",
     "object-lock",
     "ownershipControls",
-    "partNumber",
     "policy",
     "policyStatus",
     "publicAccessBlock",
@@ -57,8 +60,6 @@ const UNOFFERED_WORDS: &[&str] = &[
     "session",
     "tagging",
     "torrent",
-    "uploadId",
-    "uploads",
     "versionId",
     "versioning",
     "versions",
@@ -69,16 +70,21 @@ const UNOFFERED_WORDS: &[&str] = &[
 const UNOFFERED_HEADERS: &[&str] = &[
     "x-amz-bucket-object-lock",
     "x-amz-bypass-governance",
-    "x-amz-copy-source",
+    "x-amz-copy-source-server-side",
     "x-amz-grant-",
     "x-amz-mfa",
     "x-amz-object-lock",
     "x-amz-object-ownership",
     "x-amz-server-side-encryption",
-    "x-amz-tagging",
     "x-amz-website-redirect",
     "x-amz-write-offset",
 ];
+
+/// Query words that only some operations have.
+const PARTICULAR_WORDS: [&str; 4] = ["delete", "partNumber", "uploadId", "uploads"];
+
+pub(crate) use delete_objects::keys_to_delete;
+pub(crate) use upload::parts_to_complete;
 
 /// Runs the operation that a request asks for.
 pub(crate) async fn run(
@@ -87,35 +93,19 @@ pub(crate) async fn run(
     request: Request,
     body: &mut Incoming,
 ) -> Answer {
-    refuse_unoffered(&request)?;
-    let acl = request.word("acl").is_some();
-    let location = request.word("location").is_some();
+    refuse_unoffered(&request, &target)?;
+    let has = |word| request.word(word).is_some();
+    let (acl, upload, copies) = (has("acl"), has("uploadId"), request.copies());
     match (request.method.clone(), target) {
         (Method::GET, Target::Service) => list_buckets::run(walrus, &request).await,
-        (Method::GET, Target::Bucket { bucket }) if acl => {
-            acl::get_bucket(walrus, &request, bucket).await
+        (method, Target::Bucket { bucket }) => {
+            on_bucket(walrus, method, request, body, bucket).await
         }
-        (Method::GET, Target::Bucket { bucket }) if location => {
-            bucket_location::run(walrus, &request, bucket).await
-        }
-        (Method::GET, Target::Bucket { bucket }) => {
-            list_objects::run(walrus, &request, bucket).await
-        }
-        (Method::HEAD, Target::Bucket { bucket }) => {
-            head_bucket::run(walrus, &request, bucket).await
-        }
-        (Method::PUT, Target::Bucket { bucket }) if acl => {
-            acl::put_bucket(walrus, request, body, bucket).await
-        }
-        (Method::PUT, Target::Bucket { bucket }) => {
-            create_bucket::run(walrus, request, body, bucket).await
-        }
-        (Method::DELETE, Target::Bucket { bucket }) => {
-            delete_bucket::run(walrus, &request, bucket).await
-        }
-        (Method::POST, Target::Bucket { .. }) => Err(not_offered("POST of an object by a form")),
         (Method::GET, Target::Object { bucket, key }) if acl => {
             acl::get_object(walrus, &request, bucket, key).await
+        }
+        (Method::GET, Target::Object { bucket, key }) if upload => {
+            upload::list_parts(walrus, &request, bucket, key).await
         }
         (Method::GET | Method::HEAD, Target::Object { bucket, key }) => {
             get_object::run(walrus, &request, bucket, key).await
@@ -123,8 +113,23 @@ pub(crate) async fn run(
         (Method::PUT, Target::Object { bucket, key }) if acl => {
             acl::put_object(walrus, request, body, bucket, key).await
         }
+        (Method::PUT, Target::Object { bucket, key }) if upload => {
+            upload::put_part(walrus, request, body, bucket, key).await
+        }
+        (Method::PUT, Target::Object { bucket, key }) if copies => {
+            copy_object::run(walrus, &request, bucket, key).await
+        }
         (Method::PUT, Target::Object { bucket, key }) => {
             put_object::run(walrus, request, body, bucket, key).await
+        }
+        (Method::POST, Target::Object { bucket, key }) if upload => {
+            upload::complete(walrus, request, body, bucket, key).await
+        }
+        (Method::POST, Target::Object { bucket, key }) if has("uploads") => {
+            upload::start(walrus, &request, bucket, key).await
+        }
+        (Method::DELETE, Target::Object { bucket, key }) if upload => {
+            upload::abort(walrus, &request, bucket, key).await
         }
         (Method::DELETE, Target::Object { bucket, key }) => {
             delete_object::run(walrus, &request, bucket, key).await
@@ -133,12 +138,55 @@ pub(crate) async fn run(
     }
 }
 
-fn refuse_unoffered(request: &Request) -> Result<(), Fault> {
-    let word = request.query.iter().find(|(word, _)| UNOFFERED_WORDS.contains(&word.as_str()));
-    if let Some((word, _)) = word {
+async fn on_bucket(
+    walrus: &Walrus,
+    method: Method,
+    request: Request,
+    body: &mut Incoming,
+    bucket: String,
+) -> Answer {
+    let has = |word| request.word(word).is_some();
+    match method {
+        Method::GET if has("acl") => acl::get_bucket(walrus, &request, bucket).await,
+        Method::GET if has("location") => bucket_location::run(walrus, &request, bucket).await,
+        Method::GET if has("uploads") => upload::list(walrus, &request, bucket).await,
+        Method::GET => list_objects::run(walrus, &request, bucket).await,
+        Method::HEAD => head_bucket::run(walrus, &request, bucket).await,
+        Method::PUT if has("acl") => acl::put_bucket(walrus, request, body, bucket).await,
+        Method::PUT => create_bucket::run(walrus, request, body, bucket).await,
+        Method::DELETE => delete_bucket::run(walrus, &request, bucket).await,
+        Method::POST if has("delete") => delete_objects::run(walrus, request, body, bucket).await,
+        Method::POST => Err(not_offered("POST of an object by a form")),
+        _ => Err(METHOD_NOT_ALLOWED.into()),
+    }
+}
+
+/// Whether an operation has this word.
+fn belongs(word: &str, method: &Method, target: &Target) -> bool {
+    match (target, word) {
+        (Target::Bucket { .. }, "delete") => method == Method::POST,
+        (Target::Bucket { .. }, "uploads") => method == Method::GET,
+        (Target::Object { .. }, "uploads") => method == Method::POST,
+        (Target::Object { .. }, "uploadId") => method != Method::HEAD,
+        (Target::Object { .. }, "partNumber") => method == Method::PUT,
+        _ => false,
+    }
+}
+
+fn refuse_unoffered(request: &Request, target: &Target) -> Result<(), Fault> {
+    let unoffered = |word: &str| {
+        UNOFFERED_WORDS.contains(&word)
+            || PARTICULAR_WORDS.contains(&word) && !belongs(word, &request.method, target)
+    };
+    if let Some((word, _)) = request.query.iter().find(|(word, _)| unoffered(word)) {
         return Err(not_offered(&format!("{} with ?{word}", request.method)));
     }
-    let unoffered = |name: &&str| UNOFFERED_HEADERS.iter().any(|start| name.starts_with(start));
+    let copies_object = matches!(target, Target::Object { .. }) && request.method == Method::PUT;
+    let unoffered = |name: &&str| {
+        UNOFFERED_HEADERS.iter().any(|start| name.starts_with(start))
+            || *name == "x-amz-tagging"
+            || !copies_object && name.starts_with("x-amz-copy-source")
+    };
     if let Some(name) = request.headers.keys().map(http::HeaderName::as_str).find(unoffered) {
         return Err(not_offered(&format!("the header {name}")));
     }

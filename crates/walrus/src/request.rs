@@ -41,15 +41,21 @@ impl Target {
         if key.is_empty() {
             return Ok(Self::Bucket { bucket });
         }
-        if key.len() > MAX_KEY_BYTES {
-            return Err(KEY_TOO_LONG.into());
-        }
-        // clients resolve such segments before they sign, each in its own way
-        if key.contains('\0') || key.split('/').any(|segment| segment == "..") {
-            return Err(INVALID_URI.into());
-        }
+        check_key(&key)?;
         Ok(Self::Object { bucket, key })
     }
+}
+
+/// Refuses what no object has as its key.
+pub(crate) fn check_key(key: &str) -> Result<(), Fault> {
+    if key.len() > MAX_KEY_BYTES {
+        return Err(KEY_TOO_LONG.into());
+    }
+    // clients resolve such segments before they sign, each in its own way
+    if key.contains('\0') || key.split('/').any(|segment| segment == "..") {
+        return Err(INVALID_URI.into());
+    }
+    Ok(())
 }
 
 /// The rule of S3's first years, which allows capitals and `_`: Eucalyptus' own tests use them
@@ -97,6 +103,20 @@ impl Request {
         self.headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
     }
 
+    /// Whether keys are to be written percent-encoded.
+    pub(crate) fn url_encoding(&self) -> Result<bool, Fault> {
+        match self.word("encoding-type") {
+            None | Some("") => Ok(false),
+            Some("url") => Ok(true),
+            Some(_) => Err(INVALID_ARGUMENT.because("encoding-type must be url")),
+        }
+    }
+
+    /// Whether it takes its bytes from another object.
+    pub(crate) fn copies(&self) -> bool {
+        self.headers.contains_key("x-amz-copy-source")
+    }
+
     /// The canned ACL that the request asks for; private when it names none.
     pub(crate) fn acl(&self) -> Result<Acl, Fault> {
         match self.header("x-amz-acl").unwrap_or("private") {
@@ -116,8 +136,17 @@ impl Request {
 
     /// Refuses everybody but the bucket's owner.
     pub(crate) fn must_own(&self, bucket: &Bucket) -> Result<(), Fault> {
+        self.must_own_as(bucket, "x-amz-expected-bucket-owner")
+    }
+
+    /// The same for the bucket that a copy is taken from.
+    pub(crate) fn must_own_source(&self, bucket: &Bucket) -> Result<(), Fault> {
+        self.must_own_as(bucket, "x-amz-source-expected-bucket-owner")
+    }
+
+    fn must_own_as(&self, bucket: &Bucket, header: &str) -> Result<(), Fault> {
         let owner = bucket.owner.to_string();
-        let expected = self.header("x-amz-expected-bucket-owner");
+        let expected = self.header(header);
         if bucket.owner != self.caller.id || expected.is_some_and(|expected| expected != owner) {
             return Err(ACCESS_DENIED.into());
         }

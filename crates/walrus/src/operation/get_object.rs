@@ -1,19 +1,19 @@
 //! `GetObject` and `HeadObject`, with ranges and conditions.
 
+use super::conditions::{self, Fails};
 use super::{Answer, empty, no_such_bucket};
 use crate::body::Body;
 use crate::fault::{
     Fault, INVALID_RANGE, INVALID_REQUEST, NO_SUCH_KEY, NOT_MODIFIED, PRECONDITION_FAILED,
 };
 use crate::request::Request;
-use crate::store::{Object, Source};
+use crate::store::Object;
 use crate::walrus::Walrus;
 use http::header::{
     ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use std::ops::Range;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Query words that set a header of the response.
 const OVERRIDES: [(&str, &str); 6] = [
@@ -44,49 +44,24 @@ pub(super) async fn run(walrus: &Walrus, request: &Request, name: String, key: S
     let mut response = empty();
     describe(&mut response, request, &object, range.as_ref())?;
     if let Some(source) = source {
-        *response.body_mut() = part(source, range.unwrap_or(0..object.size));
+        *response.body_mut() = Body::part(source, range.unwrap_or(0..object.size));
     }
     Ok(response)
 }
 
-fn part(source: Source, range: Range<u64>) -> Body {
-    match source {
-        Source::Bytes(bytes) => Body::bytes(bytes.slice(range.start as usize..range.end as usize)),
-        Source::File(file) => Body::file(file, range.start, range.end - range.start),
-    }
-}
-
-/// RFC 9110 13.2.2, with the ETag before the date.
 fn check_conditions(request: &Request, object: &Object) -> Result<(), Fault> {
-    let modified = seconds(object);
-    let date = |name| request.header(name).and_then(|text| httpdate::parse_http_date(text).ok());
-    if let Some(etags) = request.header("if-match") {
-        if !names(etags, &object.etag) {
-            return Err(PRECONDITION_FAILED.because("If-Match").with("Condition", "If-Match"));
+    match conditions::hold(|name| request.header(name), object) {
+        Ok(()) => Ok(()),
+        Err(Fails::Precondition(name)) => {
+            Err(PRECONDITION_FAILED.because(name).with("Condition", name))
         }
-    } else if date("if-unmodified-since").is_some_and(|date| modified > date) {
-        let condition = "If-Unmodified-Since";
-        return Err(PRECONDITION_FAILED.because(condition).with("Condition", condition));
+        Err(Fails::NotModified) => {
+            let modified = httpdate::fmt_http_date(conditions::seconds(object));
+            Err(Fault::from(NOT_MODIFIED)
+                .with_header(ETAG, value(&format!("\"{}\"", object.etag))?)
+                .with_header(LAST_MODIFIED, value(&modified)?))
+        }
     }
-    let same = match request.header("if-none-match") {
-        Some(etags) => names(etags, &object.etag),
-        None => date("if-modified-since").is_some_and(|date| modified <= date),
-    };
-    if !same {
-        return Ok(());
-    }
-    Err(Fault::from(NOT_MODIFIED)
-        .with_header(ETAG, value(&format!("\"{}\"", object.etag))?)
-        .with_header(LAST_MODIFIED, value(&httpdate::fmt_http_date(modified))?))
-}
-
-fn names(etags: &str, etag: &str) -> bool {
-    etags.split(',').map(str::trim).any(|one| one == "*" || one.trim_matches('"') == etag)
-}
-
-/// When the object was written, in whole seconds as HTTP dates are.
-fn seconds(object: &Object) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(object.modified.millis().max(0) as u64 / 1000)
 }
 
 /// The range that is asked for. Several ranges, and what is no range at all, mean the whole.
@@ -131,7 +106,7 @@ fn describe(
     headers.insert(CONTENT_LENGTH, length.into());
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(ETAG, value(&format!("\"{}\"", object.etag))?);
-    headers.insert(LAST_MODIFIED, value(&httpdate::fmt_http_date(seconds(object)))?);
+    headers.insert(LAST_MODIFIED, value(&httpdate::fmt_http_date(conditions::seconds(object)))?);
     for (name, text) in &object.headers {
         put(headers, name, text)?;
     }
@@ -142,7 +117,8 @@ fn describe(
     if range.is_none() && request.header("x-amz-checksum-mode") == Some("ENABLED") {
         for (name, sum) in &object.checksums {
             put(headers, &format!("x-amz-checksum-{name}"), sum)?;
-            headers.insert("x-amz-checksum-type", HeaderValue::from_static("FULL_OBJECT"));
+            let kind = if sum.contains('-') { "COMPOSITE" } else { "FULL_OBJECT" };
+            headers.insert("x-amz-checksum-type", HeaderValue::from_static(kind));
         }
     }
     for (word, name) in OVERRIDES {

@@ -30,11 +30,7 @@ pub(super) async fn run(walrus: &Walrus, request: &Request, name: String) -> Ans
         Some("2") => true,
         Some(_) => return Err(INVALID_ARGUMENT.because("list-type must be 2")),
     };
-    let encoding = match request.word("encoding-type") {
-        None | Some("") => Encoding { url: false },
-        Some("url") => Encoding { url: true },
-        Some(_) => return Err(INVALID_ARGUMENT.because("encoding-type must be url")),
-    };
+    let encoding = Encoding { url: request.url_encoding()? };
     let query = query(request, second)?;
     let bucket = own_bucket(walrus, request, &name).await?;
     let (id, asked) = (bucket.id, query.clone());

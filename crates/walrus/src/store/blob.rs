@@ -4,21 +4,33 @@
 //! metadata that refers to it; a file without metadata is an orphan that the sweeper unlinks.
 
 use super::record::Id;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The directory of all blobs.
 #[derive(Debug, Clone)]
 pub(crate) struct Blobs {
     root: PathBuf,
+    pinned: Arc<Mutex<Pinned>>,
+}
+
+/// Blobs that stay although nothing of the store refers to them any more.
+#[derive(Debug, Default)]
+struct Pinned {
+    /// How many readers each has.
+    readers: HashMap<Id, usize>,
+    /// To be unlinked by the last of them.
+    doomed: HashSet<Id>,
 }
 
 impl Blobs {
     /// Opens the directory and makes its 256 parts when they are not there.
     pub(crate) fn open(root: PathBuf) -> io::Result<Self> {
-        let blobs = Self { root };
+        let blobs = Self { root, pinned: Arc::default() };
         let mut builder = DirBuilder::new();
         builder.mode(0o700).recursive(true);
         for part in 0..=255 {
@@ -62,8 +74,29 @@ impl Blobs {
         parts.into_iter().try_for_each(|part| sync_dir(&self.dir(part)))
     }
 
-    /// Unlinks a blob; it may be gone already.
+    /// Keeps blobs on the disk until the pins are dropped.
+    pub(crate) fn pin(&self, ids: Vec<Id>) -> Pins {
+        let mut pinned = self.pinned();
+        for id in &ids {
+            *pinned.readers.entry(*id).or_default() += 1;
+        }
+        drop(pinned);
+        Pins { blobs: self.clone(), ids }
+    }
+
+    fn pinned(&self) -> MutexGuard<'_, Pinned> {
+        self.pinned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Unlinks a blob, now or when its last pin is dropped; it may be gone already. After a crash
+    /// it is an orphan.
     pub(crate) fn remove(&self, id: Id) -> io::Result<()> {
+        let mut pinned = self.pinned();
+        if pinned.readers.contains_key(&id) {
+            pinned.doomed.insert(id);
+            return Ok(());
+        }
+        drop(pinned);
         match fs::remove_file(self.path(id)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -74,6 +107,34 @@ impl Blobs {
     pub(crate) fn list(&self, part: u8) -> io::Result<Vec<Id>> {
         let names = fs::read_dir(self.dir(part))?.collect::<io::Result<Vec<_>>>()?;
         Ok(names.iter().filter_map(|name| name.file_name().to_str()?.parse().ok()).collect())
+    }
+}
+
+/// Blobs that somebody reads.
+#[derive(Debug)]
+pub(crate) struct Pins {
+    blobs: Blobs,
+    ids: Vec<Id>,
+}
+
+impl Drop for Pins {
+    fn drop(&mut self) {
+        let mut unlink = Vec::new();
+        let mut pinned = self.blobs.pinned();
+        for id in &self.ids {
+            let Some(count) = pinned.readers.get_mut(id) else { continue };
+            *count -= 1;
+            if *count == 0 {
+                pinned.readers.remove(id);
+                unlink.extend(pinned.doomed.take(id));
+            }
+        }
+        drop(pinned);
+        for id in unlink {
+            if let Err(error) = self.blobs.remove(id) {
+                tracing::warn!(%id, %error, "cannot unlink a blob");
+            }
+        }
     }
 }
 

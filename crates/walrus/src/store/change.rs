@@ -1,11 +1,11 @@
 //! The changes that the store knows, each applied inside a transaction of the committer.
 
 use super::blob::PendingBlob;
+use super::content::{bring, free, share};
 use super::record::{
-    BLOBS, BUCKETS, Bucket, Content, GARBAGE, INLINE, Id, OBJECTS, Object, decode, encode,
-    object_key,
+    BUCKETS, Bucket, Content, Id, OBJECTS, Object, Part, Upload, decode, encode, object_key,
 };
-use super::{Acl, Error};
+use super::{Acl, Error, upload};
 use bytes::Bytes;
 use redb::{ReadableTable, WriteTransaction};
 use types::AccountId;
@@ -21,10 +21,43 @@ pub(crate) enum Change {
     SetBucketAcl { name: String, id: Id, acl: Acl },
     /// Writes an object over whatever has its key.
     PutObject { bucket: String, id: Id, key: String, new: NewObject, condition: Precondition },
+    /// Writes an object that has the bytes of another one, as long as that one has them.
+    CopyObject {
+        bucket: String,
+        id: Id,
+        key: String,
+        object: Box<Object>,
+        condition: Precondition,
+        source: (Id, String),
+    },
     /// Removes an object if it is there.
     DeleteObject { bucket: String, id: Id, key: String, condition: Precondition },
     /// Changes who may read an object.
     SetObjectAcl { bucket: String, id: Id, key: String, acl: Acl },
+    /// Begins an upload in parts.
+    StartUpload { bucket: String, id: Id, key: String, upload: Id, record: Box<Upload> },
+    /// Writes a part of an upload over the one that has its number.
+    PutPart { bucket: String, id: Id, key: String, upload: Id, number: u16, new: NewPart },
+    /// Makes an object of these parts, which must still be as they were, and drops the others.
+    CompleteUpload {
+        bucket: String,
+        id: Id,
+        key: String,
+        upload: Id,
+        parts: Vec<(u16, Content)>,
+        object: Box<Object>,
+        condition: Precondition,
+    },
+    /// Drops an upload with its parts.
+    AbortUpload { bucket: String, id: Id, key: String, upload: Id },
+}
+
+/// A part whose bytes are ready, as those of a [`NewObject`].
+#[derive(Debug)]
+pub(crate) struct NewPart {
+    pub(crate) part: Part,
+    pub(crate) bytes: Bytes,
+    pub(crate) blob: Option<PendingBlob>,
 }
 
 /// An object whose bytes are ready: in memory, or in a blob that is durable but for its name.
@@ -55,6 +88,11 @@ pub(crate) enum Refusal {
     BucketNotEmpty,
     TooManyBuckets,
     PreconditionFailed,
+    NoSuchUpload,
+    /// A part is not there, or another one by now.
+    InvalidPart,
+    /// What is to be copied has other bytes by now, or is gone.
+    SourceChanged,
 }
 
 /// The blobs that a batch of changes has set free.
@@ -65,13 +103,16 @@ impl Change {
     pub(super) fn blob(&self) -> Option<Id> {
         match self {
             Self::PutObject { new, .. } => new.blob.as_ref().map(PendingBlob::id),
+            Self::PutPart { new, .. } => new.blob.as_ref().map(PendingBlob::id),
             _ => None,
         }
     }
 
     /// Says that the blob of this change must stay, because metadata may refer to it.
     pub(super) fn keep_blob(self) {
-        if let Self::PutObject { new: NewObject { blob: Some(blob), .. }, .. } = self {
+        if let Self::PutObject { new: NewObject { blob: Some(blob), .. }, .. }
+        | Self::PutPart { new: NewPart { blob: Some(blob), .. }, .. } = self
+        {
             blob.keep();
         }
     }
@@ -86,7 +127,7 @@ impl Change {
             Self::CreateBucket { name, bucket, most_buckets } => {
                 create_bucket(txn, name, bucket, *most_buckets)
             }
-            Self::DeleteBucket { name, id } => delete_bucket(txn, name, *id),
+            Self::DeleteBucket { name, id } => delete_bucket(txn, name, *id, freed),
             Self::SetBucketAcl { name, id, acl } => {
                 let Some(mut bucket) = bucket(txn, name, *id)? else {
                     return Ok(Err(Refusal::NoSuchBucket));
@@ -99,6 +140,10 @@ impl Change {
                 let place = Place { bucket, id: *id, key };
                 put_object(txn, &place, new, condition, freed)
             }
+            Self::CopyObject { bucket, id, key, object, condition, source } => {
+                let place = Place { bucket, id: *id, key };
+                copy_object(txn, &place, object, condition, source, freed)
+            }
             Self::DeleteObject { bucket, id, key, condition } => {
                 delete_object(txn, &Place { bucket, id: *id, key }, condition, freed)
             }
@@ -110,6 +155,20 @@ impl Change {
                 object.acl = *acl;
                 place.write(txn, &object)?;
                 Ok(Ok(()))
+            }
+            Self::StartUpload { bucket, id, key, upload, record } => {
+                upload::start(txn, &Place { bucket, id: *id, key }, *upload, record)
+            }
+            Self::PutPart { bucket, id, key, upload, number, new } => {
+                let place = Place { bucket, id: *id, key };
+                upload::put_part(txn, &place, *upload, *number, new, freed)
+            }
+            Self::CompleteUpload { bucket, id, key, upload, parts, object, condition } => {
+                let place = Place { bucket, id: *id, key };
+                upload::complete(txn, &place, *upload, parts, object, condition, freed)
+            }
+            Self::AbortUpload { bucket, id, key, upload } => {
+                upload::abort(txn, &Place { bucket, id: *id, key }, *upload, freed)
             }
         }
     }
@@ -158,7 +217,12 @@ fn owned(
     Ok(count)
 }
 
-fn delete_bucket(txn: &WriteTransaction, name: &str, id: Id) -> Result<Result<(), Refusal>, Error> {
+fn delete_bucket(
+    txn: &WriteTransaction,
+    name: &str,
+    id: Id,
+    freed: &mut Freed,
+) -> Result<Result<(), Refusal>, Error> {
     if bucket(txn, name, id)?.is_none() {
         return Ok(Err(Refusal::NoSuchBucket));
     }
@@ -167,22 +231,51 @@ fn delete_bucket(txn: &WriteTransaction, name: &str, id: Id) -> Result<Result<()
     if first.is_some_and(|(key, _)| key.value().starts_with(&id.0.to_be_bytes())) {
         return Ok(Err(Refusal::BucketNotEmpty));
     }
+    drop(objects);
+    upload::abort_all(txn, id, freed)?;
     txn.open_table(BUCKETS)?.remove(name)?;
     Ok(Ok(()))
 }
 
 /// A key in a bucket.
-struct Place<'a> {
-    bucket: &'a str,
-    id: Id,
-    key: &'a str,
+pub(super) struct Place<'a> {
+    pub(super) bucket: &'a str,
+    pub(super) id: Id,
+    pub(super) key: &'a str,
 }
 
 impl Place<'_> {
+    /// Whether its bucket is still there.
+    pub(super) fn exists(&self, txn: &WriteTransaction) -> Result<bool, Error> {
+        Ok(bucket(txn, self.bucket, self.id)?.is_some())
+    }
+
     fn object(&self, txn: &WriteTransaction) -> Result<Option<Object>, Error> {
         let table = txn.open_table(OBJECTS)?;
         let record = table.get(object_key(self.id, self.key).as_slice())?;
         record.map(|record| decode(record.value())).transpose()
+    }
+
+    /// What has the key now, if the condition holds for it.
+    pub(super) fn current(
+        &self,
+        txn: &WriteTransaction,
+        condition: &Precondition,
+    ) -> Result<Result<Option<Object>, Refusal>, Error> {
+        let object = self.object(txn)?;
+        Ok(condition.check(object.as_ref()).map(|()| object))
+    }
+
+    /// Writes an object whose bytes are there over the old one.
+    pub(super) fn write_over(
+        &self,
+        txn: &WriteTransaction,
+        old: Option<Object>,
+        object: &Object,
+        freed: &mut Freed,
+    ) -> Result<(), Error> {
+        self.write(txn, object)?;
+        old.map_or(Ok(()), |old| free(txn, old.content, freed))
     }
 
     fn write(&self, txn: &WriteTransaction, object: &Object) -> Result<(), Error> {
@@ -199,25 +292,40 @@ fn put_object(
     condition: &Precondition,
     freed: &mut Freed,
 ) -> Result<Result<(), Refusal>, Error> {
-    if bucket(txn, place.bucket, place.id)?.is_none() {
+    if !place.exists(txn)? {
         return Ok(Err(Refusal::NoSuchBucket));
     }
-    let old = place.object(txn)?;
-    if let Err(refusal) = condition.check(old.as_ref()) {
-        return Ok(Err(refusal));
+    let old = match place.current(txn, condition)? {
+        Ok(old) => old,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    bring(txn, new.object.content, new.object.size, &new.bytes)?;
+    place.write_over(txn, old, &new.object, freed)?;
+    Ok(Ok(()))
+}
+
+fn copy_object(
+    txn: &WriteTransaction,
+    place: &Place<'_>,
+    object: &Object,
+    condition: &Precondition,
+    (bucket, key): &(Id, String),
+    freed: &mut Freed,
+) -> Result<Result<(), Refusal>, Error> {
+    if !place.exists(txn)? {
+        return Ok(Err(Refusal::NoSuchBucket));
     }
-    match new.object.content {
-        Content::Inline(id) => {
-            txn.open_table(INLINE)?.insert(id.0, &*new.bytes)?;
-        }
-        Content::Blob(id) => {
-            txn.open_table(BLOBS)?.insert(id.0, new.object.size)?;
-        }
+    let source = Place { bucket: "", id: *bucket, key }.object(txn)?;
+    if source.is_none_or(|source| source.content != object.content) {
+        return Ok(Err(Refusal::SourceChanged));
     }
-    place.write(txn, &new.object)?;
-    if let Some(old) = old {
-        free(txn, old.content, freed)?;
-    }
+    let old = match place.current(txn, condition)? {
+        Ok(old) => old,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    // before the old object gives them up, which may be the source itself
+    share(txn, object.content)?;
+    place.write_over(txn, old, object, freed)?;
     Ok(Ok(()))
 }
 
@@ -227,30 +335,15 @@ fn delete_object(
     condition: &Precondition,
     freed: &mut Freed,
 ) -> Result<Result<(), Refusal>, Error> {
-    let old = place.object(txn)?;
-    if let Err(refusal) = condition.check(old.as_ref()) {
-        return Ok(Err(refusal));
-    }
+    let old = match place.current(txn, condition)? {
+        Ok(old) => old,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     if let Some(old) = old {
         txn.open_table(OBJECTS)?.remove(object_key(place.id, place.key).as_slice())?;
         free(txn, old.content, freed)?;
     }
     Ok(Ok(()))
-}
-
-/// Gives up the bytes of an object that is no more.
-fn free(txn: &WriteTransaction, content: Content, freed: &mut Freed) -> Result<(), Error> {
-    match content {
-        Content::Inline(id) => {
-            txn.open_table(INLINE)?.remove(id.0)?;
-        }
-        Content::Blob(id) => {
-            txn.open_table(BLOBS)?.remove(id.0)?;
-            txn.open_table(GARBAGE)?.insert(id.0, ())?;
-            freed.push(id);
-        }
-    }
-    Ok(())
 }
 
 impl Precondition {

@@ -1,11 +1,13 @@
 //! Looking things up, each time in one snapshot of the ordered store.
 
+use super::parts::Parts;
 use super::record::{BUCKETS, Bucket, Content, INLINE, OBJECTS, Object, decode, object_key};
 use super::{Error, Shared};
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use redb::{ReadTransaction, ReadableDatabase, ReadableTable};
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use types::AccountId;
 
 /// A bucket and what has a key in it.
@@ -27,6 +29,22 @@ impl<T> Found<T> {
 pub(crate) enum Source {
     Bytes(Bytes),
     File(File),
+    Parts(Parts),
+}
+
+impl Source {
+    /// Fills the buffer with what is there from `at` on. May block.
+    pub(crate) fn read_exact_at(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
+        match self {
+            Self::Bytes(bytes) => {
+                let here = usize::try_from(at).ok().and_then(|at| bytes.get(at..));
+                let mut here = here.unwrap_or_default();
+                here.try_copy_to_slice(buffer).map_err(|_| io::ErrorKind::UnexpectedEof.into())
+            }
+            Self::File(file) => file.read_exact_at(buffer, at),
+            Self::Parts(parts) => parts.read_exact_at(buffer, at),
+        }
+    }
 }
 
 /// An overwrite between look-up and open makes the file vanish; then it is looked up again.
@@ -74,6 +92,9 @@ impl Shared {
                 return Ok(Some(Found { bucket, object: None }));
             };
             match self.source(&txn, &object) {
+                Ok(Source::Parts(_)) if !self.still_has(&bucket, key, &object)? => {
+                    lost = Some(object.content);
+                }
                 Ok(source) => {
                     return Ok(Some(Found { bucket, object: Some((object, source)) }));
                 }
@@ -84,6 +105,12 @@ impl Shared {
             }
         }
         Err(Error::Corrupt(format!("the bytes of {name}/{key} are missing: {lost:?}")))
+    }
+
+    /// Whether the key has the same bytes now.
+    fn still_has(&self, bucket: &Bucket, key: &str, object: &Object) -> Result<bool, Error> {
+        let now = self::object(&self.db.begin_read()?, bucket, key)?;
+        Ok(now.is_some_and(|now| now.content == object.content))
     }
 
     fn source(&self, txn: &ReadTransaction, object: &Object) -> Result<Source, Error> {
@@ -102,6 +129,13 @@ impl Shared {
                     return Err(Error::Corrupt(format!("blob {id} has not the size it had")));
                 }
                 Ok(Source::File(file))
+            }
+            Content::Parts(id) => {
+                let parts = self.open_parts(txn, id)?;
+                if parts.size() != object.size {
+                    return Err(Error::Corrupt(format!("the parts of {id} have another size")));
+                }
+                Ok(Source::Parts(parts))
             }
         }
     }

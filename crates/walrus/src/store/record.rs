@@ -4,6 +4,7 @@
 //! wrote.
 
 use super::Error;
+use crate::checksum::Algorithm;
 use redb::TableDefinition;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -19,8 +20,14 @@ pub(super) const BUCKETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::ne
 pub(super) const OBJECTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("objects");
 /// Content id → the bytes of a small object.
 pub(super) const INLINE: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("inline");
-/// Content id → size, for every blob file that an object refers to.
+/// Content id → size, for every blob file that an object or a part refers to.
 pub(super) const BLOBS: TableDefinition<'_, u128, u64> = TableDefinition::new("blobs");
+/// Content id → how many objects refer to it beside the first one; absent for none.
+pub(super) const SHARED: TableDefinition<'_, u128, u32> = TableDefinition::new("shared");
+/// [`upload_key`] → [`Upload`].
+pub(super) const UPLOADS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("uploads");
+/// Upload id and number → [`Part`], for uploads and for the objects that they became.
+pub(super) const PARTS: TableDefinition<'_, (u128, u16), &[u8]> = TableDefinition::new("parts");
 /// Ids of blob files that no object refers to any more and that are yet to be unlinked.
 pub(super) const GARBAGE: TableDefinition<'_, u128, ()> = TableDefinition::new("garbage");
 
@@ -110,6 +117,16 @@ pub(crate) enum Content {
     Inline(Id),
     /// In a file of their own.
     Blob(Id),
+    /// In the parts of this upload.
+    Parts(Id),
+}
+
+impl Content {
+    /// The id under which the bytes are kept.
+    pub(crate) fn id(self) -> Id {
+        let (Self::Inline(id) | Self::Blob(id) | Self::Parts(id)) = self;
+        id
+    }
 }
 
 /// An object without its bytes.
@@ -125,7 +142,39 @@ pub(crate) struct Object {
     pub(crate) headers: BTreeMap<String, String>,
     /// The `x-amz-meta-` headers, names without the prefix.
     pub(crate) metadata: BTreeMap<String, String>,
-    /// Checksums that the client sent and that were verified: `crc32` → base64.
+    /// Checksums that the client sent and that were verified: `crc32` → base64. One of parts'
+    /// checksums ends with `-` and their number.
+    pub(crate) checksums: BTreeMap<String, String>,
+}
+
+/// An upload in parts that is not complete yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Upload {
+    pub(crate) initiated: Timestamp,
+    pub(crate) acl: Acl,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) metadata: BTreeMap<String, String>,
+    /// The checksum that the client will send with the parts.
+    pub(crate) checksum: Option<PartsChecksum>,
+}
+
+/// How the checksum of an object is made of those of its parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PartsChecksum {
+    pub(crate) algorithm: Algorithm,
+    /// That of all bytes, as if they had come at once; else one of the parts' checksums.
+    pub(crate) full_object: bool,
+}
+
+/// A part of an upload, or of the object that it became.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Part {
+    pub(crate) content: Content,
+    pub(crate) size: u64,
+    /// The hex MD5 of its bytes.
+    pub(crate) etag: String,
+    pub(crate) modified: Timestamp,
+    /// Verified checksums, as of [`Object::checksums`].
     pub(crate) checksums: BTreeMap<String, String>,
 }
 
@@ -136,6 +185,11 @@ pub(super) fn object_key(bucket: Id, key: &str) -> Vec<u8> {
     bytes.extend_from_slice(&bucket.0.to_be_bytes());
     bytes.extend_from_slice(key.as_bytes());
     bytes
+}
+
+/// The place of an upload: its object's, a NUL, which no key contains, and its id.
+pub(super) fn upload_key(bucket: Id, key: &str, upload: Id) -> Vec<u8> {
+    [object_key(bucket, key).as_slice(), &[0], &upload.0.to_be_bytes()].concat()
 }
 
 pub(super) fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, Error> {

@@ -112,6 +112,17 @@ impl Call<'_> {
 
     /// Sends it signed.
     pub(crate) async fn send(mut self, walrus: &Walrus) -> Answer {
+        self.sign();
+        self.send_as_it_is(walrus).await
+    }
+
+    /// The request, signed.
+    pub(crate) fn signed(mut self) -> Request<Full<Bytes>> {
+        self.sign();
+        self.into_request()
+    }
+
+    fn sign(&mut self) {
         let payload = match self.headers.get("x-amz-content-sha256") {
             Some(given) => given.to_str().unwrap().to_owned(),
             None => signature::sha256_hex(&self.body),
@@ -121,17 +132,20 @@ impl Call<'_> {
         let line = (self.method.as_str(), self.path.as_str(), self.query.as_str());
         header_v4(credentials, target, line, &mut self.headers, &payload, Timestamp::now())
             .unwrap();
-        self.send_as_it_is(walrus).await
     }
 
-    /// Sends it with the headers that it has.
-    pub(crate) async fn send_as_it_is(self, walrus: &Walrus) -> Answer {
+    fn into_request(self) -> Request<Full<Bytes>> {
         let uri = format!("{}?{}", self.path, self.query);
         let mut request = Request::new(Full::new(self.body));
         *request.method_mut() = self.method;
         *request.uri_mut() = uri.trim_end_matches('?').parse().unwrap();
         *request.headers_mut() = self.headers;
-        let (parts, body) = walrus.handle(&Everybody, request).await.into_parts();
+        request
+    }
+
+    /// Sends it with the headers that it has.
+    pub(crate) async fn send_as_it_is(self, walrus: &Walrus) -> Answer {
+        let (parts, body) = walrus.handle(&Everybody, self.into_request()).await.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Answer { status: parts.status, headers: parts.headers, body }
     }

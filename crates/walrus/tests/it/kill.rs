@@ -115,7 +115,7 @@ async fn check(walrus: &Walrus, seen: &mut BTreeMap<String, Allowed>) {
 }
 
 /// The number of blob files.
-fn blobs(dir: &Path) -> usize {
+pub(crate) fn blobs(dir: &Path) -> usize {
     let parts = std::fs::read_dir(dir.join("blobs")).unwrap();
     parts.map(|part| std::fs::read_dir(part.unwrap().path()).unwrap().count()).sum()
 }

@@ -1,6 +1,7 @@
 //! Random operations of two users, with restarts, compared with maps in memory.
 
 use crate::client::{Answer, call, content, open};
+use crate::kill::blobs;
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::collections::BTreeMap;
@@ -20,9 +21,23 @@ enum Operation {
     Get { key: &'static str },
     GetRange { key: &'static str, first: usize, last: usize },
     Delete { key: &'static str },
+    DeleteMany { keys: Vec<&'static str> },
+    Copy { from: (&'static str, &'static str), key: &'static str },
+    Parts { key: &'static str, last: usize, seed: u64, end: End },
     List { prefix: &'static str, delimiter: &'static str, after: &'static str, limit: usize },
     Reopen,
 }
+
+/// What becomes of an upload in parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Completed,
+    Aborted,
+    Left,
+}
+
+/// The least that a part may have that is not the last one.
+const PART: usize = 5 << 20;
 
 fn operations() -> impl Strategy<Value = Vec<(&'static str, &'static str, Operation)>> {
     let key = || select(&KEYS[..]);
@@ -35,6 +50,12 @@ fn operations() -> impl Strategy<Value = Vec<(&'static str, &'static str, Operat
         2 => (key(), 0..70_000usize, 0..70_000usize)
             .prop_map(|(key, first, last)| Operation::GetRange { key, first, last }),
         3 => key().prop_map(|key| Operation::Delete { key }),
+        1 => proptest::collection::vec(key(), 1..5).prop_map(|keys| Operation::DeleteMany { keys }),
+        3 => ((prop_oneof![4 => Just(BUCKETS[0]), 1 => select(&BUCKETS[1..])], key()), key())
+            .prop_map(|(from, key)| Operation::Copy { from, key }),
+        1 => (key(), select(&SIZES[..]), any::<u64>(),
+              prop_oneof![3 => Just(End::Completed), 1 => Just(End::Aborted), 1 => Just(End::Left)])
+            .prop_map(|(key, last, seed, end)| Operation::Parts { key, last, seed, end }),
         3 => (select(&["", "a", "a/", "b", "z"][..]), select(&["", "/", "b"][..]),
               prop_oneof![Just(""), key()], 1..6usize)
             .prop_map(|(prefix, delimiter, after, limit)| {
@@ -149,6 +170,46 @@ async fn step(
                 model.get_mut(name).unwrap().objects.remove(&decoded(key));
             }
         }
+        Operation::DeleteMany { keys } => {
+            let item = |key| format!("<Object><Key>{}</Key></Object>", decoded(key));
+            let list = keys.iter().copied().map(item).collect::<String>();
+            let list = format!("<Delete>{list}</Delete>");
+            let path = format!("{bucket_path}?delete");
+            let answer = call(user, "POST", &path).body(list).send(walrus).await;
+            expect(&answer, access(model, user, name).err().unwrap_or(""));
+            if answer.status.is_success() {
+                assert_eq!(answer.elements("Key").len(), keys.len());
+                let objects = &mut model.get_mut(name).unwrap().objects;
+                keys.iter().for_each(|key| drop(objects.remove(&decoded(key))));
+            }
+        }
+        Operation::Copy { from: (bucket, from), key } => {
+            let source = format!("/{bucket}/{from}");
+            let copy = call(user, "PUT", &at(key)).header("x-amz-copy-source", &source);
+            let copy = copy.header("x-amz-metadata-directive", "REPLACE");
+            let answer = copy.send(walrus).await;
+            let source = access(model, user, name)
+                .and_then(|_| object(model, user, bucket, from).map(<[u8]>::to_vec));
+            expect(&answer, source.as_ref().err().copied().unwrap_or(""));
+            if let Ok(bytes) = source {
+                model.get_mut(name).unwrap().objects.insert(decoded(key), bytes);
+            }
+        }
+        Operation::Parts { key, last, seed, end } => {
+            let path = at(key);
+            let begun = call(user, "POST", &format!("{path}?uploads")).send(walrus).await;
+            expect(&begun, access(model, user, name).err().unwrap_or(""));
+            if !begun.status.is_success() {
+                return;
+            }
+            let id = begun.elements("UploadId")[0].to_owned();
+            let bytes = content(seed, PART + last);
+            let parts = [&bytes[..PART], &bytes[PART..]].map(<[u8]>::to_vec);
+            upload_parts(walrus, user, &path, &id, &parts, end).await;
+            if end == End::Completed {
+                model.get_mut(name).unwrap().objects.insert(decoded(key), bytes);
+            }
+        }
         Operation::List { prefix, delimiter, after, limit } => {
             let query = format!(
                 "{bucket_path}?prefix={prefix}&delimiter={delimiter}&marker={after}&max-keys={limit}"
@@ -169,6 +230,46 @@ async fn step(
             }
         }
         Operation::Reopen => unreachable!("handled by the caller"),
+    }
+}
+
+async fn upload_parts(
+    walrus: &Walrus,
+    user: &str,
+    path: &str,
+    id: &str,
+    parts: &[Vec<u8>],
+    end: End,
+) {
+    let mut list = String::new();
+    for (at, bytes) in parts.iter().enumerate() {
+        let part = format!("{path}?partNumber={}&uploadId={id}", at + 1);
+        let answer = call(user, "PUT", &part).body(bytes.clone()).send(walrus).await;
+        expect(&answer, "");
+        let (number, etag) = (at + 1, answer.header("etag"));
+        list += &format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>");
+    }
+    let path = format!("{path}?uploadId={id}");
+    let answer = match end {
+        End::Completed => {
+            let list = format!("<CompleteMultipartUpload>{list}</CompleteMultipartUpload>");
+            call(user, "POST", &path).body(list).send(walrus).await
+        }
+        End::Aborted => call(user, "DELETE", &path).send(walrus).await,
+        End::Left => return,
+    };
+    expect(&answer, "");
+}
+
+/// Deletes all that there is and looks whether any blob stays.
+async fn nothing_stays(walrus: &Walrus, model: &Model) {
+    for (name, bucket) in model {
+        let path = format!("/{name}");
+        for key in bucket.objects.keys() {
+            let key = format!("{path}/{}", signature::uri_encode(key).replace("%2F", "/"));
+            expect(&call(bucket.owner, "DELETE", &key).send(walrus).await, "");
+        }
+        expect(&call(bucket.owner, "DELETE", &path).send(walrus).await, "");
     }
 }
 
@@ -212,5 +313,8 @@ proptest! {
                 runtime.block_on(step(&walrus, &mut model, (user, bucket, operation)));
             }
         }
+        runtime.block_on(nothing_stays(&walrus, &model));
+        drop(walrus);
+        assert_eq!(blobs(dir.path()), 0, "bytes that nobody refers to");
     }
 }

@@ -1,0 +1,119 @@
+//! `ListMultipartUploads` and `ListParts`.
+
+use super::super::{Answer, own_bucket, xml};
+use super::{find, kind, upload_id};
+use crate::checksum::Algorithm;
+use crate::fault::{Fault, INVALID_ARGUMENT, NO_SUCH_UPLOAD};
+use crate::request::{Request, not_offered};
+use crate::store::{Bucket, UploadsQuery};
+use crate::walrus::Walrus;
+use crate::xml::Xml;
+
+/// The most entries of a page, and how many there are when none is asked for.
+const MOST: usize = 1000;
+
+/// `ListMultipartUploads`: GET of a bucket with `?uploads`.
+pub(in crate::operation) async fn list(walrus: &Walrus, request: &Request, name: String) -> Answer {
+    if request.word("delimiter").is_some_and(|delimiter| !delimiter.is_empty()) {
+        return Err(not_offered("ListMultipartUploads with a delimiter"));
+    }
+    let url = request.url_encoding()?;
+    let written = |text: &str| if url { signature::uri_encode(text) } else { text.to_owned() };
+    let word = |name| request.word(name).unwrap_or("").to_owned();
+    let upload_marker = request.word("upload-id-marker").filter(|marker| !marker.is_empty());
+    let upload_marker = upload_marker
+        .map(str::parse)
+        .transpose()
+        .map_err(|_| INVALID_ARGUMENT.because("upload-id-marker must be the id of an upload"))?;
+    let query = UploadsQuery {
+        prefix: word("prefix"),
+        after: (word("key-marker"), upload_marker),
+        limit: limit(request, "max-uploads")?,
+    };
+    let bucket = own_bucket(walrus, request, &name).await?;
+    let (id, asked) = (bucket.id, query.clone());
+    let page = walrus.store.read(move |store| store.uploads(id, &asked)).await?;
+    let mut answer = Xml::root("ListMultipartUploadsResult");
+    answer.text("Bucket", &name).text("KeyMarker", &written(&query.after.0));
+    answer.text("UploadIdMarker", request.word("upload-id-marker").unwrap_or(""));
+    if let (true, Some((key, upload, _))) = (page.truncated, page.uploads.last()) {
+        answer.text("NextKeyMarker", &written(key)).value("NextUploadIdMarker", upload);
+    }
+    answer.text("Prefix", &written(&query.prefix)).value("MaxUploads", query.limit);
+    if url {
+        answer.value("EncodingType", "url");
+    }
+    answer.value("IsTruncated", page.truncated);
+    for (key, id, upload) in &page.uploads {
+        answer.open("Upload").text("Key", &written(key)).value("UploadId", id);
+        people(&mut answer, &bucket);
+        answer.value("Initiated", upload.initiated).close("Upload");
+    }
+    answer.close("ListMultipartUploadsResult");
+    Ok(xml(answer))
+}
+
+/// `ListParts`: GET of a key with `?uploadId`.
+pub(in crate::operation) async fn list_parts(
+    walrus: &Walrus,
+    request: &Request,
+    name: String,
+    key: String,
+) -> Answer {
+    let id = upload_id(request)?;
+    let after: u16 = match request.word("part-number-marker") {
+        None | Some("") => 0,
+        Some(text) => text.parse().map_err(|_| {
+            INVALID_ARGUMENT.because("part-number-marker must be the number of a part")
+        })?,
+    };
+    let limit = limit(request, "max-parts")?;
+    let (bucket, upload) = find(walrus, request, &name, &key, id).await?;
+    let upload = upload.ok_or(NO_SUCH_UPLOAD)?;
+    let parts = walrus.store.read(move |store| store.parts(id)).await?;
+    let mut left = parts.iter().filter(|(number, _)| *number > after).peekable();
+    let page: Vec<_> = left.by_ref().take(limit).collect();
+    let truncated = limit > 0 && left.peek().is_some();
+    let mut answer = Xml::root("ListPartsResult");
+    answer.text("Bucket", &name).text("Key", &key).value("UploadId", id);
+    people(&mut answer, &bucket);
+    answer.value("PartNumberMarker", after);
+    if let (true, Some((number, _))) = (truncated, page.last()) {
+        answer.value("NextPartNumberMarker", number);
+    }
+    answer.value("MaxParts", limit).value("IsTruncated", truncated);
+    if let Some(checksum) = upload.checksum {
+        answer.value("ChecksumAlgorithm", checksum.algorithm.name().to_ascii_uppercase());
+        answer.value("ChecksumType", kind(checksum));
+    }
+    for (number, part) in page {
+        answer.open("Part").value("PartNumber", number).value("LastModified", part.modified);
+        answer.text("ETag", &format!("\"{}\"", part.etag)).value("Size", part.size);
+        for (algorithm, sum) in &part.checksums {
+            if let Some(algorithm) = Algorithm::named(algorithm) {
+                answer.text(&algorithm.element(), sum);
+            }
+        }
+        answer.close("Part");
+    }
+    answer.close("ListPartsResult");
+    Ok(xml(answer))
+}
+
+fn limit(request: &Request, word: &str) -> Result<usize, Fault> {
+    match request.word(word) {
+        None | Some("") => Ok(MOST),
+        Some(text) => text.parse::<u32>().map(|limit| MOST.min(limit as usize)).map_err(|_| {
+            INVALID_ARGUMENT.because(format!("{word} must be a number that is not negative"))
+        }),
+    }
+}
+
+/// Who began it, who owns it, and what it will be stored as.
+fn people(answer: &mut Xml, bucket: &Bucket) {
+    for element in ["Initiator", "Owner"] {
+        answer.open(element).value("ID", bucket.owner);
+        answer.text("DisplayName", bucket.owner_name.as_str()).close(element);
+    }
+    answer.value("StorageClass", "STANDARD");
+}

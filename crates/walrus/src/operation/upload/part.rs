@@ -1,0 +1,106 @@
+//! `UploadPart` and `UploadPartCopy`: PUT of a key with `?partNumber` and `?uploadId`.
+
+use super::super::copy_object::{check_conditions, source};
+use super::super::put_object::{check_free_space, written};
+use super::super::{Answer, no_such_bucket, xml};
+use super::{find, upload_id};
+use crate::body::Body;
+use crate::fault::{Fault, INVALID_ARGUMENT, NO_SUCH_KEY, NO_SUCH_UPLOAD};
+use crate::ingest;
+use crate::request::{Incoming, Request};
+use crate::store::{Change, NewPart, Part};
+use crate::walrus::Walrus;
+use crate::xml::Xml;
+use http::{HeaderMap, Method};
+use http_body_util::BodyExt;
+use signature::s3::Payload;
+use std::ops::Range;
+
+/// The highest number of a part (S3 user guide).
+pub(super) const MOST_PARTS: u16 = 10_000;
+
+pub(in crate::operation) async fn put_part(
+    walrus: &Walrus,
+    mut request: Request,
+    body: &mut Incoming,
+    name: String,
+    key: String,
+) -> Answer {
+    let (upload, number) = (upload_id(&request)?, number(&request)?);
+    let (bucket, found) = find(walrus, &request, &name, &key, upload).await?;
+    found.ok_or(NO_SUCH_UPLOAD)?;
+    check_free_space(walrus, &request)?;
+    let copies = request.copies();
+    let (now, limits) = (walrus.clock.now(), &walrus.limits);
+    let received = if copies {
+        let (mut inner, mut bytes) = bytes_of_source(walrus, &request).await?;
+        ingest::object(&mut inner, &mut bytes, &walrus.store, limits, now).await?
+    } else {
+        ingest::object(&mut request, body, &walrus.store, limits, now).await?
+    };
+    let modified = walrus.clock.now();
+    let checksum = received.totals.checksum();
+    let part = Part {
+        content: received.content(walrus, modified)?,
+        size: received.size,
+        etag: hex::encode(received.totals.md5),
+        modified,
+        checksums: checksum.clone().into_iter().collect(),
+    };
+    let etag = format!("\"{}\"", part.etag);
+    let new = NewPart { part, bytes: received.bytes, blob: received.blob };
+    let change = Change::PutPart { bucket: name, id: bucket.id, key, upload, number, new };
+    walrus.store.change(change).await??;
+    if !copies {
+        return written(&etag, checksum);
+    }
+    let mut answer = Xml::root("CopyPartResult");
+    answer.value("LastModified", modified).text("ETag", &etag).close("CopyPartResult");
+    Ok(xml(answer))
+}
+
+fn number(request: &Request) -> Result<u16, Fault> {
+    let number = request.word("partNumber").and_then(|number| number.parse().ok());
+    number.filter(|number| (1..=MOST_PARTS).contains(number)).ok_or_else(|| {
+        INVALID_ARGUMENT.because(format!("partNumber must be a number from 1 to {MOST_PARTS}"))
+    })
+}
+
+/// The bytes that are to be copied, as if they came with a request of their own.
+async fn bytes_of_source(walrus: &Walrus, request: &Request) -> Result<(Request, Incoming), Fault> {
+    let (name, key) = source(request)?;
+    let (bucket, wanted) = (name.clone(), key.clone());
+    let found = walrus.store.read(move |store| store.open(&bucket, &wanted)).await?;
+    let found = found.ok_or_else(|| no_such_bucket(&name))?;
+    request.must_own_source(&found.bucket)?;
+    let missing = || Fault::from(NO_SUCH_KEY).with("Key", key);
+    let (object, source) = found.object.ok_or_else(missing)?;
+    check_conditions(request, &object)?;
+    let range = range(request, object.size)?;
+    let mut headers = HeaderMap::new();
+    headers.insert("content-length", (range.end - range.start).into());
+    let bytes = Body::part(source, range).map_err(Into::into).boxed_unsync();
+    let inner = Request {
+        method: Method::PUT,
+        query: Vec::new(),
+        headers,
+        caller: request.caller.clone(),
+        payload: Payload::Unsigned,
+        signer: None,
+    };
+    Ok((inner, bytes))
+}
+
+/// `x-amz-copy-source-range`, which must lie inside of the source.
+fn range(request: &Request, size: u64) -> Result<Range<u64>, Fault> {
+    let Some(text) = request.header("x-amz-copy-source-range") else { return Ok(0..size) };
+    let ends = text.trim().strip_prefix("bytes=").and_then(|range| range.split_once('-'));
+    let range = ends.and_then(|(first, last)| {
+        let (first, last) = (first.parse::<u64>().ok()?, last.parse::<u64>().ok()?);
+        (first <= last && last < size).then(|| first..last + 1)
+    });
+    range.ok_or_else(|| {
+        let why = "x-amz-copy-source-range must be bytes=first-last, inside of the source";
+        INVALID_ARGUMENT.because(why)
+    })
+}
