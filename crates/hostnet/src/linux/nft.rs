@@ -5,6 +5,7 @@ use crate::HostNetError;
 use netplan::{Ruleset, Table};
 use serde_json::json;
 use std::io;
+use types::crash_point;
 
 /// One side's tables: what was written last, and what is known of it since.
 ///
@@ -43,7 +44,9 @@ impl Tables {
         }
         let change = known.and_then(|known| rules.change_from(&known.rules));
         let done = if change.is_some() { "changed" } else { "replaced" };
+        crash_point("hostnet.rules-planned");
         nft(change.unwrap_or_else(|| rules.transaction())).await?;
+        crash_point("hostnet.rules-written");
         let generation = generation::now().ok();
         let listing = list(tables).await?;
         self.written = Some(Written { rules: rules.clone(), listing, generation });
