@@ -70,10 +70,10 @@ fn whoever_dies_in_the_middle_of_an_apply_leaves_nothing_open_and_nothing_undone
 /// The short form, for a machine that is slow.
 pub(crate) fn kill_between_rules_and_devices(carrier: Carrier) {
     let mut story = Story::new(carrier);
-    for (side, step) in [(Side::Router, RULES_WRITTEN), (Side::Node, TRUNK_MADE)] {
-        story.change_while_it_dies((Stage::Before, Stage::After), side, step);
-        story.change_while_it_dies((Stage::After, Stage::Before), side, RULES_WRITTEN);
-    }
+    let (come, go) = ((Stage::Before, Stage::After), (Stage::After, Stage::Before));
+    story.change_while_it_dies(come, Side::Router, RULES_WRITTEN);
+    story.change_while_it_dies(go, Side::Node, RULES_WRITTEN);
+    story.change_while_it_dies(come, Side::Node, TRUNK_MADE);
     story.own_rules_are_as_before();
 }
 
