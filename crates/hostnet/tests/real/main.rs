@@ -9,6 +9,7 @@ mod egress;
 mod fabric;
 mod fabric_guard;
 mod firewall;
+mod isolation;
 mod killed;
 mod look;
 mod matrix;

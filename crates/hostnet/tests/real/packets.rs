@@ -59,8 +59,9 @@ fn link(device: &str) -> LinkAddr {
 }
 
 /// The address of a card.
-pub(crate) fn mac_of(space: &Namespace, device: &'static str) -> MacAddr {
-    MacAddr(space.run(move || link(device)).addr().unwrap())
+pub(crate) fn mac_of(space: &Namespace, device: &str) -> MacAddr {
+    let device = device.to_owned();
+    MacAddr(space.run(move || link(&device)).addr().unwrap())
 }
 
 /// What a frame says between `<<` and `>>`.
@@ -131,10 +132,22 @@ pub(crate) fn ipv6(from: Ipv6Addr, to: Ipv6Addr, next: u8, payload: &[u8]) -> Ve
 /// An ICMPv6 message, its checksum included.
 pub(crate) fn icmpv6(from: Ipv6Addr, to: Ipv6Addr, message: &[u8]) -> Vec<u8> {
     let mut message = message.to_vec();
-    let length = words(&[0, message.len() as u16, 0, u16::from(ICMPV6)]);
-    let sum = checksum(&[&from.octets()[..], &to.octets(), &length, &message].concat());
+    let sum = checksum(&[&pseudo_header((from, to), ICMPV6, &message), &message[..]].concat());
     put(&mut message, 2, sum);
     ipv6(from, to, ICMPV6, &message)
+}
+
+/// A datagram, with the checksum that IPv6 asks for.
+pub(crate) fn udp6(ends: (Ipv6Addr, Ipv6Addr), port: u16, data: &[u8]) -> Vec<u8> {
+    let mut datagram = udp(port, port, data);
+    let sum = checksum(&[&pseudo_header(ends, UDP, &datagram), &datagram[..]].concat());
+    put(&mut datagram, 6, sum);
+    ipv6(ends.0, ends.1, UDP, &datagram)
+}
+
+fn pseudo_header((from, to): (Ipv6Addr, Ipv6Addr), next: u8, payload: &[u8]) -> Vec<u8> {
+    let length = words(&[0, payload.len() as u16, 0, u16::from(next)]);
+    [&from.octets()[..], &to.octets(), &length].concat()
 }
 
 /// Echo request.
