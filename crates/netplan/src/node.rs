@@ -167,7 +167,7 @@ mod tests {
         let bridge = NodeBridge { taps, ..NodeBridge::default() };
         assert_eq!(plan.bridges[&NetworkTag::FIRST], bridge);
         assert_eq!(plan.trunk, None);
-        assert!(!rules(&plan).contains("4789") && !rules(&plan).contains("\"hook\":\"input\""));
+        assert!(!rules(&plan).contains("4789") && !rules(&plan).contains("\"name\":\"input\""));
     }
 
     #[test]
