@@ -164,9 +164,10 @@ fn whoever_dies_in_the_middle_of_an_apply_leaves_nothing_open_and_nothing_undone
     kill_between_rules_and_devices(Carrier::Vlan);
 }
 
-/// A machine's tagged devices, without what the kernel numbers.
+/// A machine's tagged devices, without what the kernel numbers, and without the state that it notes
+/// a second late: whether they are up is among the flags.
 fn held(machine: &Namespace) -> String {
-    let shown = machine.sh("ip -o link show type vlan");
+    let shown = machine.sh("sh -c \"ip -o link show type vlan | sed 's/ state [A-Z]*//'\"");
     let line = |line: &str| line.split_once(": ").map(|(_, rest)| rest.to_owned());
     let mut lines: Vec<_> = shown.lines().filter_map(line).collect();
     lines.iter_mut().for_each(|line| {
