@@ -115,9 +115,8 @@ pub trait HostNet: Send + Sync {
     /// See [`HostNetError`]; so for [`apply_node`](Self::apply_node).
     async fn apply_router(&self, plan: &RouterPlan) -> Result<Applied, HostNetError>;
 
-    /// Makes the node's side match: bridges, tables `bridge eucalyptus` and
-    /// `ip eucalyptus_metadata`, the way of metadata to the site's network, and which taps are
-    /// watched. The default plan removes all of it.
+    /// Makes the node's side match: bridges, [`NodePlan::TABLES`], the way of metadata to the site's
+    /// network, and which taps are watched. The default plan removes all of it.
     async fn apply_node(&self, plan: &NodePlan) -> Result<Applied, HostNetError>;
 
     /// Which of these public addresses this host must not take, and why: they are somebody else's,

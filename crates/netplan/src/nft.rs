@@ -16,6 +16,8 @@ pub enum Family {
     Inet,
     /// IPv4.
     Ip,
+    /// ARP.
+    Arp,
     /// Ethernet frames on bridges.
     Bridge,
 }
@@ -26,6 +28,7 @@ impl Family {
         match self {
             Self::Inet => "inet",
             Self::Ip => "ip",
+            Self::Arp => "arp",
             Self::Bridge => "bridge",
         }
     }

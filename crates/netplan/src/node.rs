@@ -75,8 +75,7 @@ pub struct NodePlan {
     pub trunk: Option<Trunk>,
     /// What instances on the site's own network need.
     pub site: SitePlan,
-    /// The content of tables `bridge eucalyptus` and `ip eucalyptus_metadata`; none when they
-    /// should not exist.
+    /// The content of the node's [`TABLES`](Self::TABLES); none when they should not exist.
     pub rules: Option<Ruleset>,
 }
 
@@ -85,6 +84,8 @@ impl NodePlan {
     pub const TABLES: &'static [Table] = &[
         Table { family: Family::Bridge, name: "eucalyptus" },
         Table { family: Family::Ip, name: "eucalyptus_metadata" },
+        Table { family: Family::Inet, name: "eucalyptus_taps" },
+        Table { family: Family::Arp, name: "eucalyptus_taps" },
     ];
 }
 
@@ -166,7 +167,7 @@ mod tests {
         let bridge = NodeBridge { taps, ..NodeBridge::default() };
         assert_eq!(plan.bridges[&NetworkTag::FIRST], bridge);
         assert_eq!(plan.trunk, None);
-        assert!(!rules(&plan).contains("4789") && !rules(&plan).contains("\"hook\":\"input\""));
+        assert!(!rules(&plan).contains("4789") && !rules(&plan).contains("\"name\":\"input\""));
     }
 
     #[test]

@@ -138,3 +138,30 @@ pub(crate) async fn rules_changed(db: &mut Connection, group: GroupId) -> Result
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use placement::Policy;
+    use types::AddressPool;
+
+    #[test]
+    fn a_subnet_without_a_tag_is_no_network() {
+        let subnet = "10.0.0.0/8".parse().unwrap();
+        let cluster = ClusterConfig {
+            name: "far".parse().unwrap(),
+            endpoint: "far:8774".to_owned(),
+            networks: Networks::Managed { subnet, addrs_per_net: 64 },
+            policy: Policy::Greedy,
+            public_addresses: AddressPool::default(),
+        };
+        let all = NetworkTag::FIRST.get()..=NetworkTag::LAST.get();
+        let mut tags: BTreeSet<_> = all.map(|tag| NetworkTag::try_from(tag).unwrap()).collect();
+        assert_eq!(tags.len(), 4085);
+        assert_eq!(lowest_free(&cluster, &tags, &[]), None, "other clusters have all of them");
+        tags.remove(&NetworkTag::LAST);
+        let last = lowest_free(&cluster, &tags, &[]).unwrap();
+        let first = "10.0.2.0/26".parse().unwrap();
+        assert_eq!((last.tag, last.subnet), (NetworkTag::LAST, first));
+    }
+}

@@ -5,6 +5,7 @@ mod addresses;
 mod attributes;
 mod compatibility;
 mod decode;
+mod exhaustion;
 mod filters;
 mod front;
 mod groups;

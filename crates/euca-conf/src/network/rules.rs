@@ -19,6 +19,8 @@ pub(crate) fn ours(scene: &Scene) -> Step {
         (routes, "inet eucalyptus", "cluster"),
         (scene.conf.start.nc, "bridge eucalyptus", "node"),
         (scene.conf.start.nc, "ip eucalyptus_metadata", "node"),
+        (scene.conf.start.nc, "inet eucalyptus_taps", "node"),
+        (scene.conf.start.nc, "arp eucalyptus_taps", "node"),
     ];
     let wanted: Vec<_> = wanted.into_iter().filter(|(is_wanted, ..)| *is_wanted).collect();
     let mut faults = Vec::new();

@@ -50,7 +50,13 @@ fn host() -> HostView {
         ("euvx10", trunk),
         ("tap00000001", device("tun", &[], Some("eucabr10"))),
     ];
-    let tables = ["inet eucalyptus", "bridge eucalyptus", "ip eucalyptus_metadata"];
+    let tables = [
+        "inet eucalyptus",
+        "bridge eucalyptus",
+        "ip eucalyptus_metadata",
+        "inet eucalyptus_taps",
+        "arp eucalyptus_taps",
+    ];
     HostView {
         devices: devices.map(|(name, device)| (name.to_owned(), device)).into(),
         forwards: true,

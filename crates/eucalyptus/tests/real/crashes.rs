@@ -4,6 +4,7 @@
 use crate::give_back::Held;
 use crate::guest::Guest;
 use crate::guide::long;
+use crate::installation::Installation;
 use crate::machine::wait_for;
 use crate::site::{Key, Site};
 use Action::{Launch, Reboot, Start, Stop, Terminate};
@@ -196,6 +197,17 @@ impl Story<'_> {
 
 /// Starts a component so that it dies at a step, asks for what has that step, and starts it again.
 fn while_it_dies(site: &Site, component: &str, point: &str, ask: impl FnOnce()) {
+    until_it_dies(site, component, point, ask);
+    site.start();
+}
+
+/// The same without starting it again; what was asked for.
+pub(crate) fn until_it_dies<T>(
+    site: &Installation,
+    component: &str,
+    point: &str,
+    ask: impl FnOnce() -> T,
+) -> T {
     site.kill(component);
     let mut doomed = site.start_to_crash_at(component, point);
     wait_for(&format!("{component} to run until {point}"), SOON, || {
@@ -204,9 +216,9 @@ fn while_it_dies(site: &Site, component: &str, point: &str, ask: impl FnOnce()) 
         let said = String::from_utf8(said.stdout).unwrap();
         said.contains(&format!("{component}: running")).then_some(())
     });
-    ask();
+    let asked = ask();
     wait_for(&format!("the crash at {point}"), SOON, || doomed.try_wait().unwrap());
-    site.start();
+    asked
 }
 
 /// Launches while a component dies; the id of what was launched.

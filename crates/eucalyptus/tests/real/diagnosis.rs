@@ -83,8 +83,8 @@ fn whatever_is_broken_on_one_machine_is_named() {
         "taps: 1 instances",
         "DHCP: it is answered on 1 networks",
         "instances: 1 on this machine answer ARP",
-        "rules: nft tables inet eucalyptus, bridge eucalyptus, ip eucalyptus_metadata are there; \
-         the router's are as they were written",
+        "rules: nft tables inet eucalyptus, bridge eucalyptus, ip eucalyptus_metadata, \
+         inet eucalyptus_taps, arp eucalyptus_taps are there; the router's are as they were written",
     ] {
         assert!(said.contains(&format!("ok     {step}")), "{step}: {said}");
     }

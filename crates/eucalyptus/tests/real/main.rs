@@ -19,6 +19,7 @@ mod installation;
 mod kills;
 mod life;
 mod machine;
+mod mid_apply;
 mod modes;
 mod nodes;
 mod outside;

@@ -78,12 +78,12 @@ impl Town {
         (id, home)
     }
 
-    fn says(&self, id: &str, command: &str) -> String {
+    pub(crate) fn says(&self, id: &str, command: &str) -> String {
         let ip = &self.fleet.front.describe("admin", id).unwrap()[4];
         self.fleet.front.wait_ssh(&self.key, ip, command)
     }
 
-    fn terminate(&self, ids: &[&str]) {
+    pub(crate) fn terminate(&self, ids: &[&str]) {
         self.fleet.front.tool("admin", "euca-terminate-instances", ids);
         for id in ids {
             self.fleet.front.wait_state("admin", id, "terminated");

@@ -6,7 +6,7 @@ use super::{Pass, sysctl};
 use crate::HostNetError;
 use netplan::{NodeBridge, RouterBridge};
 use std::collections::{BTreeMap, BTreeSet};
-use types::NetworkTag;
+use types::{NetworkTag, crash_point};
 
 type Bridges = BTreeMap<NetworkTag, Bridge>;
 
@@ -20,6 +20,7 @@ pub(super) async fn ensure(
     let missing: Vec<_> = tags.iter().filter(|tag| !found.contains_key(tag)).collect();
     for tag in &missing {
         let made = devices.create(**tag).await;
+        crash_point("hostnet.bridge-made");
         pass.attempt(made.map(|()| Some(format!("bridge {} made", tag.bridge()))));
     }
     if !missing.is_empty() {
@@ -131,5 +132,6 @@ pub(super) async fn remove_unused(
 
 async fn delete(devices: &Devices, tag: NetworkTag, bridge: &Bridge, pass: &mut Pass) {
     let done = devices.delete(bridge.index).await;
+    crash_point("hostnet.bridge-deleted");
     pass.attempt(done.map(|()| Some(format!("bridge {} deleted", tag.bridge()))));
 }

@@ -6,6 +6,7 @@ use netplan::{Ruleset, Table};
 use serde_json::json;
 use std::io;
 use tokio::task::JoinSet;
+use types::crash_point;
 
 /// One side's tables: what was written last, and what is known of it since.
 ///
@@ -52,7 +53,9 @@ impl Tables {
         }
         let change = known.and_then(|known| rules.change_from(&known.rules));
         let done = if change.is_some() { "changed" } else { "replaced" };
+        crash_point("hostnet.rules-planned");
         nft(change.unwrap_or_else(|| rules.transaction())).await?;
+        crash_point("hostnet.rules-written");
         let generation = generation::now().ok();
         let listing = Listing::begin(tables);
         self.written = Some(Written { rules: rules.clone(), listing, generation });

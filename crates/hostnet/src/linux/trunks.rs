@@ -4,7 +4,7 @@ use super::devices::{Bridge, Devices};
 use super::{Pass, tunnels, vlans};
 use netplan::Trunk;
 use std::collections::BTreeMap;
-use types::NetworkTag;
+use types::{NetworkTag, crash_point};
 
 /// Makes each of these bridges have the device of its trunk and none of another kind, and removes
 /// the devices whose bridge is gone.
@@ -14,6 +14,7 @@ pub(super) async fn ensure(
     bridges: &BTreeMap<NetworkTag, Bridge>,
     pass: &mut Pass,
 ) {
+    crash_point("hostnet.bridges-ready");
     let (overlay, vlan) = match trunk {
         None => (None, None),
         Some(Trunk::Vxlan(overlay)) => (Some(overlay), None),

@@ -7,7 +7,7 @@ use crate::HostNetError;
 use netplan::Overlay;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
-use types::NetworkTag;
+use types::{NetworkTag, crash_point};
 
 /// Makes each of these bridges have its device with just these peers, or none.
 pub(super) async fn ensure(
@@ -77,6 +77,7 @@ async fn join(
         }
         is_missing = true;
         let made = devices.create_tunnel(*tag, bridge, overlay.local).await;
+        crash_point("hostnet.trunk-made");
         pass.attempt(made.map(|()| Some(format!("{} made", Overlay::device(*tag)))));
     }
     if is_missing {

@@ -5,7 +5,7 @@ use super::{Pass, sysctl};
 use crate::HostNetError;
 use netplan::Vlan;
 use std::collections::BTreeMap;
-use types::NetworkTag;
+use types::{NetworkTag, crash_point};
 
 /// Makes each of these bridges have its device, or none.
 pub(super) async fn ensure(
@@ -83,6 +83,7 @@ async fn join(
         if !right {
             is_changed = true;
             let made = devices.create_vlan(&name, interface, *tag, bridge).await;
+            crash_point("hostnet.trunk-made");
             pass.attempt(made.map(|()| Some(format!("{name} made"))));
         }
     }

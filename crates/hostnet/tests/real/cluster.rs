@@ -47,6 +47,21 @@ fn machine(switch: &Namespace, number: u8) -> Machine {
     Machine { space, controller, ip }
 }
 
+/// How the machine with this address is joined with the others.
+pub(crate) fn fabric(own: Ipv4Addr, carrier: Carrier) -> Fabric {
+    let others = [1, 2, 3].map(address).into_iter();
+    Fabric { own, peers: others.filter(|ip| *ip != own).collect(), carrier }
+}
+
+/// A switch, and the machines at it: the router's, two more, and somebody who is none of them.
+pub(crate) fn machines() -> (Namespace, [Machine; 4]) {
+    let switch = Namespace::new("switch");
+    sh(&format!("ip -n {} link add {SWITCH} type bridge forward_delay 0", switch.name));
+    sh(&format!("ip -n {} link set {SWITCH} up", switch.name));
+    let machines = [1, 2, 3, 9].map(|number| machine(&switch, number));
+    (switch, machines)
+}
+
 impl Cluster {
     pub(crate) fn new() -> Self {
         Self::with(Carrier::Vxlan, |_| {})
@@ -68,10 +83,7 @@ impl Cluster {
     }
 
     fn with(carrier: Carrier, prepare: impl Fn(&Machine)) -> Self {
-        let switch = Namespace::new("switch");
-        sh(&format!("ip -n {} link add {SWITCH} type bridge forward_delay 0", switch.name));
-        sh(&format!("ip -n {} link set {SWITCH} up", switch.name));
-        let [head, first, second, stranger] = [1, 2, 3, 9].map(|number| machine(&switch, number));
+        let (switch, [head, first, second, stranger]) = machines();
         [&head, &first, &second].into_iter().for_each(prepare);
         let cluster = Self {
             web0: head.space.guest(0x20, tag(10), "10.77.2.2"),
@@ -153,8 +165,6 @@ impl Cluster {
     }
 
     pub(crate) fn fabric(&self, at: usize) -> Fabric {
-        let others = [1, 2, 3].map(address).into_iter();
-        let own = self.nodes[at].ip;
-        Fabric { own, peers: others.filter(|ip| *ip != own).collect(), carrier: self.carrier }
+        fabric(self.nodes[at].ip, self.carrier)
     }
 }

@@ -47,7 +47,13 @@ fn a_host_is_seen_as_it_is() {
     let tap = &view.devices[&town.web1.nic.tap];
     assert_eq!((tap.kind.as_str(), tap.bridge.as_deref()), ("veth", Some("eucabr10")));
     assert!(view.forwards);
-    let tables = ["bridge eucalyptus", "inet eucalyptus", "ip eucalyptus_metadata"];
+    let tables = [
+        "arp eucalyptus_taps",
+        "bridge eucalyptus",
+        "inet eucalyptus",
+        "inet eucalyptus_taps",
+        "ip eucalyptus_metadata",
+    ];
     assert!(view.tables.iter().eq(tables.iter()), "{:?}", view.tables);
     let ruled = [("eucabr10", "10.77.2.0/26"), ("eucabr11", "10.77.2.64/26")];
     let ruled = ruled.map(|(bridge, net)| (bridge.to_owned(), net.parse().unwrap()));

@@ -17,6 +17,25 @@ fn an_instance_is_known_by_its_address() {
 }
 
 #[test]
+fn an_instance_cannot_pose_as_another() {
+    let town = Town::new();
+    town.world.host.serve(Ipv4Addr::LOCALHOST, METADATA_PORT);
+    let web1 = &town.web1.namespace;
+    // It need not ask who has the gateway's address, which would give it away.
+    web1.sh(&format!("ip neigh replace {WEB} lladdr d2:0d:0a:4d:02:01 dev eth0 nud permanent"));
+    for posed in ["10.77.2.9", "10.77.2.70", "192.0.2.7"] {
+        web1.sh(&format!("ip addr add {posed}/32 dev eth0"));
+        web1.sh(&format!("ip route replace {METADATA} via {WEB} src {posed}"));
+        assert!(web1.is_silent(METADATA, 80), "{posed}");
+    }
+    // Without the rules for frames it would pose as anybody of its network.
+    town.world.host.sh("nft delete table bridge eucalyptus");
+    assert!(web1.is_silent(METADATA, 80));
+    web1.sh(&format!("ip route replace {METADATA} via {WEB} src 10.77.2.9"));
+    assert_eq!(web1.ask(METADATA, 80), "10.77.2.9");
+}
+
+#[test]
 fn the_service_is_reached_in_no_other_way() {
     let town = Town::new();
     town.world.host.serve(Ipv4Addr::LOCALHOST, METADATA_PORT);

@@ -2,8 +2,8 @@
 
 use crate::world::{Guest, World};
 use netplan::{
-    Lease, NodeInput, NodePlan, Overlay, PublicInput, RouterInput, RouterPlan, Trunk, Vlan,
-    node_plan, overlay_mtu, router_plan, subnet_of,
+    Lease, NodeInput, NodeNic, NodePlan, Overlay, PublicInput, RouterInput, RouterPlan, Trunk,
+    Vlan, node_plan, overlay_mtu, router_plan, subnet_of,
 };
 use protocol::{Carrier, Fabric, GroupRule, NetworkDesired, Peer};
 use std::collections::BTreeSet;
@@ -28,6 +28,14 @@ pub(crate) fn tag(number: u16) -> NetworkTag {
 /// Group `web` of `alice` has tag 10, group `db` of `bob` tag 11.
 pub(crate) fn network(number: u16, ingress: Vec<GroupRule>) -> NetworkDesired {
     let (user, group) = if number == 10 { ("alice", "web") } else { ("bob", "db") };
+    network_of((user, group, number), ingress)
+}
+
+/// That of a user's group, with its tag.
+pub(crate) fn network_of(
+    (user, group, number): (&str, &str, u16),
+    ingress: Vec<GroupRule>,
+) -> NetworkDesired {
     let user: UserName = user.parse().unwrap();
     let place = subnet_of(tag(number), "10.77.0.0/16".parse().unwrap(), 64).unwrap();
     NetworkDesired {
@@ -77,7 +85,19 @@ pub(crate) fn public_router(
     public: &[(Ipv4Addr, &Guest)],
 ) -> RouterPlan {
     let associations: Vec<_> = public.iter().map(|(ip, guest)| (*ip, guest.nic.ip)).collect();
-    let leases: Vec<_> = guests.iter().map(|guest| lease(guest)).collect();
+    let nics: Vec<_> = guests.iter().map(|guest| guest.nic.clone()).collect();
+    router_of(networks, &nics, (carrier, peers), &associations)
+}
+
+/// The same of network cards, and private addresses that public ones lead to.
+pub(crate) fn router_of(
+    networks: &[NetworkDesired],
+    nics: &[NodeNic],
+    (carrier, peers): (Carrier, &[Ipv4Addr]),
+    associations: &[(Ipv4Addr, Ipv4Addr)],
+) -> RouterPlan {
+    let lease = |nic: &NodeNic| (nic.tag, Lease::new(nic.mac, nic.ip));
+    let leases: Vec<_> = nics.iter().map(lease).collect();
     let peers: BTreeSet<_> = peers.iter().copied().collect();
     let machines = peers.clone();
     let (trunk, mtu) = match carrier {
@@ -94,17 +114,8 @@ pub(crate) fn public_router(
         mtu,
         machines: &machines,
         trunk,
-        public: PublicInput {
-            pool: &PUBLIC.into_iter().collect(),
-            interface: None,
-            associations: &associations,
-        },
+        public: PublicInput { pool: &PUBLIC.into_iter().collect(), interface: None, associations },
     })
-}
-
-pub(crate) fn lease(guest: &Guest) -> (NetworkTag, Lease) {
-    let nic = &guest.nic;
-    (nic.tag, Lease::new(nic.mac, nic.ip))
 }
 
 pub(crate) fn node(guests: &[&Guest]) -> NodePlan {
@@ -113,8 +124,12 @@ pub(crate) fn node(guests: &[&Guest]) -> NodePlan {
 
 pub(crate) fn joined_node(guests: &[&Guest], fabric: Option<&Fabric>) -> NodePlan {
     let nics: Vec<_> = guests.iter().map(|guest| guest.nic.clone()).collect();
+    node_of(&nics, fabric)
+}
+
+pub(crate) fn node_of(nics: &[NodeNic], fabric: Option<&Fabric>) -> NodePlan {
     node_plan(&NodeInput {
-        nics: &nics,
+        nics,
         metadata_port: METADATA_PORT,
         fabric,
         interface: "eth0",

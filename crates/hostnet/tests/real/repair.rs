@@ -2,7 +2,7 @@
 
 use crate::plans::{DB, Town, WEB, network, node, open, router, tag};
 use crate::world::{Controller, LIMIT, World};
-use netplan::{NodePlan, RouterPlan};
+use netplan::{NodePlan, RouterPlan, Table};
 use std::time::{Duration, Instant};
 use types::Protocol;
 
@@ -47,15 +47,16 @@ fn whatever_is_broken_by_hand_is_mended_at_the_next_pass() {
     let controller = &town.world.controller;
     controller.router(&router);
     // The kernel lists the chains of a table in the order in which they came.
-    let parts = |table: &str| {
-        let listing = town.world.host.sh(&format!("nft -s list table {table}"));
+    let parts = |table: &Table| {
+        let list = format!("nft -s list table {} {}", table.family.as_str(), table.name);
+        let listing = town.world.host.sh(&list);
         let mut parts: Vec<_> =
             listing.trim_end_matches("\n}\n").split("\n\n").map(str::to_owned).collect();
         parts.sort();
         parts
     };
-    let stateless =
-        || ["inet eucalyptus", "bridge eucalyptus", "ip eucalyptus_metadata"].map(parts);
+    let tables = || RouterPlan::TABLES.iter().chain(NodePlan::TABLES);
+    let stateless = || tables().flat_map(parts).collect::<Vec<_>>();
     // Whether they are up, but for whether the kernel has noted their carrier yet.
     let devices = || {
         town.world.host.sh("sh -c 'ip -br addr show type bridge | awk \"{print \\$1, \\$3}\";
@@ -68,7 +69,8 @@ fn whatever_is_broken_by_hand_is_mended_at_the_next_pass() {
         ("nft flush set inet eucalyptus members", "nftables table inet eucalyptus replaced"),
         (
             "nft delete table bridge eucalyptus",
-            "nftables table bridge eucalyptus and table ip eucalyptus_metadata replaced",
+            "nftables table bridge eucalyptus and table ip eucalyptus_metadata and \
+             table inet eucalyptus_taps and table arp eucalyptus_taps replaced",
         ),
         ("nft flush ruleset", "nftables table inet eucalyptus replaced"),
         ("ip addr del 10.77.2.1/26 dev eucabr10", "address 10.77.2.1/26 added to eucabr10"),

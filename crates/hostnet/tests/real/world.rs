@@ -158,13 +158,10 @@ impl Namespace {
 
     /// A guest with this host's end of its cable; not on the bridge yet.
     pub(crate) fn guest(&self, bits: u32, tag: NetworkTag, ip: &str) -> Guest {
-        let id = InstanceId::from_bits(bits);
-        let nic = NodeNic {
-            tap: netplan::tap_name(id),
-            mac: MacAddr::of_instance(id),
-            ip: ip.parse().unwrap(),
-            tag,
-        };
+        self.guest_with(nic(bits, tag, ip.parse().unwrap()))
+    }
+
+    pub(crate) fn guest_with(&self, nic: NodeNic) -> Guest {
         let namespace = Self::new("guest");
         let (h, g) = (&self.name, &namespace.name);
         let NodeNic { tap, mac, .. } = &nic;
@@ -333,6 +330,12 @@ impl World {
     pub(crate) fn plug(&self, guests: &[&Guest]) {
         guests.iter().for_each(|guest| self.host.plug(guest));
     }
+}
+
+/// The network card of the instance whose id has these bits.
+pub(crate) fn nic(bits: u32, tag: NetworkTag, ip: Ipv4Addr) -> NodeNic {
+    let id = InstanceId::from_bits(bits);
+    NodeNic { tap: netplan::tap_name(id), mac: MacAddr::of_instance(id), ip, tag }
 }
 
 /// What plays an instance.

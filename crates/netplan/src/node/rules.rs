@@ -1,4 +1,4 @@
-//! Tables `bridge eucalyptus` and `ip eucalyptus_metadata`.
+//! The node's tables: what may come from a tap, and the way of metadata.
 
 use super::{METADATA_ADDRESS, NodeInput, NodeNic, NodePlan, bridge_mac, site};
 use crate::SiteNic;
@@ -14,6 +14,8 @@ use types::MacAddr;
 
 const FRAMES: nft::Table = NodePlan::TABLES[0];
 const METADATA: nft::Table = NodePlan::TABLES[1];
+/// What comes from a tap past its bridge.
+const PAST: &[nft::Table] = NodePlan::TABLES.split_at(2).1;
 const LOOPBACK: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
 
 pub(super) fn ruleset(nics: &[NodeNic], input: &NodeInput<'_>, trunk: Option<&Trunk>) -> Ruleset {
@@ -23,6 +25,7 @@ pub(super) fn ruleset(nics: &[NodeNic], input: &NodeInput<'_>, trunk: Option<&Tr
     adds.extend(ip_from_tap(input));
     adds.extend(frames());
     adds.extend(metadata(input));
+    adds.extend(past_the_bridge(nics, input));
     adds.extend(input.fabric.into_iter().flat_map(|fabric| guard(fabric, port)));
     if let Some(Trunk::Vlan(vlan)) = trunk {
         adds.extend(tagged(nics, vlan));
@@ -111,8 +114,27 @@ fn ip_from_tap(input: &NodeInput<'_>) -> Vec<Value> {
     let rule = |parts| FRAMES.rule("ip_from_tap", parts);
     rules.extend(input.site_bridge.map(|bridge| rule(site::take_off(bridge))));
     rules.extend(input.fabric.map(|fabric| rule(take_off(fabric))));
-    rules.push(FRAMES.rule("ip_from_tap", vec![accept()]));
+    // A packet has no protocol when its header is not as it should be. The rules above then see no
+    // ports, but who reads it in another way may.
+    let whole = is(meta("l4proto"), json!({"range": [0, 255]}));
+    rules.push(FRAMES.rule("ip_from_tap", vec![whole, accept()]));
+    rules.push(FRAMES.rule("ip_from_tap", vec![drop()]));
     rules
+}
+
+/// A bridge does not carry what goes to 01:80:c2:00:00:0x (IEEE 802.1D): the kernel takes it as the
+/// host's own, received on the tap and not on the bridge, in part before the bridge's rules see it.
+fn past_the_bridge(nics: &[NodeNic], input: &NodeInput<'_>) -> Vec<Value> {
+    let taps = nics.iter().map(|it| &it.tap).chain(input.site_nics.iter().map(|it| &it.tap));
+    let taps: Vec<Value> = taps.cloned().map(Value::from).collect();
+    let table = |(table, (hook, priority)): (&nft::Table, (&str, i32))| {
+        [
+            table.set("taps", "ifname".into(), false, taps.clone()),
+            table.hook("from_tap", "filter", hook, priority),
+            table.rule("from_tap", vec![is(meta("iifname"), "@taps"), drop()]),
+        ]
+    };
+    PAST.iter().zip([("prerouting", -300), ("input", 0)]).flat_map(table).collect()
 }
 
 /// A request for metadata is for this host, though it is addressed to the router on another one.

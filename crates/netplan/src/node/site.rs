@@ -108,11 +108,18 @@ mod tests {
 
     /// The elements of a set of table `bridge eucalyptus`.
     fn set(plan: &NodePlan, name: &str) -> Vec<String> {
+        sets(plan, name).swap_remove(0)
+    }
+
+    /// Those of the sets with this name, table by table.
+    fn sets(plan: &NodePlan, name: &str) -> Vec<Vec<String>> {
         let rules: Value =
             serde_json::from_str(&plan.rules.as_ref().unwrap().transaction()).unwrap();
-        let all = rules["nftables"].as_array().unwrap();
-        let named = all.iter().map(|it| &it["add"]["set"]).find(|set| set["name"] == name).unwrap();
-        named["elem"].as_array().into_iter().flatten().map(Value::to_string).collect()
+        let all = rules["nftables"].as_array().unwrap().iter().map(|it| &it["add"]["set"]);
+        let elements = |set: &Value| {
+            set["elem"].as_array().into_iter().flatten().map(Value::to_string).collect()
+        };
+        all.filter(|set| set["name"] == name).map(elements).collect()
     }
 
     #[test]
@@ -126,6 +133,13 @@ mod tests {
         let plan = planned(&[nic(1, Some(7))], Some(&bridge()));
         assert_eq!(set(&plan, "addresses"), [r#"{"concat":["tap00000001","192.168.1.7"]}"#]);
         assert_eq!(plan.site.bridge.as_deref(), Some("br0"));
+    }
+
+    #[test]
+    fn nothing_passes_the_bridge_by_whichever_protocol() {
+        let taps = [1, 2].map(|number| format!(r#""tap0000000{number}""#));
+        let plan = planned(&[nic(1, Some(7)), nic(2, None)], Some(&bridge()));
+        assert_eq!(sets(&plan, "taps"), [&taps; 3], "of frames, of IP and of ARP");
     }
 
     #[test]

@@ -52,9 +52,11 @@ impl Clock for StoppedClock {
     }
 }
 
-/// A cluster controller that has always done what it was told.
-#[derive(Default)]
-struct Obedient(Mutex<Option<ClusterDesired>>);
+/// A cluster controller that has always done what it was told, with one node of so many cores.
+struct Obedient {
+    desired: Mutex<Option<ClusterDesired>>,
+    cores: u32,
+}
 
 impl Obedient {
     fn instance(desired: &InstanceDesired) -> InstanceObserved {
@@ -83,12 +85,12 @@ impl Obedient {
 #[async_trait]
 impl ClusterApi for Obedient {
     async fn sync(&self, desired: ClusterDesired) -> Result<(), CallError> {
-        *self.0.lock().unwrap() = Some(desired);
+        *self.desired.lock().unwrap() = Some(desired);
         Ok(())
     }
 
     async fn observe(&self, _: Option<Revision>, _: u32) -> Result<ClusterObserved, CallError> {
-        let desired = self.0.lock().unwrap().clone();
+        let desired = self.desired.lock().unwrap().clone();
         let instances = desired.iter().flat_map(|desired| &desired.instances);
         Ok(ClusterObserved {
             cluster: desired.as_ref().map(|desired| desired.cluster.clone()),
@@ -100,7 +102,7 @@ impl ClusterApi for Obedient {
                 standing: Standing::Accepting,
                 certificate_ok: true,
                 last_seen: Some(Timestamp::from_millis(1_231_082_010_000)),
-                capacity: Figures { cores: 8, memory_mb: 4096, disk_gb: 200 },
+                capacity: Figures { cores: self.cores, memory_mb: 4096, disk_gb: 200 },
                 overhead: Figures::default(),
                 orphans: Vec::new(),
                 problems: Vec::new(),
@@ -112,7 +114,7 @@ impl ClusterApi for Obedient {
     }
 
     async fn console_output(&self, id: InstanceId) -> Result<ConsoleOutput, CallError> {
-        let desired = self.0.lock().unwrap().clone();
+        let desired = self.desired.lock().unwrap().clone();
         let known = desired.is_some_and(|all| all.instances.iter().any(|i| i.id == id));
         let console = ConsoleOutput {
             at: Timestamp::from_millis(1_231_243_200_000),
@@ -129,7 +131,12 @@ impl World {
 
     /// A cloud whose cluster has networks of another kind, and no pool.
     pub(super) async fn with_networks(networks: Networks) -> Self {
-        Self::with(false, networks, AddressPool::default()).await
+        Self::with(false, networks, AddressPool::default(), 8).await
+    }
+
+    /// The same with more room than networks.
+    pub(super) async fn with_few_networks(networks: Networks) -> Self {
+        Self::with(false, networks, AddressPool::default(), 16).await
     }
 
     /// A cloud whose administrator lets signature version 1 in, or not.
@@ -137,10 +144,10 @@ impl World {
         let subnet = "10.5.0.0/16".parse().unwrap();
         let networks = Networks::Managed { subnet, addrs_per_net: 64 };
         let pool = POOL.into_iter().map(Ipv4Addr::from).collect();
-        Self::with(signature_v1, networks, pool).await
+        Self::with(signature_v1, networks, pool, 8).await
     }
 
-    async fn with(signature_v1: bool, networks: Networks, pool: AddressPool) -> Self {
+    async fn with(signature_v1: bool, networks: Networks, pool: AddressPool, cores: u32) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let layout = conf::Layout::new(dir.path());
         for (path, _) in layout.directories() {
@@ -161,7 +168,7 @@ impl World {
             }),
         };
         let clock = Arc::new(StoppedClock(AtomicI64::new(1_800_000_000_000)));
-        let cluster: Arc<dyn ClusterApi> = Arc::new(Obedient::default());
+        let cluster: Arc<dyn ClusterApi> = Arc::new(Obedient { desired: Mutex::default(), cores });
         let clusters = move |_: &ClusterName, _: &str| Ok(Arc::clone(&cluster));
         let cloud = Cloud::open(settings, Arc::<StoppedClock>::clone(&clock), Arc::new(clusters));
         let cloud = cloud.await.unwrap();
