@@ -39,9 +39,14 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
     let routes = cluster_routes(cc.clone());
     let ended = stop.clone().wanted();
     let watched = watch(conf.ports.metrics.map(|it| it.cc), cc.clone(), stop.clone());
-    let ((), (), (), (), admin) = tokio::join!(
-        listener.serve(None, routes, stop.clone().wanted()),
-        cc.run(stop.wanted()),
+    let running = stop.clone().wanted();
+    let ((), ended_dhcp, (), (), admin) = tokio::join!(
+        listener.serve(None, routes, stop.wanted()),
+        async {
+            cc.run(running).await;
+            // Bridges and rules stay; DHCP ends, by dhcpd as by the built-in server.
+            net.end_dhcp().await
+        },
         watched,
         async {
             tokio::select! {
@@ -51,8 +56,7 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
         },
         admin,
     );
-    // Bridges and rules stay; who answers DHCP stops with this process, as the built-in server does.
-    net.end_dhcp().await?;
+    ended_dhcp?;
     Ok(admin?)
 }
 

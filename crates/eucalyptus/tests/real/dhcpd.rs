@@ -16,7 +16,7 @@ fn log(site: &Site, name: &str) -> String {
 
 /// The guide's look at the front end.
 fn processes(site: &Site) -> Vec<String> {
-    let said = site.machine().must("sh", ["-c", "ps axww | grep [d]hcpd || true"]);
+    let said = site.machine().must("sh", ["-c", "ps axww | grep [/]dhcpd || true"]);
     said.lines().map(str::to_owned).collect()
 }
 

@@ -171,6 +171,18 @@ fn it_runs_as_its_user_with_leases_of_its_own() {
 }
 
 #[test]
+fn its_log_is_begun_anew_when_it_is_long() {
+    let town = Town::new();
+    town.apply(&[&town.first]);
+    let log = town.daemon.file("dhcpd.log");
+    fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(2 << 20).unwrap();
+    assert_eq!(town.apply(&[&town.first]), [""; 0]);
+    ask(&town.first);
+    let said = fs::read_to_string(&log).unwrap();
+    assert!(said.starts_with("DHCPDISCOVER from d0:0d:00:00:00:21"), "{said}");
+}
+
+#[test]
 fn one_that_was_killed_is_started_again() {
     let town = Town::new();
     town.apply(&[&town.first]);
@@ -179,6 +191,10 @@ fn one_that_was_killed_is_started_again() {
     assert_eq!(ask(&town.first)["ip"], "10.77.2.2");
     // again, and it is not tried at once; a changed table does not wait
     town.daemon.kill();
+    let told = town.world.controller.try_router(&town.plan(&[&town.first])).unwrap_err();
+    let told = told.to_string();
+    assert!(told.contains("DHCPACK on 10.77.2.2"), "its last words: {told}");
+    assert!(told.contains("it is started again within a minute"), "{told}");
     let known = [&town.first, &town.second];
     assert_eq!(town.apply(&known), [STARTED]);
     assert_eq!(ask(&town.second)["ip"], "10.77.2.3");
