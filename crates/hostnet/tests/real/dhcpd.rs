@@ -231,15 +231,6 @@ fn the_built_in_server_takes_its_place_when_it_is_configured_no_longer() {
 }
 
 #[test]
-fn a_process_that_only_has_its_number_is_left_alone() {
-    let town = Town::new();
-    let pid = std::process::id().to_string();
-    fs::write(town.daemon.file("euca-dhcp.pid"), &pid).unwrap();
-    town.apply(&[&town.first]);
-    town.world.controller.end_dhcp();
-}
-
-#[test]
 fn what_keeps_it_from_running_is_told_in_its_own_words() {
     let town = Town::new();
     let plan = town.plan(&[&town.first]);

@@ -142,6 +142,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_process_that_only_has_its_number_is_left_alone() {
+        let conf = Path::new("/net/euca-dhcp.conf");
+        let found = |number| Process::with_argument(Pid::from_raw(number).unwrap(), conf).is_some();
+        let mut ours = std::process::Command::new("sh");
+        ours.args(["-c", "read line", "dhcpd", "-cf", "/net/euca-dhcp.conf"]);
+        let mut ours = ours.stdin(Stdio::piped()).spawn().unwrap();
+        let number = i32::try_from(ours.id()).unwrap();
+        assert!(found(number));
+        assert!(!found(i32::try_from(std::process::id()).unwrap()));
+        ours.kill().unwrap();
+        ours.wait().unwrap();
+        assert!(!found(number));
+    }
+
+    #[test]
     fn of_what_it_says_the_last_lines_of_its_own_are_told() {
         let greeting = "Internet Systems Consortium DHCP Server 4.4.3-P1\nFor info, please visit \
                         https://www.isc.org/software/dhcp/\n";
