@@ -78,8 +78,9 @@ impl Layout {
         self.root.join("var/run/eucalyptus")
     }
 
-    /// Where the guide puts the administrator's own iptables rules.
-    fn net(&self) -> PathBuf {
+    /// The files of the network: the administrator's own iptables rules, where the guide puts them,
+    /// and those of dhcpd.
+    pub fn net(&self) -> PathBuf {
         self.run().join("net")
     }
 
@@ -88,6 +89,11 @@ impl Layout {
     pub fn iptables_preloads(&self) -> [PathBuf; 2] {
         let name = "iptables-preload";
         [self.root.join("etc/eucalyptus").join(name), self.net().join(name)]
+    }
+
+    /// What dhcpd says.
+    pub fn dhcpd_log(&self) -> PathBuf {
+        self.log().join("dhcpd.log")
     }
 
     /// The socket of the administrator's interface, mode 0600.

@@ -25,7 +25,7 @@ pub use error::{ConfError, Problem};
 pub use file::{Loaded, default_path, load, read, save};
 pub use host::{HostFacts, Route, is_here};
 pub use layout::Layout;
-pub use network::{AddressSpace, VnetTransport};
+pub use network::{AddressSpace, DhcpDaemon, VnetTransport};
 pub use nodes::NodeLists;
 pub use settings::{
     Components, Conf, Hypervisor, LogFiles, LogLevel, MetricsPorts, NodeLimits, Ports, SchedPolicy,

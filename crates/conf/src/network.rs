@@ -1,8 +1,10 @@
 //! The VNET_ variables.
 
 use crate::reader::Reader;
+use crate::settings::absolute;
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use types::{AddressPool, FEWEST_PER_NET, VnetMode};
 
 /// What carries the group networks between machines, VNET_TRANSPORT.
@@ -25,6 +27,15 @@ pub struct AddressSpace {
     pub addrs_per_net: u32,
     /// VNET_DNS: the name server that instances are told.
     pub dns: Ipv4Addr,
+}
+
+/// A DHCP server of the administrator's in place of the built-in one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DhcpDaemon {
+    /// VNET_DHCPDAEMON.
+    pub path: PathBuf,
+    /// VNET_DHCPUSER, whom it runs as; none for root.
+    pub user: Option<String>,
 }
 
 /// Group networks are numbered from 10, and the first number that takes addresses is 2 (FACTS
@@ -56,9 +67,15 @@ const fn unused(mode: VnetMode) -> &'static [&'static str] {
     match mode {
         VnetMode::Managed => &["VNET_BRIDGE", "VNET_BROADCAST", "VNET_ROUTER", "VNET_MACMAP"],
         VnetMode::Static => &["VNET_PUBLICIPS", "VNET_TRANSPORT"],
-        VnetMode::System => {
-            &["VNET_PUBLICIPS", "VNET_TRANSPORT", "VNET_BROADCAST", "VNET_ROUTER", "VNET_MACMAP"]
-        }
+        VnetMode::System => &[
+            "VNET_PUBLICIPS",
+            "VNET_TRANSPORT",
+            "VNET_BROADCAST",
+            "VNET_ROUTER",
+            "VNET_MACMAP",
+            "VNET_DHCPDAEMON",
+            "VNET_DHCPUSER",
+        ],
     }
 }
 
@@ -76,6 +93,28 @@ pub(crate) fn bridge(reader: &mut Reader<'_>, required: bool) -> Option<String> 
         reader.problem("VNET_BRIDGE", text);
     }
     bridge
+}
+
+/// VNET_DHCPDAEMON and VNET_DHCPUSER; none for the built-in server, and where nobody is served.
+pub(crate) fn dhcp_daemon(reader: &mut Reader<'_>, mode: VnetMode) -> Option<DhcpDaemon> {
+    if mode == VnetMode::System {
+        return None;
+    }
+    let right = "the absolute path of ISC's dhcpd, such as /usr/sbin/dhcpd; without it the \
+                 built-in DHCP server answers";
+    let path = reader.optional("VNET_DHCPDAEMON", right, absolute);
+    let user = reader.optional("VNET_DHCPUSER", "the name of a user of this machine", user_name);
+    if user.is_some() && reader.text("VNET_DHCPDAEMON").is_none() {
+        let text = "VNET_DHCPUSER is without effect: VNET_DHCPDAEMON is not set";
+        reader.warnings.push(text.to_owned());
+    }
+    Some(DhcpDaemon { path: path?, user })
+}
+
+fn user_name(text: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let ok = text.len() <= 32 && !text.starts_with('-') && text.chars().all(plain);
+    ok.then(|| text.to_owned())
 }
 
 pub(crate) fn transport(reader: &mut Reader<'_>) -> VnetTransport {

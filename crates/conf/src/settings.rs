@@ -1,6 +1,6 @@
 //! What the file says, as types that cannot be wrong.
 
-use crate::network::{self, AddressSpace, VnetTransport};
+use crate::network::{self, AddressSpace, DhcpDaemon, VnetTransport};
 use crate::reader::Reader;
 use crate::static_network::{self, StaticNetwork};
 use crate::{ConfError, Document, Layout, nodes};
@@ -73,6 +73,8 @@ pub struct Conf {
     /// VNET_PUBLICIPS: the public addresses for instances of this cluster; none outside MANAGED
     /// mode.
     pub public_addresses: AddressPool,
+    /// What answers DHCP on the cluster controller's machine; none for the built-in server.
+    pub dhcp_daemon: Option<DhcpDaemon>,
 }
 
 /// Which processes run on this machine; all of them unless the file says otherwise.
@@ -240,6 +242,7 @@ impl Conf {
                 managed,
             ),
             address_space,
+            dhcp_daemon: network::dhcp_daemon(&mut reader, mode),
             static_network: (head && mode == VnetMode::Static)
                 .then(|| static_network::static_network(&mut reader))
                 .flatten(),
@@ -433,7 +436,7 @@ fn libvirt_uri(reader: &mut Reader<'_>, hypervisor: Hypervisor) -> String {
     })
 }
 
-fn absolute(text: &str) -> Option<PathBuf> {
+pub(crate) fn absolute(text: &str) -> Option<PathBuf> {
     let path = PathBuf::from(text);
     let climbs = path.components().any(|part| part == std::path::Component::ParentDir);
     (path.is_absolute() && !climbs).then_some(path)

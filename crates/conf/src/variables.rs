@@ -49,14 +49,14 @@ pub(crate) const USED: &[&str] = &[
     "VNET_MACMAP",
     "VNET_ADDRSPERNET",
     "VNET_PUBLICIPS",
+    "VNET_DHCPDAEMON",
+    "VNET_DHCPUSER",
 ];
 
 /// Variables of 1.4 and 1.5 that files may hold and that have no effect here.
 pub(crate) const WITHOUT_EFFECT: &[&str] = &[
     "ENABLE_WS_SECURITY",
     "NC_SERVICE",
-    "VNET_DHCPDAEMON",
-    "VNET_DHCPUSER",
     "EUCA_USER",
     "MANUAL_INSTANCES_CLEANUP",
     "DISABLE_EBS",

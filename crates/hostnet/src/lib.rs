@@ -12,6 +12,7 @@ mod sim;
 mod view;
 
 pub use linux::LinuxNet;
+pub use linux::dhcpd::{DhcpdError, DhcpdFiles, DhcpdProgram};
 pub use linux::preload::{PreloadError, preload};
 pub use linux::probe;
 pub use sim::SimNet;
@@ -46,6 +47,12 @@ pub enum HostNetError {
         /// The kernel's answer.
         cause: String,
     },
+    /// dhcpd does not run, or not as it should.
+    #[error("no DHCP by dhcpd (VNET_DHCPDAEMON): {cause}{}", dhcpd_remedy(cause))]
+    Dhcpd {
+        /// Its own words, or the kernel's answer.
+        cause: String,
+    },
     /// The DHCP server cannot answer on the site's network.
     #[error(
         "no DHCP on {device} (VNET_INTERFACE): {cause}; name the device of this machine that is on \
@@ -77,6 +84,24 @@ pub enum HostNetError {
     /// `nft` refused the rules; those before stay in force.
     #[error("nft refused the rules: {0}")]
     Rules(String),
+}
+
+impl HostNetError {
+    pub(crate) const fn dhcpd(cause: String) -> Self {
+        Self::Dhcpd { cause }
+    }
+}
+
+/// What dhcpd's own words do not say.
+fn dhcpd_remedy(cause: &str) -> &'static str {
+    if cause.contains("ermission denied") {
+        "; where AppArmor confines dhcpd, let it use these files (docs/networks.md, \"A DHCP server \
+         of your own\")"
+    } else if cause.contains("Address already in use") {
+        "; another DHCP server of this machine has port 67: end it"
+    } else {
+        ""
+    }
 }
 
 /// Where a machine is, seen from this one.

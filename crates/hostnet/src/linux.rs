@@ -5,6 +5,7 @@ mod bridges;
 mod check;
 mod devices;
 mod dhcp;
+pub(crate) mod dhcpd;
 mod generation;
 mod neighbours;
 mod nft;
@@ -27,6 +28,7 @@ use crate::{Applied, HostNet, HostNetError, Path, Sightings};
 use async_trait::async_trait;
 use devices::Devices;
 use dhcp::DhcpServers;
+use dhcpd::{Dhcpd, DhcpdFiles, DhcpdProgram};
 use netplan::{NodePlan, RouterPlan, SiteBridge};
 use nft::Tables;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +45,24 @@ pub struct LinuxNet {
     router: Mutex<RouterSide>,
     node: Mutex<NodeSide>,
     seen: channel::Sender<Sightings>,
+}
+
+impl LinuxNet {
+    /// That of a router's machine, where dhcpd answers DHCP, or with none has answered it perhaps
+    /// before this process began: then it is ended.
+    pub fn with_dhcpd(files: DhcpdFiles, program: Option<DhcpdProgram>) -> Self {
+        let dhcp = DhcpServers::with(Dhcpd::new(files, program));
+        let router = RouterSide { dhcp, ..RouterSide::default() };
+        Self { router: Mutex::new(router), ..Self::default() }
+    }
+
+    /// No longer answers DHCP, by dhcpd either, which otherwise outlives this process.
+    ///
+    /// # Errors
+    /// [`HostNetError::Dhcpd`], when dhcpd does not end.
+    pub async fn end_dhcp(&self) -> Result<(), HostNetError> {
+        self.router.lock().await.dhcp.end().await
+    }
 }
 
 #[derive(Debug, Default)]

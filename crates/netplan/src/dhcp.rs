@@ -1,5 +1,6 @@
 //! What the DHCP server answers (RFC 2131, RFC 2132). Pure: a packet and a table in, a packet out.
 
+mod dhcpd_conf;
 mod packet;
 
 use ipnet::Ipv4Net;
@@ -7,6 +8,8 @@ use packet::{Code, Kind, Reply, Request};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use types::MacAddr;
+
+pub use dhcpd_conf::dhcpd_conf;
 
 /// The largest request that is looked at, bytes: an Ethernet frame's worth.
 pub const MOST_DHCP_BYTES: usize = 1500;
@@ -55,6 +58,8 @@ pub struct DhcpNetwork {
     pub dns: Vec<Ipv4Addr>,
     /// The largest packet, bytes.
     pub mtu: u16,
+    /// Whether the network is the cloud's own, so that nobody else answers there.
+    pub is_ours: bool,
     /// Whose requests are answered.
     pub leases: BTreeMap<MacAddr, Lease>,
 }
@@ -156,6 +161,7 @@ mod tests {
             router: GATEWAY,
             dns: vec![Ipv4Addr::new(192, 0, 2, 53)],
             mtu: 1450,
+            is_ours: true,
             leases: BTreeMap::from([(lease.mac, lease)]),
         }
     }

@@ -21,7 +21,7 @@ mod trunk;
 
 pub use cells::{Cell, GroupChain, pieces};
 pub use chain_name::chain_name;
-pub use dhcp::{DhcpNetwork, DhcpReply, Lease, MOST_DHCP_BYTES, answer, hostname};
+pub use dhcp::{DhcpNetwork, DhcpReply, Lease, MOST_DHCP_BYTES, answer, dhcpd_conf, hostname};
 pub use nft::{Family, Ruleset, Table};
 pub use node::{
     METADATA_ADDRESS, NodeBridge, NodeInput, NodeNic, NodePlan, SITE_MARK, SiteBridge, SiteNic,

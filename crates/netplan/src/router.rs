@@ -106,6 +106,7 @@ impl SiteDhcp {
             router: self.router,
             dns: self.dns.clone(),
             mtu: self.mtu,
+            is_ours: false,
             leases: self.leases.clone(),
         }
     }
@@ -209,6 +210,7 @@ fn dhcp_networks(
         router: network.router,
         dns: input.dns.to_vec(),
         mtu: input.mtu,
+        is_ours: true,
         leases: BTreeMap::new(),
     };
     let mut served: BTreeMap<_, _> =

@@ -83,6 +83,9 @@ fn every_wrong_value_is_named_with_its_line_and_what_would_be_right() {
         ("START_NC=N\nSTART_CC=N\nSTART_CLOUD=N", "nothing would start"),
         ("VNET_PUB_INTERFACE=eth0", "is the old name of VNET_INTERFACE"),
         ("VNET_DHCPDEAMON=/usr/sbin/dhcpd", "VNET_DHCPDAEMON"),
+        ("VNET_DHCPDAEMON=dhcpd", "must be the absolute path of ISC's dhcpd"),
+        ("VNET_DHCPDAEMON=/d\nVNET_DHCPUSER=-tf", "/f:7: VNET_DHCPUSER is \"-tf\", but must be"),
+        ("VNET_DHCPDAEMON=/d\nVNET_DHCPUSER=\"a b\"", "the name of a user of this machine"),
         ("TEMPLATE_PATH=/x", "before version 1.4"),
         ("MAX_DISK=\"5", "/f:6: MAX_DISK has no closing quote"),
         ("hello", "/f:6: this line is neither a comment"),
@@ -143,10 +146,34 @@ fn what_a_head_needs_is_demanded_there_and_not_on_a_node() {
 }
 
 #[test]
+fn a_dhcp_server_of_the_administrators_is_read_where_addresses_are_given_out() {
+    let daemon = "VNET_DHCPDAEMON=/usr/sbin/dhcpd3\n";
+    let path = PathBuf::from("/usr/sbin/dhcpd3");
+    let user = Some("dhcpd".to_owned());
+    for (lines, expect, warned) in [
+        (daemon.to_owned(), Some(DhcpDaemon { path: path.clone(), user: None }), None),
+        (format!("{daemon}VNET_DHCPUSER=dhcpd"), Some(DhcpDaemon { path, user }), None),
+        ("VNET_DHCPDAEMON=\"\"".to_owned(), None, None),
+        ("VNET_DHCPUSER=dhcpd".to_owned(), None, Some("VNET_DHCPDAEMON is not set")),
+        (
+            format!("VNET_MODE=SYSTEM\nVNET_BRIDGE=br0\n{daemon}VNET_DHCPUSER=dhcpd"),
+            None,
+            Some("without effect in SYSTEM mode: VNET_DHCPDAEMON, VNET_DHCPUSER"),
+        ),
+    ] {
+        let (conf, warnings) = conf(&lines).expect(&lines);
+        assert_eq!(conf.dhcp_daemon, expect, "{lines}");
+        let last = warnings.last().map(String::as_str);
+        assert!(last.is_some() == warned.is_some(), "{lines}: {warnings:?}");
+        assert!(last.unwrap_or_default().contains(warned.unwrap_or_default()), "{warnings:?}");
+    }
+}
+
+#[test]
 fn unknown_variables_and_those_without_effect_are_named_in_one_warning_each() {
-    let (_, warnings) = conf("ZOO=1\nBAR=2\nVNET_DHCPDAEMON=/usr/sbin/dhcpd").unwrap();
+    let (_, warnings) = conf("ZOO=1\nBAR=2\nDISABLE_DNS=Y").unwrap();
     assert_eq!(warnings.len(), 2, "{warnings:?}");
-    assert!(warnings[0].ends_with("without effect in this version: VNET_DHCPDAEMON"));
+    assert!(warnings[0].ends_with("without effect in this version: DISABLE_DNS"));
     assert!(warnings[1].ends_with("kept as they are: BAR, ZOO"));
 }
 

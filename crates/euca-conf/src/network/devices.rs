@@ -121,17 +121,20 @@ pub(crate) fn dhcp(scene: &Scene) -> Step {
     if scene.report().is_none() {
         return Step::unknown(ABOUT, "the cluster controller answers DHCP, and is silent");
     }
+    let servers: Vec<_> = scene.heard.dhcp_servers.iter().map(String::as_str).collect();
+    let servers = if servers.is_empty() { "nobody".to_owned() } else { servers.join(", ") };
     let mut faults = Vec::new();
     for network in scene.networks() {
         if let Some(Err(why)) = scene.heard.dhcp.get(&network.tag) {
-            let what = format!("{}: {why}", named(network));
-            let remedy = "cc.log says why it does not listen; see also the last steps for a \
+            let what = format!("{}: {why}; at port 67 listens {servers}", named(network));
+            let remedy = "cc.log says why DHCP is not served; see also the last steps for a \
                           firewall that drops UDP port 67";
             faults.push(Fault::new(what, remedy));
         }
     }
     let count = scene.heard.dhcp.len();
-    Step::of(ABOUT, faults, format!("it is answered on {count} networks with instances"))
+    let by = if count == 0 { String::new() } else { format!(", by {servers}") };
+    Step::of(ABOUT, faults, format!("it is answered on {count} networks with instances{by}"))
 }
 
 /// The instances of this machine. One that does not answer may be booting: nothing is wrong yet.

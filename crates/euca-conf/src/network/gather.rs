@@ -76,6 +76,7 @@ async fn listen(conf: &Conf, host: &HostView, report: &Report) -> Result<Heard, 
         heard.features.insert(feature, feature.try_out().await);
     }
     let Report::Told(report) = report else { return Ok(heard) };
+    heard.dhcp_servers = probe::dhcp_servers().await?;
     let is_there = |network: &&NetworkStatus| host.devices.contains_key(&network.tag.bridge());
     let askable: Vec<_> = report.networks.iter().filter(is_there).collect();
     for some in askable.chunks(AT_ONCE) {

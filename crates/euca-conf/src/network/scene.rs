@@ -40,6 +40,8 @@ pub(crate) struct Heard {
     pub(crate) features: BTreeMap<Feature, Result<(), String>>,
     /// Whether DHCP is answered on a network that has instances.
     pub(crate) dhcp: BTreeMap<NetworkTag, Result<(), String>>,
+    /// The processes of this machine that listen for DHCP requests.
+    pub(crate) dhcp_servers: BTreeSet<String>,
     /// The instances that answer ARP.
     pub(crate) answering: BTreeSet<Ipv4Addr>,
 }

@@ -136,6 +136,7 @@ fn sound() -> Scene {
             components: vec![("cluster controller", 8774, true)],
             features: [(Feature::Bridge, Ok(())), (Feature::Vxlan, Ok(()))].into(),
             dhcp: [(10.try_into().unwrap(), Ok(()))].into(),
+            dhcp_servers: ["dhcpd (process 7)".to_owned()].into(),
             answering: [HERE, THERE].into(),
         },
     }
@@ -163,6 +164,9 @@ fn nothing_is_wrong_with_a_sound_machine() {
     let lines: Vec<_> = all.lines().collect();
     assert!(lines.iter().all(|line| line.starts_with("ok     ")), "{all}");
     assert!(lines.contains(&"ok     bridges: eucabr10"), "{all}");
+    assert!(
+        all.contains("DHCP: it is answered on 1 networks with instances, by dhcpd (process 7)")
+    );
     assert!(all.contains("trunk: node node1 is reached: 10.128.2.3 on network 10"), "{all}");
     assert!(all.contains("public addresses: 1 of 1 lead to instances"), "{all}");
 }
@@ -219,7 +223,7 @@ fn each_thing_that_is_broken_is_named_and_nothing_else() {
         ),
         (
             |s| drop(s.heard.dhcp.insert(10.try_into().unwrap(), Err("nobody answers".into()))),
-            "DHCP: network 10 (admin-default): nobody answers",
+            "DHCP: network 10 (admin-default): nobody answers; at port 67 listens dhcpd (process 7)",
         ),
         (
             |s| s.host.tables.retain(|table| table != "ip eucalyptus_metadata"),

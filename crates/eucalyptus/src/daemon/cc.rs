@@ -7,7 +7,7 @@ use super::{Failure, Ready, Stop, admin_socket, identity, policy};
 use cc::{Cc, Network, NodeEntry, RouterSettings, Settings, StaticSettings, Ways};
 use conf::{Conf, Layout, VnetTransport};
 use edits::{Edits, Found};
-use hostnet::LinuxNet;
+use hostnet::{DhcpdFiles, DhcpdProgram, LinuxNet};
 use protocol::{Carrier, NodeApi};
 use std::error::Error;
 use std::net::Ipv4Addr;
@@ -29,8 +29,9 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
     let address = (Ipv4Addr::UNSPECIFIED, conf.ports.cc).into();
     let listener = Listener::bind(address, &identity, Limits::default()).await?;
     let ways = Arc::new(OverTls { identity, port: conf.ports.nc });
-    let (net, clock) = (Arc::new(LinuxNet::default()), Arc::new(SystemClock));
-    let cc = Arc::new(Cc::open(settings(&conf)?, entries(&conf), ways, net, clock)?);
+    let (net, clock) = (Arc::new(net(&conf)?), Arc::new(SystemClock));
+    let kept = Arc::<LinuxNet>::clone(&net);
+    let cc = Arc::new(Cc::open(settings(&conf)?, entries(&conf), ways, kept, clock)?);
     cc.note_own_rules(load_own_rules(&conf.layout).await);
     let admin = axum::serve(admin_socket(&conf.layout.cluster_socket())?, cc.admin_router());
     let admin = admin.with_graceful_shutdown(stop.clone().wanted());
@@ -38,9 +39,14 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
     let routes = cluster_routes(cc.clone());
     let ended = stop.clone().wanted();
     let watched = watch(conf.ports.metrics.map(|it| it.cc), cc.clone(), stop.clone());
-    let ((), (), (), (), admin) = tokio::join!(
-        listener.serve(None, routes, stop.clone().wanted()),
-        cc.run(stop.wanted()),
+    let running = stop.clone().wanted();
+    let ((), ended_dhcp, (), (), admin) = tokio::join!(
+        listener.serve(None, routes, stop.wanted()),
+        async {
+            cc.run(running).await;
+            // Bridges and rules stay; DHCP ends, by dhcpd as by the built-in server.
+            net.end_dhcp().await
+        },
         watched,
         async {
             tokio::select! {
@@ -50,7 +56,16 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
         },
         admin,
     );
+    ended_dhcp?;
     Ok(admin?)
+}
+
+/// The network of this machine, with VNET_DHCPDAEMON and VNET_DHCPUSER.
+fn net(conf: &Conf) -> Result<LinuxNet, Failure> {
+    let files = DhcpdFiles { directory: conf.layout.net(), log: conf.layout.dhcpd_log() };
+    let daemon = conf.dhcp_daemon.as_ref();
+    let program = daemon.map(|it| DhcpdProgram::find(&it.path, it.user.as_deref())).transpose()?;
+    Ok(LinuxNet::with_dhcpd(files, program))
 }
 
 /// Adds the administrator's own iptables rules; what keeps them from being loaded.

@@ -59,7 +59,7 @@ fn follow_the_page(site: &Site) {
     let said = String::from_utf8(fails.stderr).unwrap();
     let told = ["No chain/target/match by that name", "incompatible, use 'nft' tool"];
     assert!(!fails.status.success() && told.iter().any(|it| said.contains(it)), "{said}");
-    let daemon = site.machine().run("sh", ["-c", "ps axww | grep [d]hcpd"]);
+    let daemon = site.machine().run("sh", ["-c", "ps axww | grep [/]dhcpd"]);
     assert_eq!(String::from_utf8(daemon.stdout).unwrap(), "");
 }
 

@@ -8,6 +8,7 @@ mod buckets;
 mod clients;
 mod clusters;
 mod crashes;
+mod dhcpd;
 mod diagnosis;
 mod distribution;
 mod egress;

@@ -1,7 +1,9 @@
-//! The DHCP server's sockets: one for each bridge with a gateway, or one on the site's network.
+//! Who answers DHCP: a socket on each bridge with a gateway, or one on the site's network; or dhcpd
+//! on the same devices.
 
 use super::Pass;
 use super::devices::{Bridge, Devices};
+use super::dhcpd::Dhcpd;
 use crate::HostNetError;
 use netplan::{DhcpNetwork, MOST_DHCP_BYTES, RouterPlan, SiteDhcp, answer};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -17,13 +19,19 @@ use types::NetworkTag;
 const SERVER_PORT: u16 = 67;
 const CLIENT_PORT: u16 = 68;
 
-/// The servers that run, by the name of their device.
+/// What is to be answered, by the name of the device: its index, one made anew has another, and
+/// what is said there.
+pub(super) type Wanted = BTreeMap<String, (u32, DhcpNetwork)>;
+
+/// Who answers DHCP: the built-in servers, by the name of their device, or dhcpd.
 #[derive(Debug, Default)]
-pub(super) struct DhcpServers(BTreeMap<String, Server>);
+pub(super) struct DhcpServers {
+    built_in: BTreeMap<String, Server>,
+    dhcpd: Option<Dhcpd>,
+}
 
 #[derive(Debug)]
 struct Server {
-    /// The device that the socket is bound to; one made anew has another index.
     index: u32,
     network: watch::Sender<DhcpNetwork>,
     task: JoinHandle<()>,
@@ -36,6 +44,10 @@ impl Drop for Server {
 }
 
 impl DhcpServers {
+    pub(super) fn with(dhcpd: Dhcpd) -> Self {
+        Self { dhcpd: Some(dhcpd), ..Self::default() }
+    }
+
     /// Answers on the plan's networks and no others. Where one cannot listen, the others still do.
     pub(super) async fn serve(
         &mut self,
@@ -44,27 +56,39 @@ impl DhcpServers {
         bridges: &BTreeMap<NetworkTag, Bridge>,
         pass: &mut Pass,
     ) {
-        let group = |(tag, network): (&NetworkTag, &DhcpNetwork)| {
-            Some((tag.bridge(), (bridges.get(tag)?.index, network.clone())))
-        };
-        let mut wanted: BTreeMap<_, _> = plan.dhcp.iter().filter_map(group).collect();
-        if let Some(site) = &plan.site {
-            match on_site(devices, site).await {
-                Ok((device, network)) => _ = wanted.insert(device, network),
-                Err(error) => pass.attempt(Err(error)),
+        let mut wanted = wanted(devices, plan, bridges, pass).await;
+        if let Some(dhcpd) = &mut self.dhcpd {
+            let mut by_dhcpd = Wanted::new();
+            if dhcpd.is_configured() {
+                by_dhcpd = std::mem::take(&mut wanted);
+                pass.attempt(keep_addressed(devices, &mut by_dhcpd).await.map(|()| None));
             }
+            pass.attempt(dhcpd.serve(&by_dhcpd).await);
         }
-        self.0.retain(|device, server| {
+        self.serve_built_in(wanted, pass);
+    }
+
+    /// Answers nobody any more.
+    pub(super) async fn end(&mut self) -> Result<(), HostNetError> {
+        self.built_in.clear();
+        match &mut self.dhcpd {
+            Some(dhcpd) => dhcpd.serve(&Wanted::new()).await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    fn serve_built_in(&mut self, wanted: Wanted, pass: &mut Pass) {
+        self.built_in.retain(|device, server| {
             let index = wanted.get(device).map(|(index, _)| *index);
             index == Some(server.index) && !server.task.is_finished()
         });
         for (device, (index, network)) in wanted {
-            if let Some(server) = self.0.get(&device) {
+            if let Some(server) = self.built_in.get(&device) {
                 server.network.send_if_modified(|kept| replace(kept, &network));
                 continue;
             }
             let started = start(&device, index, network).map(|server| {
-                self.0.insert(device.clone(), server);
+                self.built_in.insert(device.clone(), server);
                 Some(format!("DHCP started on {device}"))
             });
             pass.attempt(
@@ -75,6 +99,38 @@ impl DhcpServers {
             );
         }
     }
+}
+
+/// dhcpd serves only devices that have their address when it starts.
+async fn keep_addressed(devices: &Devices, wanted: &mut Wanted) -> Result<(), HostNetError> {
+    let bridges = devices.bridges().await?.into_iter();
+    let bridges: BTreeMap<_, _> = bridges.map(|(tag, bridge)| (tag.bridge(), bridge)).collect();
+    wanted.retain(|device, (_, network)| {
+        let has = |bridge: &Bridge| {
+            bridge.addresses.iter().any(|(address, _)| address.addr() == network.server)
+        };
+        bridges.get(device).is_none_or(has)
+    });
+    Ok(())
+}
+
+async fn wanted(
+    devices: &Devices,
+    plan: &RouterPlan,
+    bridges: &BTreeMap<NetworkTag, Bridge>,
+    pass: &mut Pass,
+) -> Wanted {
+    let group = |(tag, network): (&NetworkTag, &DhcpNetwork)| {
+        Some((tag.bridge(), (bridges.get(tag)?.index, network.clone())))
+    };
+    let mut wanted: Wanted = plan.dhcp.iter().filter_map(group).collect();
+    if let Some(site) = &plan.site {
+        match on_site(devices, site).await {
+            Ok((device, network)) => _ = wanted.insert(device, network),
+            Err(error) => pass.attempt(Err(error)),
+        }
+    }
+    wanted
 }
 
 /// The device on which the site's network is answered, and what.

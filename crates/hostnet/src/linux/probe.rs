@@ -59,7 +59,7 @@ pub async fn dhcp_answers(
     gateway: Ipv4Addr,
     instance: MacAddr,
 ) -> Result<(), String> {
-    let socket = client(bridge, gateway).map_err(|error| match error.kind() {
+    let socket = client(gateway).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => {
             "port 68 is taken by a DHCP client of this machine, so it cannot be asked".to_owned()
         }
@@ -76,13 +76,37 @@ pub async fn dhcp_answers(
     Err(format!("nobody answers DHCP on {bridge}"))
 }
 
-/// The kernel hands a broadcast to this machine's own sockets, too.
-fn client(bridge: &str, gateway: Ipv4Addr) -> io::Result<UdpSocket> {
+/// The processes that DHCP requests to this machine reach, each as `name (process 7)`.
+///
+/// # Errors
+/// Why they cannot be listed.
+pub async fn dhcp_servers() -> Result<BTreeSet<String>, HostNetError> {
+    let output = tool::run("ss", &["-Hlunp", "sport = :67"], String::new()).await;
+    let failed = |cause| HostNetError::Device { what: "listing sockets with ss".to_owned(), cause };
+    let output = output.map_err(|error| failed(error.to_string()))?;
+    match output.status.success() {
+        true => Ok(owners(&String::from_utf8_lossy(&output.stdout))),
+        false => Err(failed(tool::complaint(&output))),
+    }
+}
+
+/// Of sockets as ss lists them: `... users:(("dhcpd",pid=7,fd=6),("dhcpd",pid=8,fd=6))`.
+fn owners(listing: &str) -> BTreeSet<String> {
+    let owner = |text: &str| {
+        let (name, rest) = text.split_once("\",pid=")?;
+        Some(format!("{name} (process {})", rest.split(',').next()?))
+    };
+    listing.split("(\"").skip(1).filter_map(owner).collect()
+}
+
+/// What it broadcasts leaves by the device that has its address, and the kernel hands it to this
+/// machine's own sockets, too. It is not bound to that device: dhcpd's answer to an address of this
+/// machine does not come from there.
+fn client(gateway: Ipv4Addr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_reuse_address(true)?;
     socket.set_broadcast(true)?;
     socket.set_nonblocking(true)?;
-    socket.bind_device(Some(bridge.as_bytes()))?;
     socket.bind(&SocketAddr::from((gateway, 68)).into())?;
     UdpSocket::from_std(socket.into())
 }
@@ -173,6 +197,27 @@ impl Devices {
                 self.poke_neighbour(index, ip, NeighbourState::Probe).await
             }
             _ => self.poke_neighbour(index, ip, NeighbourState::None).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owners_of_sockets_are_named_once() {
+        let line = |device, users| format!("UNCONN 0 0 0.0.0.0%{device}:67 0.0.0.0:*{users}\n");
+        let ours = " users:((\"eucalyptus\",pid=12,fd=20))";
+        let two = " users:((\"dhcpd\",pid=7,fd=6),(\"sh\",pid=8,fd=6))";
+        for (listing, expect) in [
+            (String::new(), ""),
+            (line("eucabr10", ours) + &line("eucabr11", ours), "eucalyptus (process 12)"),
+            (line("eth0", two), "dhcpd (process 7), sh (process 8)"),
+            (line("eth0", ""), ""),
+        ] {
+            let found: Vec<_> = owners(&listing).into_iter().collect();
+            assert_eq!(found.join(", "), expect, "{listing}");
         }
     }
 }

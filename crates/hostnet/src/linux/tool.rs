@@ -9,7 +9,7 @@ use tokio::process::Command;
 /// How long a tool may take; `nft` writes 5,000 rules in a tenth of a second.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-const PATH: &str = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin";
+pub(super) const PATH: &str = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin";
 
 /// Runs a tool to its end, with this as its input.
 ///

@@ -33,7 +33,11 @@ fn an_instance_is_told_all_that_it_needs() {
     world.controller.router(&router(&[network(10, vec![])], &[&guest]));
     world.controller.node(&node(&[&guest]));
     world.plug(&[&guest]);
-    let told = ask(&guest);
+    assert_told_all(&ask(&guest));
+}
+
+/// What the first guest of network 10 is told.
+pub(crate) fn assert_told_all(told: &HashMap<String, String>) {
     for (name, value) in [
         ("ip", "10.77.2.2"),
         ("subnet", "255.255.255.192"),

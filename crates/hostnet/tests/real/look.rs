@@ -1,5 +1,6 @@
 //! Looking at the host and asking on its networks, as `euca_conf --check network` does.
 
+use crate::dhcpd::Daemon;
 use crate::plans::{DB, Town, WEB, network, node, open, router, tag};
 use crate::world::{Namespace, World};
 use hostnet::probe::{self, Feature};
@@ -95,6 +96,21 @@ fn dhcp_is_asked_without_an_instance() {
     assert_eq!(asks_dhcp(&world.host, WEB, nobody), silence);
     world.host.sh("iptables -A INPUT -p udp --dport 67 -j DROP");
     assert_eq!(asks_dhcp(&world.host, WEB, guest.nic.mac), silence);
+}
+
+#[test]
+fn dhcpd_is_asked_in_the_same_way() {
+    let (daemon, mut world) = (Daemon::new(), World::new());
+    world.controller = daemon.start(&world.host);
+    let guest = world.guest(0x21, tag(10), "10.77.2.2");
+    world.controller.router(&router(&[network(10, vec![])], &[&guest]));
+    assert_eq!(asks_dhcp(&world.host, WEB, guest.nic.mac), Ok(()));
+    let servers = || inside(&world.host, async { probe::dhcp_servers().await.unwrap() });
+    let names: Vec<_> = servers().into_iter().collect();
+    assert!(names.len() == 1 && names[0].starts_with("dhcpd (process "), "{names:?}");
+    world.controller.end_dhcp();
+    assert!(asks_dhcp(&world.host, WEB, guest.nic.mac).is_err());
+    assert!(servers().is_empty());
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! The real host's network, tried in network namespaces of the test's own: bridges, guests,
-//! somebody outside. Needs root, nftables, iproute2, busybox (static) and python3.
+//! somebody outside. Needs root, nftables, iproute2, busybox (static), python3 and ISC's dhcpd.
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails should fail its test")]
 
 mod cluster;
 mod dhcp;
+mod dhcpd;
 mod egress;
 mod fabric;
 mod fabric_guard;

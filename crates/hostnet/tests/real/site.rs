@@ -1,6 +1,7 @@
 //! Instances on the site's own network, plugged into the administrator's bridge.
 
 use crate::dhcp;
+use crate::dhcpd::Daemon;
 use crate::plans::METADATA_PORT;
 use crate::spoofing::{frames, sniffer, sniffer_on};
 use crate::world::{Controller, Guest, LIMIT, Namespace, sh};
@@ -311,7 +312,18 @@ fn without_timers(text: &str) -> String {
 
 #[test]
 fn our_dhcp_answers_on_the_bridge_of_its_device_and_only_those_it_knows() {
+    assert_our_dhcp_answers(&Site::new(), "DHCP started on br0");
+}
+
+#[test]
+fn dhcpd_answers_there_in_its_place() {
+    let daemon = Daemon::new();
     let site = Site::new();
+    let site = Site { controller: daemon.start(&site.host), ..site };
+    assert_our_dhcp_answers(&site, "dhcpd started on br0");
+}
+
+fn assert_our_dhcp_answers(site: &Site, started: &str) {
     let (known, stranger) = (site.guest(0x51, OWN), site.guest(0x52, [10, 9, 0, 8].into()));
     site.apply(&[(&known, true), (&stranger, true)]);
     let plan = RouterPlan::of_site(SiteDhcp {
@@ -326,7 +338,7 @@ fn our_dhcp_answers_on_the_bridge_of_its_device_and_only_those_it_knows() {
     let refused = site.controller.try_router(&plan).unwrap_err().to_string();
     assert!(refused.contains("no DHCP on eth0 (VNET_INTERFACE): br0 has no IPv4"), "{refused}");
     site.host.sh(&format!("ip addr add 10.9.0.2/24 dev {BRIDGE}"));
-    assert_eq!(site.controller.router(&plan), ["DHCP started on br0"]);
+    assert_eq!(site.controller.router(&plan), [started]);
     assert_eq!(site.controller.router(&plan), [""; 0]);
     let told = dhcp::ask(&known);
     for (name, value) in [
@@ -341,5 +353,5 @@ fn our_dhcp_answers_on_the_bridge_of_its_device_and_only_those_it_knows() {
         assert_eq!(told.get(name).map(String::as_str), Some(value), "{name}");
     }
     assert_eq!(dhcp::ask_times(&stranger, 2), None);
-    sees(&site, &known.nic.tap, Sighting::Leased(OWN));
+    sees(site, &known.nic.tap, Sighting::Leased(OWN));
 }

@@ -214,6 +214,7 @@ enum Job {
     Hold(oneshot::Sender<Option<bool>>),
     Bridge(String, oneshot::Sender<Option<SiteBridge>>),
     Sightings(oneshot::Sender<watch::Receiver<Sightings>>),
+    EndDhcp(oneshot::Sender<Result<(), HostNetError>>),
 }
 
 /// The code under test as one process: inside the host's namespace, on a thread of its own.
@@ -223,11 +224,14 @@ pub(crate) struct Controller {
 
 impl Controller {
     pub(crate) fn start(host: &Namespace) -> Self {
+        Self::start_with(host, LinuxNet::default())
+    }
+
+    pub(crate) fn start_with(host: &Namespace, net: LinuxNet) -> Self {
         let (jobs, mut queue) = mpsc::unbounded_channel();
         host.spawn(move || {
             let mut runtime = tokio::runtime::Builder::new_current_thread();
             runtime.enable_all().build().unwrap().block_on(async move {
-                let net = LinuxNet::default();
                 while let Some(job) = queue.recv().await {
                     match job {
                         Job::Router(plan, to) => drop(to.send(net.apply_router(&plan).await)),
@@ -242,6 +246,7 @@ impl Controller {
                             drop(to.send(net.site_bridge(&name).await.unwrap()))
                         }
                         Job::Sightings(to) => drop(to.send(net.sightings())),
+                        Job::EndDhcp(to) => drop(to.send(net.end_dhcp().await)),
                     }
                 }
             });
@@ -287,6 +292,10 @@ impl Controller {
 
     pub(crate) fn site_bridge(&self, name: &str) -> Option<SiteBridge> {
         self.ask(|to| Job::Bridge(name.to_owned(), to))
+    }
+
+    pub(crate) fn end_dhcp(&self) {
+        self.ask(Job::EndDhcp).unwrap();
     }
 
     pub(crate) fn sightings(&self) -> watch::Receiver<Sightings> {
