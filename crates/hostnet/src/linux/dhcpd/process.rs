@@ -146,8 +146,11 @@ mod tests {
         let conf = Path::new("/net/euca-dhcp.conf");
         let found = |number| Process::with_argument(Pid::from_raw(number).unwrap(), conf).is_some();
         let mut ours = std::process::Command::new("sh");
-        ours.args(["-c", "read line", "dhcpd", "-cf", "/net/euca-dhcp.conf"]);
-        let mut ours = ours.stdin(Stdio::piped()).spawn().unwrap();
+        ours.args(["-c", "echo ready; read line", "dhcpd", "-cf", "/net/euca-dhcp.conf"]);
+        ours.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut ours = ours.spawn().unwrap();
+        // its words are there when it runs
+        io::Read::read_exact(ours.stdout.as_mut().unwrap(), &mut [0]).unwrap();
         let number = i32::try_from(ours.id()).unwrap();
         assert!(found(number));
         assert!(!found(i32::try_from(std::process::id()).unwrap()));
