@@ -46,6 +46,8 @@ pub(super) struct Launch {
     parameters: Vec<(String, String)>,
     /// The instances that the cloud answered with.
     pub(super) made: Option<Vec<InstanceId>>,
+    /// Whether a user hung up on it, so that it may have made some that nobody was told of.
+    unheard: bool,
 }
 
 /// What came of a call.
@@ -78,20 +80,33 @@ impl Driver {
         if token {
             parameters.push(("ClientToken".to_owned(), format!("token-{}", self.launches.len())));
         }
-        self.launches.push(Launch { user, token, count, zone, parameters, made: None });
+        self.launches.push(Launch {
+            user,
+            token,
+            count,
+            zone,
+            parameters,
+            made: None,
+            unheard: false,
+        });
         self.ask_to_launch(self.launches.len() - 1, patience).await
     }
 
     /// Asks for a launch, for the first time or again.
     pub(super) async fn ask_to_launch(&mut self, at: usize, patience: Patience) -> String {
-        let Launch { user, count, zone, parameters, made, .. } = &self.launches[at];
-        let (user, count, zone, made) = (*user, *count, zone.clone(), made.clone());
+        let Launch { user, count, zone, parameters, made, unheard, .. } = &self.launches[at];
+        let (user, count, zone, made, unheard) =
+            (*user, *count, zone.clone(), made.clone(), *unheard);
         let answer = match self.call(user, "RunInstances", parameters, patience).await {
             Outcome::Answered(answer) => answer,
-            other => return other.told(),
+            other => {
+                self.launches[at].unheard |= matches!(other, Outcome::HungUp);
+                return other.told();
+            }
         };
         if let Some(code) = answer.refusal() {
             let expected = match &made {
+                None if code == "IdempotentInstanceTerminated" => unheard,
                 None => self.may_refuse(code, zone.as_ref()).await,
                 // The token outlives the instances.
                 Some(made) => {

@@ -11,7 +11,7 @@ use netplan::{
 };
 use placement::Availability;
 use protocol::{Attachment, ClusterApi, ClusterDesired, InstanceDesired, NodeApi, Standing};
-use state::{Instance, InstanceFilter, User};
+use state::{Address, Instance, InstanceFilter, User};
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
     AddressPool, Clock, ClusterName, GroupId, InstanceId, NodeName, Timestamp, VmType, VnetMode,
@@ -23,15 +23,30 @@ impl SimCloud {
         let host = |machine: &Machine| host(machine, &self.sites[machine.site].name);
         let hosts = self.machines.iter().map(host).collect();
         let placed = self.sites.iter().map(|site| (site.name.clone(), placed(site))).collect();
+        let (instances, public) = self.recorded().await;
         Scene {
-            instances: self.records().await,
+            instances,
             hosts,
             clusters: self.registered().await,
             placed,
             reported: self.reported().await,
-            public: self.records.leading_addresses(None).await.expect("the database works"),
+            public,
             routed: self.sites.iter().map(routed).collect(),
             quiet: None,
+        }
+    }
+
+    /// Instances, and the addresses that lead to them, as of one moment: what a user has set going
+    /// who hung up may be committed between two looks.
+    async fn recorded(&self) -> (Vec<(Instance, GroupId)>, Vec<Address>) {
+        let mut instances = self.records().await;
+        loop {
+            let public = self.records.leading_addresses(None).await.expect("the database works");
+            let again = self.records().await;
+            if again == instances {
+                return (instances, public);
+            }
+            instances = again;
         }
     }
 
