@@ -8,6 +8,9 @@ use std::io;
 use tokio::task::JoinSet;
 use types::crash_point;
 
+/// How setpriv ends when there is no such program.
+const NOT_FOUND: i32 = 127;
+
 /// One side's tables: what was written last, and what is known of it since.
 ///
 /// A new process knows nothing yet and writes once. That is safe at any time: the transaction
@@ -160,12 +163,19 @@ async fn nft(commands: String) -> Result<String, HostNetError> {
 }
 
 async fn run(options: &[&str], commands: String) -> Result<String, HostNetError> {
-    let output = tool::run("nft", options, commands).await.map_err(|error| match error.kind() {
-        io::ErrorKind::TimedOut => {
-            HostNetError::Rules(format!("no answer within {:?}", tool::PATIENCE))
-        }
-        _ => HostNetError::NoNft(error.to_string()),
-    })?;
+    // A controller that is killed takes its nft with it: the next one must not be overtaken by
+    // rules that were on their way.
+    let options = [&["--pdeathsig", "KILL", "nft"], options].concat();
+    let output =
+        tool::run("setpriv", &options, commands).await.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => {
+                HostNetError::Rules(format!("no answer within {:?}", tool::PATIENCE))
+            }
+            _ => HostNetError::NoNft(error.to_string()),
+        })?;
+    if output.status.code() == Some(NOT_FOUND) {
+        return Err(HostNetError::NoNft(tool::complaint(&output)));
+    }
     if !output.status.success() {
         return Err(HostNetError::Rules(tool::complaint(&output)));
     }
