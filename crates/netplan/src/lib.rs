@@ -3,7 +3,8 @@
 //! On every machine two processes may own a part: the cluster controller the router's
 //! (addresses, DHCP, NAT, group rules: table `inet eucalyptus`) and the node controller the
 //! instances' (bridges, anti-spoofing, metadata: tables `bridge eucalyptus`,
-//! `ip eucalyptus_metadata`, `inet eucalyptus_taps` and `arp eucalyptus_taps`). Neither touches the other's part, nor anything else of the host.
+//! `ip eucalyptus_metadata`, `inet eucalyptus_taps` and `arp eucalyptus_taps`). Neither touches the
+//! other's part, nor anything else of the host.
 //!
 //! On a machine with the router the router's side also makes the way to the other machines; on one
 //! without, where nothing of the router's side is, the node's side does, and guards the machine.
