@@ -63,6 +63,8 @@ kinds! {
         "There is no such upload; it may have been completed or aborted";
     NOT_IMPLEMENTED = "NotImplemented" 501 "Walrus does not offer this";
     NOT_MODIFIED = "NotModified" 304 "Not modified";
+    OPERATION_ABORTED = "OperationAborted" 409
+        "The source of the copy was written over meanwhile; try again";
     PRECONDITION_FAILED = "PreconditionFailed" 412 "A condition of the request does not hold";
     REQUEST_TIMEOUT = "RequestTimeout" 400 "The body did not come within the time allowed";
     SHA256_MISMATCH = "XAmzContentSHA256Mismatch" 400
@@ -173,7 +175,7 @@ impl From<Refusal> for Fault {
             Refusal::PreconditionFailed => PRECONDITION_FAILED,
             Refusal::NoSuchUpload => NO_SUCH_UPLOAD,
             Refusal::InvalidPart => INVALID_PART,
-            Refusal::SourceChanged => SLOW_DOWN,
+            Refusal::SourceChanged => OPERATION_ABORTED,
         })
     }
 }

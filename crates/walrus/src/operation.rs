@@ -162,13 +162,16 @@ async fn on_bucket(
 }
 
 /// Whether an operation has this word.
-fn belongs(word: &str, method: &Method, target: &Target) -> bool {
+fn belongs(word: &str, request: &Request, target: &Target) -> bool {
+    let method = &request.method;
     match (target, word) {
         (Target::Bucket { .. }, "delete") => method == Method::POST,
         (Target::Bucket { .. }, "uploads") => method == Method::GET,
         (Target::Object { .. }, "uploads") => method == Method::POST,
         (Target::Object { .. }, "uploadId") => method != Method::HEAD,
-        (Target::Object { .. }, "partNumber") => method == Method::PUT,
+        (Target::Object { .. }, "partNumber") => {
+            method == Method::PUT && request.word("uploadId").is_some()
+        }
         _ => false,
     }
 }
@@ -176,7 +179,7 @@ fn belongs(word: &str, method: &Method, target: &Target) -> bool {
 fn refuse_unoffered(request: &Request, target: &Target) -> Result<(), Fault> {
     let unoffered = |word: &str| {
         UNOFFERED_WORDS.contains(&word)
-            || PARTICULAR_WORDS.contains(&word) && !belongs(word, &request.method, target)
+            || PARTICULAR_WORDS.contains(&word) && !belongs(word, request, target)
     };
     if let Some((word, _)) = request.query.iter().find(|(word, _)| unoffered(word)) {
         return Err(not_offered(&format!("{} with ?{word}", request.method)));

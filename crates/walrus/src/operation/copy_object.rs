@@ -25,6 +25,10 @@ pub(super) async fn run(walrus: &Walrus, request: &Request, name: String, key: S
     if !matches!(request.header("x-amz-tagging-directive"), None | Some("COPY")) {
         return Err(not_offered("x-amz-tagging-directive other than COPY"));
     }
+    if request.header("x-amz-copy-source-range").is_some() {
+        let why = "x-amz-copy-source-range is for parts of an upload; a copy is whole";
+        return Err(INVALID_ARGUMENT.because(why));
+    }
     let (from_bucket, from_key) = source(request)?;
     if !replaces && (&from_bucket, &from_key) == (&name, &key) {
         let why = "a copy onto itself must replace the metadata (x-amz-metadata-directive)";

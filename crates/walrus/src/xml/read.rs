@@ -122,10 +122,7 @@ impl Tree {
     }
 
     fn close(&mut self) {
-        let Some(mut element) = self.open.pop() else { return };
-        if !element.children.is_empty() && element.text.trim().is_empty() {
-            element.text.clear();
-        }
+        let Some(element) = self.open.pop() else { return };
         match self.open.last_mut() {
             Some(parent) => parent.children.push(element),
             None => self.root = Some(element),

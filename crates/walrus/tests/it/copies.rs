@@ -50,6 +50,11 @@ async fn a_copy_is_refused_where_a_read_or_a_write_would_be() {
         (copy("/bucket/key?versionId=1", "/bucket/new"), 501, "NotImplemented"),
         (copy("/bucket/key", "/bucket/key"), 400, "InvalidRequest"),
         (copy("/bucket/key", "/bucket"), 501, "NotImplemented"),
+        (
+            copy("/bucket/key", "/bucket/new").header("x-amz-copy-source-range", "bytes=0-1"),
+            400,
+            "InvalidArgument",
+        ),
     ] {
         refused(&call.send(&walrus).await, status, code);
     }

@@ -1,6 +1,6 @@
 //! What is left after `kill -9` under load.
 
-use crate::client::{call, content, open};
+use crate::client::{Answer, call, content, open};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -40,15 +40,29 @@ async fn write(walrus: Arc<Walrus>, writer: u64, round: u64) {
     for number in round * 1_000_000.. {
         let path = path(writer, number);
         say(&format!("start {writer} {number}"));
-        let answer = if number % 6 == 5 {
-            call("ALICE", "DELETE", &path).send(&walrus).await
-        } else {
-            let body = content(number, size(number));
-            call("ALICE", "PUT", &path).body(body).send(&walrus).await
+        let body = content(number, size(number));
+        let answer = match number % 6 {
+            5 => call("ALICE", "DELETE", &path).send(&walrus).await,
+            4 => upload(&walrus, &path, body).await,
+            _ => call("ALICE", "PUT", &path).body(body).send(&walrus).await,
         };
         assert!(answer.status.is_success(), "{answer:?}");
         say(&format!("done {writer} {number}"));
     }
+}
+
+/// Writes an object by an upload of one part, and a second part that is not wanted in the end.
+async fn upload(walrus: &Walrus, path: &str, body: Vec<u8>) -> Answer {
+    let begun = call("ALICE", "POST", &format!("{path}?uploads")).send(walrus).await;
+    let id = begun.elements("UploadId")[0].to_owned();
+    let part = |number: u8| format!("{path}?partNumber={number}&uploadId={id}");
+    let put = call("ALICE", "PUT", &part(1)).body(body).send(walrus).await;
+    call("ALICE", "PUT", &part(2)).body(content(2, 70_000)).send(walrus).await;
+    let (part, etag) = ("<PartNumber>1</PartNumber>", put.header("etag"));
+    let list = format!(
+        "<CompleteMultipartUpload><Part>{part}<ETag>{etag}</ETag></Part></CompleteMultipartUpload>"
+    );
+    call("ALICE", "POST", &format!("{path}?uploadId={id}")).body(list).send(walrus).await
 }
 
 fn say(line: &str) {
@@ -137,11 +151,13 @@ fn every_acknowledged_write_survives_kill_9() {
     runtime.block_on(delete_all(&walrus, dir.path(), seen.keys()));
 }
 
-/// After the last object is gone no blob stays behind, not even one that a crash left.
+/// After the last object and the bucket are gone no blob stays behind, not even one that a crash left.
 async fn delete_all(walrus: &Walrus, dir: &Path, paths: impl Iterator<Item = &String>) {
     for path in paths {
         call("ALICE", "DELETE", path).send(walrus).await;
     }
+    // with the uploads that were never completed
+    assert_eq!(call("ALICE", "DELETE", "/bucket").send(walrus).await.status, 204);
     let limit = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while blobs(dir) > 0 {
         assert!(std::time::Instant::now() < limit, "{} blobs stay behind", blobs(dir));

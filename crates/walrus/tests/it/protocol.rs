@@ -44,6 +44,7 @@ async fn errors_have_s3s_codes() {
         ("ALICE", "GET", "/bucket?delete", 501, "NotImplemented"),
         ("ALICE", "PUT", "/bucket?uploads", 501, "NotImplemented"),
         ("ALICE", "GET", "/bucket/key?partNumber=1", 501, "NotImplemented"),
+        ("ALICE", "PUT", "/bucket/key?partNumber=1", 501, "NotImplemented"),
         ("ALICE", "POST", "/bucket?delete", 400, "MalformedXML"),
         ("ALICE", "PUT", "/bucket/key?partNumber=1&uploadId=x", 404, "NoSuchUpload"),
         ("ALICE", "GET", "/bucket/key?versionId=null", 501, "NotImplemented"),

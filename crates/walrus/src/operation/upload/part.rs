@@ -29,13 +29,14 @@ pub(in crate::operation) async fn put_part(
     let (upload, number) = (upload_id(&request)?, number(&request)?);
     let (bucket, found) = find(walrus, &request, &name, &key, upload).await?;
     found.ok_or(NO_SUCH_UPLOAD)?;
-    check_free_space(walrus, &request)?;
     let copies = request.copies();
     let (now, limits) = (walrus.clock.now(), &walrus.limits);
     let received = if copies {
         let (mut inner, mut bytes) = bytes_of_source(walrus, &request).await?;
+        check_free_space(walrus, &inner)?;
         ingest::object(&mut inner, &mut bytes, &walrus.store, limits, now).await?
     } else {
+        check_free_space(walrus, &request)?;
         ingest::object(&mut request, body, &walrus.store, limits, now).await?
     };
     let modified = walrus.clock.now();
