@@ -52,6 +52,7 @@ kinds! {
     INVALID_REQUEST = "InvalidRequest" 400 "Invalid request";
     INVALID_URI = "InvalidURI" 400
         "The path cannot be read: it is UTF-8, percent-encoded, without NUL and '..' segments";
+    INVALID_TAG = "InvalidTag" 400 "A tag is not valid";
     KEY_TOO_LONG = "KeyTooLongError" 400 "A key has at most 1024 bytes";
     MALFORMED_XML = "MalformedXML" 400 "The XML of the body is not what this operation reads";
     METADATA_TOO_LARGE = "MetadataTooLarge" 400
@@ -59,6 +60,7 @@ kinds! {
     METHOD_NOT_ALLOWED = "MethodNotAllowed" 405 "The method is not allowed here";
     NO_SUCH_BUCKET = "NoSuchBucket" 404 "The bucket does not exist";
     NO_SUCH_KEY = "NoSuchKey" 404 "The key does not exist";
+    NO_SUCH_TAG_SET = "NoSuchTagSet" 404 "There are no tags here";
     NO_SUCH_UPLOAD = "NoSuchUpload" 404
         "There is no such upload; it may have been completed or aborted";
     NOT_IMPLEMENTED = "NotImplemented" 501 "Walrus does not offer this";

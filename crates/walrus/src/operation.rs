@@ -2,6 +2,7 @@
 
 mod acl;
 mod bucket_location;
+mod bucket_tagging;
 mod conditions;
 mod copy_object;
 mod create_bucket;
@@ -14,6 +15,7 @@ mod head_bucket;
 mod list_buckets;
 mod list_objects;
 mod put_object;
+mod tags;
 mod upload;
 
 use crate::body::Body;
@@ -58,7 +60,6 @@ const UNOFFERED_WORDS: &[&str] = &[
     "retention",
     "select",
     "session",
-    "tagging",
     "torrent",
     "versionId",
     "versioning",
@@ -81,7 +82,7 @@ const UNOFFERED_HEADERS: &[&str] = &[
 ];
 
 /// Query words that only some operations have.
-const PARTICULAR_WORDS: [&str; 4] = ["delete", "partNumber", "uploadId", "uploads"];
+const PARTICULAR_WORDS: [&str; 5] = ["delete", "partNumber", "tagging", "uploadId", "uploads"];
 
 pub(crate) use delete_objects::keys_to_delete;
 pub(crate) use upload::parts_to_complete;
@@ -149,11 +150,14 @@ async fn on_bucket(
     match method {
         Method::GET if has("acl") => acl::get_bucket(walrus, &request, bucket).await,
         Method::GET if has("location") => bucket_location::run(walrus, &request, bucket).await,
+        Method::GET if has("tagging") => bucket_tagging::get(walrus, &request, bucket).await,
         Method::GET if has("uploads") => upload::list(walrus, &request, bucket).await,
         Method::GET => list_objects::run(walrus, &request, bucket).await,
         Method::HEAD => head_bucket::run(walrus, &request, bucket).await,
         Method::PUT if has("acl") => acl::put_bucket(walrus, request, body, bucket).await,
+        Method::PUT if has("tagging") => bucket_tagging::put(walrus, request, body, bucket).await,
         Method::PUT => create_bucket::run(walrus, request, body, bucket).await,
+        Method::DELETE if has("tagging") => bucket_tagging::delete(walrus, &request, bucket).await,
         Method::DELETE => delete_bucket::run(walrus, &request, bucket).await,
         Method::POST if has("delete") => delete_objects::run(walrus, request, body, bucket).await,
         Method::POST => Err(not_offered("POST of an object by a form")),
@@ -166,6 +170,9 @@ fn belongs(word: &str, request: &Request, target: &Target) -> bool {
     let method = &request.method;
     match (target, word) {
         (Target::Bucket { .. }, "delete") => method == Method::POST,
+        (Target::Bucket { .. }, "tagging") => {
+            matches!(*method, Method::GET | Method::PUT | Method::DELETE)
+        }
         (Target::Bucket { .. }, "uploads") => method == Method::GET,
         (Target::Object { .. }, "uploads") => method == Method::POST,
         (Target::Object { .. }, "uploadId") => method != Method::HEAD,

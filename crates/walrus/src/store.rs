@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! DIR/FORMAT              "walrus 1"
-//! DIR/walrus.redb         buckets, objects, uploads and their parts, small bytes (record.rs)
+//! DIR/walrus.redb         buckets, their configuration, objects, uploads and their parts, small
+//!                         bytes (record.rs)
 //! DIR/blobs/00..ff/<id>   one file per object or part of more than 64 KiB, written once
 //! ```
 //! The order of a PUT is: blob durable, then its name, then metadata, then the answer. A crash
@@ -12,6 +13,7 @@
 mod blob;
 mod change;
 mod committer;
+mod configuration;
 mod content;
 mod listing;
 mod parts;
@@ -23,6 +25,7 @@ mod uploads;
 
 pub(crate) use blob::{Blobs, PendingBlob};
 pub(crate) use change::{Change, NewObject, NewPart, Precondition, Refusal};
+pub(crate) use configuration::Configuration;
 pub(crate) use listing::{Entry, ListQuery, Listing};
 pub(crate) use read::Source;
 pub(crate) use record::Acl;
@@ -204,6 +207,7 @@ fn open_database(path: &Path) -> Result<Database, Error> {
     let mut start = db.begin_write()?;
     durably(&mut start)?;
     start.open_table(record::BUCKETS)?;
+    start.open_table(configuration::CONFIGURATIONS)?;
     start.open_table(record::OBJECTS)?;
     start.open_table(record::INLINE)?;
     start.open_table(record::BLOBS)?;

@@ -5,7 +5,7 @@ use super::content::{bring, free, share};
 use super::record::{
     BUCKETS, Bucket, Content, Id, OBJECTS, Object, Part, Upload, decode, encode, object_key,
 };
-use super::{Acl, Error, upload};
+use super::{Acl, Configuration, Error, configuration, upload};
 use bytes::Bytes;
 use redb::{ReadableTable, WriteTransaction};
 use types::AccountId;
@@ -19,6 +19,8 @@ pub(crate) enum Change {
     DeleteBucket { name: String, id: Id },
     /// Changes who may read a bucket.
     SetBucketAcl { name: String, id: Id, acl: Acl },
+    /// Sets a bucket's document of this kind, or removes it.
+    Configure { name: String, id: Id, kind: Configuration, document: Option<Vec<u8>> },
     /// Writes an object over whatever has its key.
     PutObject { bucket: String, id: Id, key: String, new: NewObject, condition: Precondition },
     /// Writes an object that has the bytes of another one, as long as that one has them.
@@ -136,6 +138,9 @@ impl Change {
                 txn.open_table(BUCKETS)?.insert(name.as_str(), encode(&bucket)?.as_slice())?;
                 Ok(Ok(()))
             }
+            Self::Configure { name, id, kind, document } => {
+                configuration::configure(txn, name, *id, *kind, document.as_deref())
+            }
             Self::PutObject { bucket, id, key, new, condition } => {
                 let place = Place { bucket, id: *id, key };
                 put_object(txn, &place, new, condition, freed)
@@ -175,7 +180,7 @@ impl Change {
 }
 
 /// The bucket with this name, if it is still the same bucket.
-fn bucket(txn: &WriteTransaction, name: &str, id: Id) -> Result<Option<Bucket>, Error> {
+pub(super) fn bucket(txn: &WriteTransaction, name: &str, id: Id) -> Result<Option<Bucket>, Error> {
     let table = txn.open_table(BUCKETS)?;
     let Some(record) = table.get(name)? else { return Ok(None) };
     let bucket: Bucket = decode(record.value())?;
@@ -233,6 +238,7 @@ fn delete_bucket(
     }
     drop(objects);
     upload::abort_all(txn, id, freed)?;
+    configuration::forget(txn, id)?;
     txn.open_table(BUCKETS)?.remove(name)?;
     Ok(Ok(()))
 }

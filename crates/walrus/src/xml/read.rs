@@ -71,6 +71,15 @@ impl Element {
         self.children.iter().filter(move |child| child.name == name)
     }
 
+    /// The one child of this name.
+    pub(crate) fn child(&self, name: &'static str) -> Result<&Self, Fault> {
+        let mut found = self.all(name);
+        found
+            .next()
+            .filter(|_| found.next().is_none())
+            .ok_or_else(|| MALFORMED_XML.because(format!("{} needs exactly one {name}", self.name)))
+    }
+
     /// The text of the one child of this name; none without such a child.
     pub(crate) fn text_of(&self, name: &str) -> Result<Option<&str>, Fault> {
         let mut found = self.children.iter().filter(|child| child.name == name);
@@ -145,6 +154,7 @@ mod tests {
         assert!(root.text_of("D").is_err(), "there are two");
         assert_eq!(root.text_of("E").unwrap(), None);
         assert!(root.required("E").is_err());
+        assert!(root.child("C").is_ok() && root.child("D").is_err() && root.child("E").is_err());
         assert!(root.only(&["B", "C", "D"]).is_ok() && root.only(&["B", "C"]).is_err());
     }
 

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod client;
+mod configuration;
 mod copies;
 mod kill;
-
 mod model;
 mod parts;
 mod protocol;
