@@ -38,9 +38,8 @@ impl Cc {
         self.claim(&mut routed.claims).await;
         let plan = self.plan(&routed.claims);
         self.apply(plan, &mut routed.plan).await;
-        if self.settings.network.router().is_some() {
-            self.concern(Concern::Host, self.net.check().await);
-        }
+        let passages = self.settings.network.passages();
+        self.concern(Concern::Host, self.net.check(&passages).await);
     }
 
     async fn apply(&self, plan: RouterPlan, last: &mut RouterPlan) {

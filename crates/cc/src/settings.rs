@@ -1,5 +1,6 @@
 //! What the cluster controller is told at its start.
 
+use hostnet::Passage;
 use ipnet::Ipv4Net;
 use placement::Policy;
 use protocol::{Carrier, Networks};
@@ -53,6 +54,15 @@ impl Network {
         match self {
             Self::Managed(router) => Some(router),
             Self::Static(_) | Self::System => None,
+        }
+    }
+
+    /// What this host does for instances.
+    pub(crate) fn passages(&self) -> Vec<Passage> {
+        match self {
+            Self::Managed(_) => vec![Passage::Router],
+            Self::Static(site) => vec![Passage::SiteDhcp(site.device.clone())],
+            Self::System => Vec::new(),
         }
     }
 

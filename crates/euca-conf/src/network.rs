@@ -42,7 +42,7 @@ pub(crate) fn check(file: &Path, out: &mut dyn Write) -> Result<(), ToolError> {
 /// Prints the networks.
 pub(crate) fn show(file: &Path, out: &mut dyn Write) -> Result<(), ToolError> {
     let report: NetworkReport = cluster::ask(file, NETWORKS)?;
-    let view = gather::runtime()?.block_on(HostView::take())?;
+    let view = gather::runtime()?.block_on(HostView::take(&[]))?;
     show::write(&report, &view, out)
 }
 
@@ -75,7 +75,7 @@ fn site(scene: &Scene) -> Vec<Step> {
     if scene.conf.start.nc {
         steps.push(requirements::site_bridge(scene));
     }
-    steps.push(rules::ours(scene));
+    steps.extend([rules::ours(scene), rules::others(scene)]);
     steps
 }
 
@@ -91,8 +91,7 @@ fn groups(scene: &Scene) -> Vec<Step> {
         steps.push(devices::dhcp(scene));
         steps.push(devices::instances(scene));
     }
-    steps.push(rules::ours(scene));
-    steps.push(rules::others(scene));
+    steps.extend([rules::ours(scene), rules::others(scene)]);
     if scene.conf.start.cc {
         steps.push(addresses::public(scene));
     }

@@ -8,6 +8,7 @@
 //! known as ours for as long as they are there.
 
 mod linux;
+mod passage;
 mod sim;
 mod view;
 
@@ -15,6 +16,7 @@ pub use linux::LinuxNet;
 pub use linux::dhcpd::{DhcpdError, DhcpdFiles, DhcpdProgram};
 pub use linux::preload::{PreloadError, preload};
 pub use linux::probe;
+pub use passage::Passage;
 pub use sim::SimNet;
 pub use view::{Counted, DeviceView, HostView};
 
@@ -176,6 +178,6 @@ pub trait HostNet: Send + Sync {
     async fn router_rules_hold(&self) -> Option<bool>;
 
     /// What on this host keeps instances from being reached although the plans are applied, each
-    /// with its remedy.
-    async fn check(&self) -> Vec<String>;
+    /// with its remedy, as far as it concerns what this host does for them.
+    async fn check(&self, passages: &[Passage]) -> Vec<String>;
 }

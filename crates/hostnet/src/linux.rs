@@ -24,7 +24,7 @@ mod view;
 mod vlans;
 mod watch;
 
-use crate::{Applied, HostNet, HostNetError, Path, Sightings};
+use crate::{Applied, HostNet, HostNetError, Passage, Path, Sightings};
 use async_trait::async_trait;
 use devices::Devices;
 use dhcp::DhcpServers;
@@ -154,9 +154,15 @@ impl HostNet for LinuxNet {
         self.router.lock().await.tables.hold(RouterPlan::TABLES).await
     }
 
-    async fn check(&self) -> Vec<String> {
-        let mut problems = check::problems().await;
-        problems.extend(public::obstacle().await);
+    async fn check(&self, passages: &[Passage]) -> Vec<String> {
+        // dhcpd reads frames before any firewall sees them.
+        let unfiltered = self.router.lock().await.dhcp.is_dhcpd();
+        let is_filtered = |it: &&Passage| !unfiltered || !matches!(it, Passage::SiteDhcp(_));
+        let passages: Vec<_> = passages.iter().filter(is_filtered).cloned().collect();
+        let mut problems = check::problems(&passages).await;
+        if passages.contains(&Passage::Router) {
+            problems.extend(public::obstacle().await);
+        }
         problems
     }
 }

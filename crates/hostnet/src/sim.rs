@@ -1,6 +1,6 @@
 //! The simulated twin: a host's network that only remembers.
 
-use crate::{Applied, HostNet, HostNetError, Path, Sightings};
+use crate::{Applied, HostNet, HostNetError, Passage, Path, Sightings};
 use async_trait::async_trait;
 use netplan::{NodePlan, RouterPlan, Sighting, SiteBridge};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,7 @@ struct SimHost {
     router: RouterPlan,
     node: NodePlan,
     failure: Option<HostNetError>,
-    problems: Vec<String>,
+    problem: Option<(Passage, String)>,
     paths: BTreeMap<String, Result<Path, HostNetError>>,
     taken: BTreeMap<Ipv4Addr, String>,
     bridges: BTreeMap<String, MacAddr>,
@@ -43,9 +43,14 @@ impl SimNet {
         self.host().failure = failure;
     }
 
-    /// What [`HostNet::check`] finds from now on.
-    pub fn set_problems(&self, problems: Vec<String>) {
-        self.host().problems = problems;
+    /// What [`HostNet::check`] finds from now on when it looks at this passage.
+    pub fn set_problem(&self, passage: Passage, problem: &str) {
+        self.host().problem = Some((passage, problem.to_owned()));
+    }
+
+    /// Lets [`HostNet::check`] find nothing any more.
+    pub fn clear_problem(&self) {
+        self.host().problem = None;
     }
 
     /// The addresses that are somebody else's from now on, and whose.
@@ -155,8 +160,10 @@ impl HostNet for SimNet {
         self.host().router.rules.as_ref().map(|_| true)
     }
 
-    async fn check(&self) -> Vec<String> {
-        self.host().problems.clone()
+    async fn check(&self, passages: &[Passage]) -> Vec<String> {
+        let host = self.host();
+        let found = host.problem.iter().filter(|(passage, _)| passages.contains(passage));
+        found.map(|(_, problem)| problem.clone()).collect()
     }
 }
 

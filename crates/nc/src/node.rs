@@ -23,6 +23,9 @@ use types::{Clock, InstanceId, RequestId};
 /// Between two looks when nothing calls for one.
 const PASS_EVERY: Duration = Duration::from_secs(2);
 
+/// Between two looks at the host's firewalls.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
 /// How many instances are being ended at once.
 const CONCURRENT_ENDS: usize = 8;
 
@@ -144,7 +147,7 @@ impl Nc {
     }
 
     /// Passes at once, whenever something may have changed, and every two seconds, until
-    /// `shutdown` completes. Instances run on after that.
+    /// `shutdown` completes; looks at the host's firewalls less often. Instances run on after that.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
         let mut seen = self.node.adapters.net.sightings();
         let work = async {
@@ -157,8 +160,15 @@ impl Nc {
                 }
             }
         };
+        let look = async {
+            loop {
+                self.node.look_at_firewalls().await;
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
         tokio::select! {
             () = work => {}
+            () = look => {}
             () = shutdown => {}
         }
     }

@@ -44,6 +44,8 @@ pub(crate) enum Concern {
     /// What keeps domains from being started.
     Obstacle,
     Network,
+    /// Firewalls of the host's own.
+    Firewalls,
     /// The administrator's bridge.
     Bridge,
     Disks,

@@ -3,7 +3,7 @@
 use crate::fuse::Fuse;
 use async_trait::async_trait;
 use disks::{DiskError, DiskRequest, Disks, PreparedDisks, Progress, SimDisks};
-use hostnet::{Applied, HostNet, HostNetError, Path, Sightings, SimNet};
+use hostnet::{Applied, HostNet, HostNetError, Passage, Path, Sightings, SimNet};
 use hypervisor::{Domain, DomainSpec, Hypervisor, HypervisorError, SimHypervisor};
 use nc::Host;
 use netplan::{NodePlan, RouterPlan, SiteBridge};
@@ -109,8 +109,8 @@ impl HostNet for FusedNet {
         self.0.router_rules_hold().await
     }
 
-    async fn check(&self) -> Vec<String> {
-        self.0.check().await
+    async fn check(&self, passages: &[Passage]) -> Vec<String> {
+        self.0.check(passages).await
     }
 }
 

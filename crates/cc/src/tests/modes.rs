@@ -3,7 +3,7 @@
 use super::*;
 use crate::StaticSettings;
 use InstancePhase::{Pending, Running};
-use hostnet::{HostNetError, Path};
+use hostnet::{HostNetError, Passage, Path};
 use netplan::RouterPlan;
 use protocol::Networks;
 use std::net::Ipv4Addr;
@@ -66,6 +66,10 @@ async fn in_static_mode_dhcp_knows_the_live_instances_and_nothing_is_routed() {
     let settings = world.observed().await.settings.unwrap();
     let subnet = "192.168.1.0/24".parse().unwrap();
     assert_eq!(settings.networks, Networks::Static { subnet, pairs: vec![PAIR] });
+
+    world.net.set_problem(Passage::SiteDhcp("eth0".to_owned()), "table inet mine drops");
+    world.cc().repair_router().await;
+    assert_eq!(world.observed().await.problems, ["table inet mine drops"]);
 }
 
 #[tokio::test]
@@ -75,7 +79,7 @@ async fn in_system_mode_the_host_is_left_alone_and_addresses_are_passed_on() {
     let lost = HostNetError::Path { host: "b".to_owned(), cause: "no such name".to_owned() };
     world.net.set_path("a", Ok(Path::Elsewhere { ours: PAIR.ip, theirs: PAIR.ip }));
     world.net.set_path("b", Err(lost));
-    world.net.set_problems(vec!["IP forwarding is off".to_owned()]);
+    world.net.set_problem(Passage::Router, "IP forwarding is off");
     let three = [ONE, TWO, THREE].map(|id| on_site(id, None));
     world.bring_about(three.to_vec()).await;
     assert_eq!(world.place_of(ONE).await, on("a", Running));

@@ -1,6 +1,6 @@
 use super::fake_node::Fault;
 use super::*;
-use hostnet::HostNetError;
+use hostnet::{HostNetError, Passage};
 use netplan::RouterPlan;
 use std::net::Ipv4Addr;
 
@@ -50,13 +50,13 @@ async fn a_controller_that_was_never_told_anything_changes_nothing() {
 async fn what_keeps_the_router_from_working_is_a_problem_of_the_cluster() {
     let mut world = World::new(1);
     world.net.fail_with(Some(HostNetError::NoNft("not found".to_owned())));
-    world.net.set_problems(vec!["table ip filter drops what is forwarded".to_owned()]);
+    world.net.set_problem(Passage::Router, "table ip filter drops what is forwarded");
     world.bring_about(vec![instance(ONE)]).await;
     let problems = world.observed().await.problems;
     assert!(problems[0].contains("nft could not be run"), "{problems:?}");
     assert_eq!(problems[1], "table ip filter drops what is forwarded");
     world.net.fail_with(None);
-    world.net.set_problems(vec![]);
+    world.net.clear_problem();
     world.settle().await;
     assert_eq!(world.observed().await.problems, Vec::<String>::new());
 }

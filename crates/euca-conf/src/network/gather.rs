@@ -5,8 +5,8 @@ use crate::cluster;
 use crate::error::ToolError;
 use crate::socket::{self, Method};
 use conf::{Components, Conf, HostFacts, VnetTransport};
-use hostnet::HostView;
 use hostnet::probe::{self, Feature};
+use hostnet::{HostView, Passage};
 use protocol::admin::{CLUSTERS, ClusterStatus, NETWORKS, NetworkReport, NetworkStatus};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -44,12 +44,26 @@ pub(crate) fn gather(file: &Path) -> Result<Scene, ToolError> {
     };
     let components = components(&conf);
     let (host, mut heard) = runtime()?.block_on(async {
-        let host = HostView::take().await?;
+        let host = HostView::take(&passages(&conf)).await?;
         let heard = listen(&conf, &host, &report).await?;
         Ok::<_, ToolError>((host, heard))
     })?;
     heard.components = components;
     Ok(Scene { conf, doubts, host, report, clusters, heard })
+}
+
+/// What this machine does for instances. The router's machine passes on what nodes do, too.
+fn passages(conf: &Conf) -> Vec<Passage> {
+    let Components { cc, nc, .. } = conf.start;
+    let device = conf.vnet_interface.clone().filter(|_| cc && conf.dhcp_daemon.is_none());
+    let bridge = conf.vnet_bridge.clone().filter(|_| nc).map(Passage::SiteNode);
+    match conf.vnet_mode {
+        VnetMode::Managed if cc => vec![Passage::Router],
+        VnetMode::Managed if nc => vec![Passage::GroupNode],
+        VnetMode::Managed => Vec::new(),
+        VnetMode::System => bridge.into_iter().collect(),
+        VnetMode::Static => device.map(Passage::SiteDhcp).into_iter().chain(bridge).collect(),
+    }
 }
 
 /// The components of this machine, and whether each accepts connections.

@@ -129,6 +129,31 @@ impl Town {
         assert_eq!(self.says(ip, SAYS_V2), ip);
     }
 
+    /// Firewalls of the node's own that keep instances from their network and from their metadata:
+    /// the cloud says so, the check too, and what it tells to do helps.
+    fn assert_firewalls_are_named(&self, id: &str, ip: &str) {
+        self.on_node(
+            "sysctl -qw net.bridge.bridge-nf-call-iptables=1; iptables-nft -P FORWARD DROP; \
+             iptables-legacy -A INPUT -i lo -j ACCEPT; iptables-legacy -A INPUT -p tcp --dport 8775 \
+             -j ACCEPT; iptables-legacy -P INPUT DROP",
+        );
+        self.wait_listed("table ip filter drops what its chain FORWARD does not accept");
+        self.wait_listed("table filter of iptables-legacy drops what its chain INPUT");
+        let checked =
+            self.fleet.on(NODE).command("euca_conf").args(["--check", "network"]).output();
+        let said = String::from_utf8(checked.unwrap().stdout).unwrap();
+        for remedy in [
+            "iptables -I FORWARD -i br0 -o br0 -j ACCEPT",
+            "iptables-legacy -t filter -I INPUT -m mark --mark 0xe0ca -j ACCEPT",
+        ] {
+            assert!(said.contains(remedy), "{remedy}: {said}");
+            self.on_node(remedy);
+        }
+        self.assert_metadata(id, ip);
+        self.on_node("iptables-legacy -P INPUT ACCEPT; iptables-legacy -F; iptables-nft -F");
+        self.on_node("iptables-nft -P FORWARD ACCEPT");
+    }
+
     /// A guest that tries to be somebody else on the network: each attempt is undone by the guest
     /// itself, and what came of it is read afterwards.
     fn assert_nothing_forged(&self, ip: &str) {
@@ -249,8 +274,9 @@ fn in_system_mode_instances_get_addresses_from_a_server_of_the_site() {
     town.assert_metadata(&other, &other_ip);
     town.fleet.on(NODE).start();
     town.front().start();
-    assert_eq!((town.address(&id), town.address(&other)), (ip.clone(), other_ip));
+    assert_eq!((town.address(&id), town.address(&other)), (ip.clone(), other_ip.clone()));
 
+    town.assert_firewalls_are_named(&other, &other_ip);
     town.assert_nothing_forged(&ip);
     let answers = "printf 'start 10.99.0.150\\nend 10.99.0.160\\ninterface eth0\\n\
          lease_file /tmp/leases\\npidfile /tmp/pid\\n' >/tmp/conf; touch /tmp/leases; \

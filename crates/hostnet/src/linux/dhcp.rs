@@ -48,6 +48,11 @@ impl DhcpServers {
         Self { dhcpd: Some(dhcpd), ..Self::default() }
     }
 
+    /// Whether dhcpd answers.
+    pub(super) fn is_dhcpd(&self) -> bool {
+        self.dhcpd.as_ref().is_some_and(Dhcpd::is_configured)
+    }
+
     /// Answers on the plan's networks and no others. Where one cannot listen, the others still do.
     pub(super) async fn serve(
         &mut self,

@@ -1,8 +1,8 @@
 //! Which public addresses this host has. Those that somebody else put on a device stay.
 
-use super::Pass;
 use super::arp::Wire;
 use super::devices::{Devices, Port};
+use super::{Pass, check};
 use crate::HostNetError;
 use netplan::PublicPlan;
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,12 +52,12 @@ const OWN: &str = "it is an address of this machine itself; take it out of VNET_
 /// sends nothing back out of the port that it came from, and where this is set it is the bridge
 /// that translates.
 pub(super) async fn obstacle() -> Option<String> {
-    let setting = std::fs::read_to_string("/proc/sys/net/bridge/bridge-nf-call-iptables").ok()?;
     let here = Devices::open().ok()?.host_addresses().await.ok()?;
     let problem = "bridged packets meet the rules for routed ones (as Docker wants it), so an \
                    instance does not reach its own public address, nor, on another machine, those \
                    of its group: sysctl -w net.bridge.bridge-nf-call-iptables=0";
-    (setting.trim() == "1" && here.iter().any(|it| it.ours)).then(|| problem.to_owned())
+    (check::bridged_packets_meet_rules() && here.iter().any(|it| it.ours))
+        .then(|| problem.to_owned())
 }
 
 /// Gives up all addresses but the wanted ones.

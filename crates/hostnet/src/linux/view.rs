@@ -2,7 +2,7 @@
 
 use super::devices::Devices;
 use super::{check, nft};
-use crate::{Counted, HostNetError, HostView};
+use crate::{Counted, HostNetError, HostView, Passage};
 use ipnet::Ipv4Net;
 use netplan::{NodePlan, RouterPlan};
 use serde_json::Value;
@@ -10,18 +10,19 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 impl HostView {
-    /// Looks at the host that this process runs on, or at its network namespace.
+    /// Looks at the host that this process runs on, or at its network namespace, with the eyes of
+    /// who does this for instances.
     ///
     /// # Errors
     /// When the kernel does not say which devices there are.
-    pub async fn take() -> Result<Self, HostNetError> {
+    pub async fn take(passages: &[Passage]) -> Result<Self, HostNetError> {
         let devices = Devices::open()?.views().await?;
         let mut view = Self { devices, forwards: check::forwards(), ..Self::default() };
-        view.read_rules().await;
+        view.read_rules(passages).await;
         Ok(view)
     }
 
-    async fn read_rules(&mut self) {
+    async fn read_rules(&mut self, passages: &[Passage]) {
         if let Err(error) = nft::base_chains().await {
             self.unreadable = Some(error.to_string());
             return;
@@ -40,7 +41,7 @@ impl HostView {
             self.ruled = ruled(&listing);
             self.counted = counted(&listing);
         }
-        self.hindrances = check::hindrances().await;
+        self.hindrances = check::hindrances(passages).await;
     }
 }
 

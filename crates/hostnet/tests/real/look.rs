@@ -4,7 +4,7 @@ use crate::dhcpd::Daemon;
 use crate::plans::{DB, Town, WEB, network, node, open, router, tag};
 use crate::world::{Namespace, World};
 use hostnet::probe::{self, Feature};
-use hostnet::{Counted, HostView};
+use hostnet::{Counted, HostView, Passage};
 use netplan::VXLAN_PORT;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -23,8 +23,8 @@ fn inside<T: Send + 'static>(
     })
 }
 
-fn look(host: &Namespace) -> HostView {
-    inside(host, async { HostView::take().await.unwrap() })
+pub(crate) fn look(host: &Namespace, passage: Passage) -> HostView {
+    inside(host, async move { HostView::take(&[passage]).await.unwrap() })
 }
 
 fn asks_dhcp(host: &Namespace, gateway: Ipv4Addr, mac: MacAddr) -> Result<(), String> {
@@ -41,7 +41,7 @@ fn answering(host: &Namespace, wanted: &[Ipv4Addr]) -> Vec<Ipv4Addr> {
 fn a_host_is_seen_as_it_is() {
     let town = Town::new();
     town.allow(vec![open(Protocol::Tcp, 22, 22, "0.0.0.0/0")], vec![]);
-    let view = look(&town.world.host);
+    let view = look(&town.world.host, Passage::Router);
     let bridge = &view.devices["eucabr10"];
     assert_eq!((bridge.kind.as_str(), bridge.up, bridge.carrier), ("bridge", true, true));
     assert_eq!(bridge.addresses, ["10.77.2.1/26".parse().unwrap()]);
@@ -63,7 +63,7 @@ fn a_host_is_seen_as_it_is() {
     assert_eq!((view.hindrances, view.unreadable), (vec![], None));
 
     town.world.host.sh("sysctl -qw net.ipv4.ip_forward=0");
-    assert!(!look(&town.world.host).forwards);
+    assert!(!look(&town.world.host, Passage::Router).forwards);
 }
 
 #[test]
@@ -73,11 +73,11 @@ fn a_chain_counts_what_it_lets_in_and_what_it_refuses() {
     town.allow(vec![open(Protocol::Tcp, 22, 22, "0.0.0.0/0")], vec![]);
     town.web1.namespace.serve(ANY, 22);
     outside.ask(web, 22);
-    let first = look(&town.world.host).counted["alice-web"];
+    let first = look(&town.world.host, Passage::Router).counted["alice-web"];
     assert!(first.packets > 0 && first.bytes >= 40 * first.packets, "{first:?}");
     assert_eq!(first.refused, 0);
     assert!(outside.is_silent(web, 23));
-    let then = look(&town.world.host).counted["alice-web"];
+    let then = look(&town.world.host, Passage::Router).counted["alice-web"];
     assert!(then.refused > 0, "{then:?}");
     // Counting is no change of the rules.
     let plan = town.router_plan(vec![open(Protocol::Tcp, 22, 22, "0.0.0.0/0")], vec![]);
@@ -152,7 +152,7 @@ fn where_a_vxlan_device_leads_is_seen() {
     world.host.sh(&format!("ip link add euvx10 type vxlan id 10 dstport {VXLAN_PORT}"));
     world.host.sh("ip link set euvx10 master eucabr10");
     world.host.sh("bridge fdb append 00:00:00:00:00:00 dev euvx10 dst 198.51.100.7 self");
-    let view = look(&world.host);
+    let view = look(&world.host, Passage::Router);
     let tunnel = &view.devices["euvx10"];
     assert_eq!((tunnel.kind.as_str(), tunnel.up), ("vxlan", false));
     assert_eq!(tunnel.peers, [Ipv4Addr::new(198, 51, 100, 7)].into());
@@ -185,11 +185,11 @@ fn somebody_elses_rules_that_drop_what_instances_send_are_named() {
     ] {
         let world = World::new();
         rules.iter().for_each(|rule| drop(world.host.sh(&quoted(rule))));
-        let found = look(&world.host).hindrances;
+        let found = look(&world.host, Passage::Router).hindrances;
         assert!(found.len() == 1 && found[0].contains(expect), "{rules:?}: {found:?}");
         let (_, remedy) = found[0].rsplit_once(": ").unwrap();
         remedy.split("; ").for_each(|command| drop(world.host.sh(&quoted(command))));
-        assert_eq!(look(&world.host).hindrances, [""; 0], "{remedy}");
+        assert_eq!(look(&world.host, Passage::Router).hindrances, [""; 0], "{remedy}");
     }
 }
 
@@ -211,5 +211,5 @@ fn rules_for_others_and_rules_that_let_instances_pass_are_none_of_it() {
     ] {
         world.host.sh(rule);
     }
-    assert_eq!(look(&world.host).hindrances, [""; 0]);
+    assert_eq!(look(&world.host, Passage::Router).hindrances, [""; 0]);
 }

@@ -22,6 +22,7 @@ mod public;
 mod repair;
 mod site;
 mod spoofing;
+mod strangers;
 mod tenants;
 mod vlan;
 mod volley;

@@ -13,19 +13,19 @@ use std::net::Ipv4Addr;
 use std::time::Instant;
 use types::MacAddr;
 
-const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
-const OWN: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 7);
-const BRIDGE: &str = "br0";
+pub(crate) const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
+pub(crate) const OWN: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 7);
+pub(crate) const BRIDGE: &str = "br0";
 
 /// A host with an administrator's bridge, and a machine of the site that is the gateway there.
-struct Site {
-    host: Namespace,
-    controller: Controller,
+pub(crate) struct Site {
+    pub(crate) host: Namespace,
+    pub(crate) controller: Controller,
     gateway: Namespace,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (host, gateway) = (Namespace::new("host"), Namespace::new("gateway"));
         let (h, g) = (&host.name, &gateway.name);
         sh(&format!("ip -n {h} link add {BRIDGE} type bridge forward_delay 0"));
@@ -40,13 +40,26 @@ impl Site {
     }
 
     /// A guest on the bridge; the address is in its namespace only when it is given there.
-    fn guest(&self, bits: u32, ip: Ipv4Addr) -> Guest {
+    pub(crate) fn guest(&self, bits: u32, ip: Ipv4Addr) -> Guest {
         let guest = self.host.guest(bits, crate::plans::tag(10), &ip.to_string());
         sh(&format!("ip -n {} link set {} master {BRIDGE} up", self.host.name, guest.nic.tap));
         guest
     }
 
-    fn apply(&self, guests: &[(&Guest, bool)]) -> Vec<String> {
+    /// Our DHCP for a guest, on the device that leads to the site.
+    pub(crate) fn dhcp_of(&self, guest: &Guest) -> RouterPlan {
+        RouterPlan::of_site(SiteDhcp {
+            device: "eth0".to_owned(),
+            subnet: "10.9.0.0/24".parse().unwrap(),
+            broadcast: [10, 9, 0, 255].into(),
+            router: GATEWAY,
+            dns: vec![[10, 9, 0, 3].into()],
+            mtu: 1500,
+            leases: [(guest.nic.mac, Lease::new(guest.nic.mac, OWN))].into(),
+        })
+    }
+
+    pub(crate) fn apply(&self, guests: &[(&Guest, bool)]) -> Vec<String> {
         self.controller.node(&self.plan(guests))
     }
 
@@ -69,14 +82,14 @@ impl Site {
     }
 }
 
-fn address(guest: &Guest) {
+pub(crate) fn address(guest: &Guest) {
     let (g, ip) = (&guest.namespace.name, guest.nic.ip);
     sh(&format!("ip -n {g} addr add {ip}/24 dev eth0"));
     sh(&format!("ip -n {g} route add default via {GATEWAY}"));
 }
 
 /// The door of the metadata service for the site: it tells everybody their address.
-fn door() -> String {
+pub(crate) fn door() -> String {
     format!(
         "import socket
 s=socket.socket(); s.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEADDR,1)
@@ -326,15 +339,7 @@ fn dhcpd_answers_there_in_its_place() {
 fn assert_our_dhcp_answers(site: &Site, started: &str) {
     let (known, stranger) = (site.guest(0x51, OWN), site.guest(0x52, [10, 9, 0, 8].into()));
     site.apply(&[(&known, true), (&stranger, true)]);
-    let plan = RouterPlan::of_site(SiteDhcp {
-        device: "eth0".to_owned(),
-        subnet: "10.9.0.0/24".parse().unwrap(),
-        broadcast: [10, 9, 0, 255].into(),
-        router: GATEWAY,
-        dns: vec![[10, 9, 0, 3].into()],
-        mtu: 1500,
-        leases: [(known.nic.mac, Lease::new(known.nic.mac, OWN))].into(),
-    });
+    let plan = site.dhcp_of(&known);
     let refused = site.controller.try_router(&plan).unwrap_err().to_string();
     assert!(refused.contains("no DHCP on eth0 (VNET_INTERFACE): br0 has no IPv4"), "{refused}");
     site.host.sh(&format!("ip addr add 10.9.0.2/24 dev {BRIDGE}"));

@@ -1,6 +1,6 @@
 //! Namespaces that play a host, its instances and the world outside.
 
-use hostnet::{Applied, HostNet, HostNetError, LinuxNet, Path, Sightings};
+use hostnet::{Applied, HostNet, HostNetError, LinuxNet, Passage, Path, Sightings};
 use netplan::{NodeNic, NodePlan, RouterPlan, SiteBridge};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -210,7 +210,7 @@ enum Job {
     Node(NodePlan, oneshot::Sender<Result<Applied, HostNetError>>),
     Refused(BTreeSet<Ipv4Addr>, Option<String>, oneshot::Sender<Refused>),
     Path(String, oneshot::Sender<Result<Path, HostNetError>>),
-    Check(oneshot::Sender<Vec<String>>),
+    Check(Passage, oneshot::Sender<Vec<String>>),
     Hold(oneshot::Sender<Option<bool>>),
     Bridge(String, oneshot::Sender<Option<SiteBridge>>),
     Sightings(oneshot::Sender<watch::Receiver<Sightings>>),
@@ -240,7 +240,7 @@ impl Controller {
                             drop(to.send(net.refused(&wanted, interface.as_deref()).await));
                         }
                         Job::Path(host, to) => drop(to.send(net.path_to(&host).await)),
-                        Job::Check(to) => drop(to.send(net.check().await)),
+                        Job::Check(passage, to) => drop(to.send(net.check(&[passage]).await)),
                         Job::Hold(to) => drop(to.send(net.router_rules_hold().await)),
                         Job::Bridge(name, to) => {
                             drop(to.send(net.site_bridge(&name).await.unwrap()))
@@ -283,7 +283,11 @@ impl Controller {
     }
 
     pub(crate) fn check(&self) -> Vec<String> {
-        self.ask(Job::Check)
+        self.check_of(Passage::Router)
+    }
+
+    pub(crate) fn check_of(&self, passage: Passage) -> Vec<String> {
+        self.ask(|to| Job::Check(passage, to))
     }
 
     pub(crate) fn router_rules_hold(&self) -> Option<bool> {

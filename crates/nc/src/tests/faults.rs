@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use disks::{DiskError, DiskRequest, Disks, PreparedDisks, Progress, SimDisks};
-use hostnet::{Applied, HostNet, HostNetError, Path, Sightings, SimNet};
+use hostnet::{Applied, HostNet, HostNetError, Passage, Path, Sightings, SimNet};
 use hypervisor::{Domain, DomainSpec, Hypervisor, HypervisorError, SimHypervisor};
 use netplan::{NodePlan, RouterPlan, SiteBridge};
 use protocol::ImageSource;
@@ -240,7 +240,7 @@ impl HostNet for NetOf {
         self.0.router_rules_hold().await
     }
 
-    async fn check(&self) -> Vec<String> {
-        self.0.check().await
+    async fn check(&self, passages: &[Passage]) -> Vec<String> {
+        self.0.check(passages).await
     }
 }

@@ -3,6 +3,7 @@
 use super::faults::At;
 use super::restart::work_until_killed;
 use super::*;
+use hostnet::Passage;
 use netplan::{Sighting, tap_name};
 use protocol::Attachment;
 use std::net::Ipv4Addr;
@@ -120,6 +121,19 @@ async fn an_instance_that_starts_again_has_no_address_until_it_is_lent_one() {
     world.net.pass_by(&tap(ONE), Sighting::Leased(OTHER));
     world.settle().await;
     assert_eq!(address(&world, ONE).await, Some(OTHER));
+}
+
+#[tokio::test]
+async fn a_firewall_of_the_nodes_own_is_reported_for_as_long_as_it_drops() {
+    let mut world = world(VnetMode::System);
+    world.bring_about(vec![on_site(ONE, None)]).await;
+    world.net.set_problem(Passage::SiteNode(BRIDGE.to_owned()), "table ip filter drops");
+    world.nc().node.look_at_firewalls().await;
+    assert_eq!(world.problems().await, ["table ip filter drops"]);
+    assert_eq!(world.nc().observe(None, 0).await.unwrap().capacity, CAPACITY);
+    world.net.clear_problem();
+    world.nc().node.look_at_firewalls().await;
+    assert_eq!(world.problems().await, [""; 0]);
 }
 
 #[tokio::test]

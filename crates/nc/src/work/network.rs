@@ -3,6 +3,7 @@
 use super::Setback;
 use crate::node::Node;
 use crate::state::Concern;
+use hostnet::Passage;
 use netplan::{NodeInput, NodePlan, SiteBridge, node_plan};
 use protocol::{Attachment, InstanceDesired};
 
@@ -43,6 +44,18 @@ impl Node {
             fabric: fabric.as_ref(),
             interface: &self.settings.interface,
         })
+    }
+
+    /// Looks at what else could keep instances from being reached. On a machine that is the whole
+    /// cloud the cluster controller does.
+    pub(crate) async fn look_at_firewalls(&self) {
+        let is_joined = self.state().desired().is_some_and(|desired| desired.fabric.is_some());
+        let passage = match &self.settings.site_bridge {
+            Some(bridge) => Some(Passage::SiteNode(bridge.clone())),
+            None => is_joined.then_some(Passage::GroupNode),
+        };
+        let problems = self.adapters.net.check(passage.as_slice()).await;
+        self.concern(Concern::Firewalls, (!problems.is_empty()).then(|| problems.join("; ")));
     }
 
     async fn apply(&self, plan: NodePlan, last: &mut NodePlan) -> Result<(), String> {

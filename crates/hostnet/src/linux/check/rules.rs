@@ -1,17 +1,18 @@
 //! What a chain's rules do to packets of instances, as far as can be told without a packet. Pure.
 
 use super::objects;
+use super::passage::Packets;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// What becomes of a packet that comes from a bridge of ours or goes to one.
+/// What becomes of a packet of a passage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// A rule for our bridges and nothing else drops it.
+    /// A rule for the devices of the passage and nothing else drops it.
     Named {
         /// The rule's chain.
         chain: String,
-        /// Its number, for `nft delete rule`.
+        /// The rule's number, by which it can be deleted.
         handle: u64,
     },
     /// A rule without any condition drops it.
@@ -21,18 +22,19 @@ pub(super) enum Fate {
         /// Its number.
         handle: u64,
     },
-    /// It is accepted here, or a rule names our bridges: that is taken for the remedy.
+    /// It is accepted here, or a rule names the passage: that is taken for the remedy.
     Accepted,
     /// No rule decides.
     Passes,
 }
 
 /// The fate of packets in a chain of this table, and in those that it leads to.
-pub(super) fn fate(table: &Value, chain: &str) -> Fate {
+pub(super) fn fate(table: &Value, chain: &str, packets: Packets<'_>) -> Fate {
     let reached = reached(table, chain);
     let rules = || reached.iter().flat_map(|chain| rules_of(table, chain));
-    let named = || rules().filter(|rule| names_us(rule));
-    if let Some(rule) = named().find(|rule| drops(rule) && conditions(rule).all(is_our_device)) {
+    let named = || rules().filter(|rule| parts(rule).any(|part| packets.are_named_by(part)));
+    let is_device = |condition| is_device_of(packets, condition);
+    if let Some(rule) = named().find(|rule| drops(rule) && conditions(rule).all(is_device)) {
         return Fate::Named { chain: chain_of(rule), handle: handle_of(rule) };
     }
     if named().any(|rule| !drops(rule)) {
@@ -93,10 +95,6 @@ fn parts(rule: &Value) -> impl Iterator<Item = &Value> {
     rule["expr"].as_array().into_iter().flatten()
 }
 
-fn names_us(rule: &Value) -> bool {
-    parts(rule).any(|part| part.to_string().contains("eucabr"))
-}
-
 fn has(rule: &Value, verdict: &str) -> bool {
     parts(rule).any(|part| part.get(verdict).is_some())
 }
@@ -126,18 +124,20 @@ fn conditions(rule: &Value) -> impl Iterator<Item = &Value> {
     })
 }
 
-/// Whether a condition is that a packet comes from a bridge of ours, or goes to one.
-fn is_our_device(condition: &Value) -> bool {
+/// Whether a condition is that a packet comes from a device of the passage, or goes to one.
+fn is_device_of(packets: Packets<'_>, condition: &Value) -> bool {
     let matched = &condition["match"];
     let key = matched["left"]["meta"]["key"].as_str();
-    let is_device = matches!(key, Some("iifname" | "oifname" | "iif" | "oif"));
-    let is_ours = matched["right"].as_str().is_some_and(|name| name.starts_with("eucabr"));
+    let is_device =
+        matches!(key, Some("iifname" | "oifname" | "iif" | "oif" | "ibrname" | "obrname"));
+    let is_ours = matched["right"].as_str().is_some_and(|name| packets.have_device(name));
     is_device && is_ours && matched["op"] == "=="
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Passage;
     use serde_json::json;
 
     fn device(name: &str) -> Value {
@@ -155,7 +155,11 @@ mod tests {
     fn fate_of(rules: &[(&str, &[Value])]) -> Fate {
         let rule = |(at, (chain, expr)): (usize, &(&str, &[Value]))| json!({"rule": {"chain": chain, "handle": at, "expr": expr}});
         let rules: Vec<_> = rules.iter().enumerate().map(rule).collect();
-        fate(&json!({ "nftables": rules }), "FORWARD")
+        fate(
+            &json!({ "nftables": rules }),
+            "FORWARD",
+            Packets { passage: &Passage::Router, by_ports: false },
+        )
     }
 
     fn dropped(chain: &str, handle: u64) -> Fate {
