@@ -10,6 +10,7 @@
 mod accounts;
 mod body;
 mod checksum;
+mod disk;
 mod fault;
 mod image;
 mod ingest;
@@ -21,6 +22,7 @@ mod xml;
 
 pub use accounts::{Account, Accounts, LookupError};
 pub use body::Body;
+pub use disk::{Blob, Disk, NewBlob};
 pub use image::{ObjectInfo, ObjectReader};
 pub use store::Error;
 pub use walrus::{Settings, Walrus};

@@ -1,12 +1,9 @@
 //! The store: metadata and small objects in one ordered, transactional file (redb), large
 //! objects in files of their own, one committer thread that makes changes durable in batches.
 //!
-//! ```text
-//! DIR/FORMAT              "walrus 1"
-//! DIR/walrus.redb         buckets, their configuration, objects, uploads and their parts, small
-//!                         bytes (record.rs)
-//! DIR/blobs/00..ff/<id>   one file per object or part of more than 64 KiB, written once
-//! ```
+//! The ordered store has buckets, their configuration, objects, uploads and their parts, and the
+//! bytes of small ones (record.rs). There is one blob per object or part of more than 64 KiB.
+//!
 //! The order of a PUT is: blob durable, then its name, then metadata, then the answer. A crash
 //! leaves at most blobs without metadata, which the sweeper unlinks after the next start.
 
@@ -32,12 +29,11 @@ pub(crate) use record::Acl;
 pub(crate) use record::{Bucket, Content, Id, Ids, Object, Part, PartsChecksum, Upload};
 pub(crate) use uploads::UploadsQuery;
 
+use crate::disk::Disk;
 use committer::{Committer, Job};
 use redb::{Database, Durability};
-use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tokio::sync::oneshot;
@@ -45,7 +41,6 @@ use types::{Clock, Timestamp};
 
 /// The largest object that is kept inside the ordered store.
 pub(crate) const INLINE_BYTES: usize = 64 * 1024;
-const FORMAT: &str = "walrus 1\n";
 /// Enough for the upper levels of a tree with millions of keys; the page cache does the rest.
 const CACHE_BYTES: usize = 24 * 1024 * 1024;
 
@@ -67,7 +62,7 @@ pub enum Error {
     Blob(#[from] io::Error),
     /// The directory was written by a version that this one does not know.
     #[error(
-        "{path} says {found:?}; this version reads {FORMAT:?}: use the version that wrote it, or \
+        "{path} says {found:?}; this version reads {known:?}: use the version that wrote it, or \
          an empty directory"
     )]
     Format {
@@ -75,6 +70,8 @@ pub enum Error {
         path: PathBuf,
         /// What it says.
         found: String,
+        /// What this version reads.
+        known: &'static str,
     },
     /// Another process has the store open.
     #[error("{0} is in use by another process; stop that one first")]
@@ -133,19 +130,10 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the store in a directory, or makes it. Unlinks in the background what a crash left.
-    pub(crate) fn open(dir: &Path, clock: &dyn Clock) -> Result<Self, Error> {
-        let at = |what, path: &Path| {
-            let path = path.to_owned();
-            move |source| Error::File { what, path, source }
-        };
-        let mut builder = fs::DirBuilder::new();
-        builder.mode(0o700).recursive(true).create(dir).map_err(at("create", dir))?;
-        check_format(dir)?;
-        let db = open_database(&dir.join("walrus.redb"))?;
-        let blobs_dir = dir.join("blobs");
-        let blobs = Blobs::open(blobs_dir.clone()).map_err(at("create", &blobs_dir))?;
-        blob::sync_dir(dir).map_err(at("sync", dir))?;
+    /// Opens the store on a disk, or makes it. Unlinks in the background what a crash left.
+    pub(crate) fn open(disk: Arc<dyn Disk>, clock: &dyn Clock) -> Result<Self, Error> {
+        let db = open_database(&*disk)?;
+        let blobs = Blobs::on(disk);
         let ids = Ids::default();
         let start = ids.next(clock.now())?;
         let read_only = AtomicBool::new(false);
@@ -179,31 +167,8 @@ impl Store {
     }
 }
 
-fn check_format(dir: &Path) -> Result<(), Error> {
-    let path = dir.join("FORMAT");
-    let failed = |what| {
-        let path = path.clone();
-        move |source| Error::File { what, path, source }
-    };
-    match fs::read_to_string(&path) {
-        Ok(found) if found == FORMAT => Ok(()),
-        // an empty file is what a crash of the first start leaves
-        Ok(found) if !found.is_empty() => Err(Error::Format { path, found }),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("read")(error)),
-        _ => {
-            fs::write(&path, FORMAT).map_err(failed("write"))?;
-            fs::File::open(&path).and_then(|file| file.sync_all()).map_err(failed("sync"))
-        }
-    }
-}
-
-fn open_database(path: &Path) -> Result<Database, Error> {
-    let db = match Database::builder().set_cache_size(CACHE_BYTES).create(path) {
-        Err(redb::DatabaseError::DatabaseAlreadyOpen) => {
-            return Err(Error::InUse(path.to_owned()));
-        }
-        other => other?,
-    };
+fn open_database(disk: &dyn Disk) -> Result<Database, Error> {
+    let db = disk.database(Database::builder().set_cache_size(CACHE_BYTES))?;
     let mut start = db.begin_write()?;
     durably(&mut start)?;
     start.open_table(record::BUCKETS)?;

@@ -2,6 +2,7 @@
 
 use crate::accounts::{Account, Accounts};
 use crate::body::Body;
+use crate::disk::{Directory, Disk};
 use crate::fault::{ACCESS_DENIED, Fault, INTERNAL_ERROR, INVALID_ACCESS_KEY_ID, INVALID_URI};
 use crate::ingest::Limits;
 use crate::operation;
@@ -16,7 +17,7 @@ use signature::Head;
 use signature::chunked::ChunkSigner;
 use signature::s3::Claim;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -58,18 +59,17 @@ impl Default for Settings {
     }
 }
 
-/// The S3 service over one directory.
+/// The S3 service over one disk.
 pub struct Walrus {
     pub(crate) store: Store,
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) dir: PathBuf,
 }
 
 impl fmt::Debug for Walrus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Walrus").field("dir", &self.dir).finish_non_exhaustive()
+        f.debug_struct("Walrus").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
@@ -79,12 +79,24 @@ impl Walrus {
     /// # Errors
     /// [`Error`] when the directory cannot be used, is of another format or in use.
     pub fn open(dir: &Path, settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let store = Store::open(dir, &*clock)?;
+        Self::open_on(Arc::new(Directory::open(dir)?), settings, clock)
+    }
+
+    /// The same on any disk.
+    ///
+    /// # Errors
+    /// As of [`open`](Self::open).
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        let store = Store::open(disk, &*clock)?;
         let limits = Limits {
             object_bytes: settings.max_object_bytes,
             uploads: Semaphore::new(settings.max_uploads),
         };
-        Ok(Self { store, settings, limits, clock, dir: dir.to_owned() })
+        Ok(Self { store, settings, limits, clock })
     }
 
     /// Answers a request, which has the full path that the client sent.

@@ -85,8 +85,7 @@ pub(super) fn check_free_space(walrus: &Walrus, request: &Request) -> Result<(),
         .iter()
         .find_map(|name| request.header(name)?.trim().parse::<u64>().ok())
         .unwrap_or(0);
-    let disk = rustix::fs::statvfs(&walrus.dir).map_err(std::io::Error::from)?;
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let free = walrus.store.shared().blobs.free_bytes()?;
     if free < length.saturating_add(walrus.settings.min_free_bytes) {
         tracing::warn!(free_bytes = free, "walrus refuses an upload, the disk is full");
         return Err(STORAGE_FULL.into());

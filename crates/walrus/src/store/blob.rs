@@ -4,17 +4,15 @@
 //! metadata that refers to it; a file without metadata is an orphan that the sweeper unlinks.
 
 use super::record::Id;
+use crate::disk::{Blob, Disk, NewBlob};
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The directory of all blobs.
+/// All blobs.
 #[derive(Debug, Clone)]
 pub(crate) struct Blobs {
-    root: PathBuf,
+    disk: Arc<dyn Disk>,
     pinned: Arc<Mutex<Pinned>>,
 }
 
@@ -28,50 +26,38 @@ struct Pinned {
 }
 
 impl Blobs {
-    /// Opens the directory and makes its 256 parts when they are not there.
-    pub(crate) fn open(root: PathBuf) -> io::Result<Self> {
-        let blobs = Self { root, pinned: Arc::default() };
-        let mut builder = DirBuilder::new();
-        builder.mode(0o700).recursive(true);
-        for part in 0..=255 {
-            builder.create(blobs.dir(part))?;
-        }
-        sync_dir(&blobs.root)?;
-        Ok(blobs)
+    pub(crate) fn on(disk: Arc<dyn Disk>) -> Self {
+        Self { disk, pinned: Arc::default() }
     }
 
-    fn dir(&self, part: u8) -> PathBuf {
-        self.root.join(format!("{part:02x}"))
-    }
-
-    /// Blobs that are made within the same four seconds share a directory, so that a batch of
-    /// them costs one directory sync.
-    fn part(id: Id) -> u8 {
+    /// Blobs that are made within the same four seconds share a shelf, so that a batch of them
+    /// costs one sync of its names.
+    fn shelf(id: Id) -> u8 {
         (id.0 >> 92) as u8
-    }
-
-    fn path(&self, id: Id) -> PathBuf {
-        self.dir(Self::part(id)).join(id.to_string())
     }
 
     /// Starts a blob.
     pub(crate) fn create(&self, id: Id) -> io::Result<PendingBlob> {
-        let path = self.path(id);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        Ok(PendingBlob { id, path, file, keep: false })
+        let file = self.disk.create(Self::shelf(id), &id.to_string())?;
+        Ok(PendingBlob { id, blobs: self.clone(), file, keep: false })
     }
 
     /// Opens a blob for reading.
-    pub(crate) fn read(&self, id: Id) -> io::Result<File> {
-        File::open(self.path(id))
+    pub(crate) fn read(&self, id: Id) -> io::Result<Box<dyn Blob>> {
+        self.disk.open(Self::shelf(id), &id.to_string())
     }
 
     /// Makes the names of these blobs durable.
     pub(crate) fn sync_names(&self, ids: impl Iterator<Item = Id>) -> io::Result<()> {
-        let mut parts: Vec<u8> = ids.map(Self::part).collect();
-        parts.sort_unstable();
-        parts.dedup();
-        parts.into_iter().try_for_each(|part| sync_dir(&self.dir(part)))
+        let mut shelves: Vec<u8> = ids.map(Self::shelf).collect();
+        shelves.sort_unstable();
+        shelves.dedup();
+        shelves.into_iter().try_for_each(|shelf| self.disk.sync_names(shelf))
+    }
+
+    /// How much there is room for, in bytes.
+    pub(crate) fn free_bytes(&self) -> io::Result<u64> {
+        self.disk.free_bytes()
     }
 
     /// Keeps blobs on the disk until the pins are dropped.
@@ -97,16 +83,16 @@ impl Blobs {
             return Ok(());
         }
         drop(pinned);
-        match fs::remove_file(self.path(id)) {
+        match self.disk.remove(Self::shelf(id), &id.to_string()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
 
-    /// The ids of all blob files in one of the 256 directories.
-    pub(crate) fn list(&self, part: u8) -> io::Result<Vec<Id>> {
-        let names = fs::read_dir(self.dir(part))?.collect::<io::Result<Vec<_>>>()?;
-        Ok(names.iter().filter_map(|name| name.file_name().to_str()?.parse().ok()).collect())
+    /// The ids of all blobs on one of the 256 shelves.
+    pub(crate) fn list(&self, shelf: u8) -> io::Result<Vec<Id>> {
+        let names = self.disk.list(shelf)?;
+        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
     }
 }
 
@@ -138,17 +124,12 @@ impl Drop for Pins {
     }
 }
 
-/// Makes the names in a directory durable.
-pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
 /// A blob that is being written. It is unlinked when dropped before [`keep`](Self::keep).
 #[derive(Debug)]
 pub(crate) struct PendingBlob {
     id: Id,
-    path: PathBuf,
-    file: File,
+    blobs: Blobs,
+    file: Box<dyn NewBlob>,
     keep: bool,
 }
 
@@ -158,12 +139,12 @@ impl PendingBlob {
     }
 
     pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)
+        self.file.append(bytes)
     }
 
     /// Makes the bytes durable (not yet the name).
     pub(crate) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.file.sync()
     }
 
     /// The metadata that refers to this blob is, or may be, durable.
@@ -176,7 +157,7 @@ impl Drop for PendingBlob {
     fn drop(&mut self) {
         if !self.keep {
             // whatever stays behind is an orphan, which the next start sweeps
-            let _ = fs::remove_file(&self.path);
+            let _ = self.blobs.remove(self.id);
         }
     }
 }

@@ -7,7 +7,6 @@ use super::{Error, Shared};
 use bytes::Bytes;
 use redb::ReadTransaction;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 /// The parts of an object, one after the other. Their files are opened when they are read, and
 /// are there until this is dropped.

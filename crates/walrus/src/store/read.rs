@@ -3,11 +3,10 @@
 use super::parts::Parts;
 use super::record::{BUCKETS, Bucket, Content, INLINE, OBJECTS, Object, decode, object_key};
 use super::{Error, Shared};
+use crate::disk::Blob;
 use bytes::{Buf, Bytes};
 use redb::{ReadTransaction, ReadableDatabase, ReadableTable};
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use types::AccountId;
 
 /// A bucket and what has a key in it.
@@ -28,7 +27,7 @@ impl<T> Found<T> {
 #[derive(Debug)]
 pub(crate) enum Source {
     Bytes(Bytes),
-    File(File),
+    Blob(Box<dyn Blob>),
     Parts(Parts),
 }
 
@@ -41,7 +40,7 @@ impl Source {
                 let mut here = here.unwrap_or_default();
                 here.try_copy_to_slice(buffer).map_err(|_| io::ErrorKind::UnexpectedEof.into())
             }
-            Self::File(file) => file.read_exact_at(buffer, at),
+            Self::Blob(blob) => blob.read_exact_at(buffer, at),
             Self::Parts(parts) => parts.read_exact_at(buffer, at),
         }
     }
@@ -124,11 +123,11 @@ impl Shared {
                     .ok_or_else(|| Error::Corrupt(format!("the bytes of content {id} are missing")))
             }
             Content::Blob(id) => {
-                let file = self.blobs.read(id)?;
-                if file.metadata()?.len() != object.size {
+                let blob = self.blobs.read(id)?;
+                if blob.size()? != object.size {
                     return Err(Error::Corrupt(format!("blob {id} has not the size it had")));
                 }
-                Ok(Source::File(file))
+                Ok(Source::Blob(blob))
             }
             Content::Parts(id) => {
                 let parts = self.open_parts(txn, id)?;
