@@ -15,7 +15,8 @@ pub(crate) use directory::Directory;
 /// After a crash a blob whose bytes and name were synced is whole; any other may be there or not,
 /// with whatever of its bytes. All may block.
 pub trait Disk: Debug + Send + Sync {
-    /// Opens the ordered store, or makes it with a durable name.
+    /// Opens the ordered store, or makes it: after a crash a new one is there whole, or not at
+    /// all.
     ///
     /// # Errors
     /// When it cannot be opened; [`Error::InUse`] when another process has it open.

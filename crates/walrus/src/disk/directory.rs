@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DIR/FORMAT              "walrus 1"
-//! DIR/walrus.redb         the ordered store
+//! DIR/walrus.redb         the ordered store; with .new behind it while it is made
 //! DIR/blobs/00..ff/NAME   one file per blob
 //! ```
 
@@ -43,6 +43,19 @@ impl Directory {
         Ok(directory)
     }
 
+    /// Makes it under another name first, because redb does not open one that is half made.
+    fn make_database(&self, builder: &Builder, path: &Path) -> Result<(), Error> {
+        let new = self.root.join("walrus.redb.new");
+        match fs::remove_file(&new) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::File { what: "remove", path: new, source });
+            }
+            _ => drop(builder.create(&new)?),
+        }
+        let done = fs::rename(&new, path).and_then(|()| sync_dir(&self.root));
+        done.map_err(|source| Error::File { what: "make", path: path.to_owned(), source })
+    }
+
     fn blobs(&self) -> PathBuf {
         self.root.join("blobs")
     }
@@ -78,14 +91,12 @@ fn sync_dir(path: &Path) -> io::Result<()> {
 impl Disk for Directory {
     fn database(&self, builder: &Builder) -> Result<Database, Error> {
         let path = self.root.join("walrus.redb");
+        if !path.exists() {
+            self.make_database(builder, &path)?;
+        }
         match builder.create(&path) {
             Err(DatabaseError::DatabaseAlreadyOpen) => Err(Error::InUse(path)),
-            other => {
-                let database = other?;
-                let failed = |source| Error::File { what: "sync", path: self.root.clone(), source };
-                sync_dir(&self.root).map_err(failed)?;
-                Ok(database)
-            }
+            other => Ok(other?),
         }
     }
 

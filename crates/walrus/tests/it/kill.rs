@@ -12,11 +12,11 @@ const DIR: &str = "WALRUS_KILL_TEST_DIR";
 const ROUND: &str = "WALRUS_KILL_TEST_ROUND";
 /// How many kills; a long run asks for more than 6.
 const KILLS: &str = "WALRUS_KILLS";
-const WRITERS: u64 = 6;
+pub(crate) const WRITERS: u64 = 6;
 const KEYS: u64 = 5;
 const SIZES: [usize; 5] = [0, 100, 65_536, 65_537, 900_000];
 
-fn path(writer: u64, number: u64) -> String {
+pub(crate) fn path(writer: u64, number: u64) -> String {
     format!("/bucket/{writer}/{}", number % KEYS)
 }
 
@@ -40,21 +40,28 @@ async fn write(walrus: Arc<Walrus>, writer: u64, round: u64) {
     for number in round * 1_000_000.. {
         let path = path(writer, number);
         say(&format!("start {writer} {number}"));
-        let body = content(number, size(number));
-        let answer = match number % 6 {
-            5 => call("ALICE", "DELETE", &path).send(&walrus).await,
-            4 => upload(&walrus, &path, body).await,
-            _ => call("ALICE", "PUT", &path).body(body).send(&walrus).await,
-        };
-        assert!(answer.status.is_success(), "{answer:?}");
+        assert!(change(&walrus, &path, number).await);
         say(&format!("done {writer} {number}"));
     }
+}
+
+/// Does the change that belongs to a number; whether it is acknowledged.
+pub(crate) async fn change(walrus: &Walrus, path: &str, number: u64) -> bool {
+    let body = content(number, size(number));
+    let answer = match number % 6 {
+        5 => call("ALICE", "DELETE", path).send(walrus).await,
+        4 => upload(walrus, path, body).await,
+        _ => call("ALICE", "PUT", path).body(body).send(walrus).await,
+    };
+    answer.status.is_success()
 }
 
 /// Writes an object by an upload of one part, and a second part that is not wanted in the end.
 async fn upload(walrus: &Walrus, path: &str, body: Vec<u8>) -> Answer {
     let begun = call("ALICE", "POST", &format!("{path}?uploads")).send(walrus).await;
-    let id = begun.elements("UploadId")[0].to_owned();
+    let Some(id) = begun.elements("UploadId").first().map(|id| (*id).to_owned()) else {
+        return begun;
+    };
     let part = |number: u8| format!("{path}?partNumber={number}&uploadId={id}");
     let put = call("ALICE", "PUT", &part(1)).body(body).send(walrus).await;
     call("ALICE", "PUT", &part(2)).body(content(2, 70_000)).send(walrus).await;
@@ -73,9 +80,9 @@ fn say(line: &str) {
 
 /// What a key may hold: the last acknowledged write, or one that was under way.
 #[derive(Debug, Default, Clone)]
-struct Allowed {
-    acknowledged: Option<u64>,
-    under_way: Option<u64>,
+pub(crate) struct Allowed {
+    pub(crate) acknowledged: Option<u64>,
+    pub(crate) under_way: Option<u64>,
 }
 
 /// Starts a child, kills it after it has acknowledged so many operations, and notes what it said.
@@ -110,7 +117,7 @@ fn run_and_kill(dir: &Path, round: u64, operations: usize, seen: &mut BTreeMap<S
 }
 
 /// Checks every key against what it may hold, and settles what an unacknowledged write has done.
-async fn check(walrus: &Walrus, seen: &mut BTreeMap<String, Allowed>) {
+pub(crate) async fn check(walrus: &Walrus, seen: &mut BTreeMap<String, Allowed>) {
     for (path, allowed) in seen {
         let answer = call("ALICE", "GET", path).send(walrus).await;
         let holds = |number: u64| {
@@ -163,6 +170,16 @@ async fn delete_all(walrus: &Walrus, dir: &Path, paths: impl Iterator<Item = &St
         assert!(std::time::Instant::now() < limit, "{} blobs stay behind", blobs(dir));
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
+}
+
+#[test]
+fn a_first_start_that_was_killed_keeps_nobody_from_the_next_one() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("FORMAT"), "").unwrap();
+    std::fs::write(dir.path().join("walrus.redb.new"), "half").unwrap();
+    drop(open(dir.path()));
+    assert!(!dir.path().join("walrus.redb.new").exists());
+    drop(open(dir.path()));
 }
 
 #[tokio::test]

@@ -8,4 +8,6 @@ mod copies;
 mod kill;
 mod model;
 mod parts;
+mod power;
 mod protocol;
+mod twin;
