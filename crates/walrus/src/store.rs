@@ -187,7 +187,7 @@ fn open_database(disk: &dyn Disk) -> Result<Database, Error> {
 /// Every transaction is synced, in two phases so that a torn write cannot pass for a commit, and
 /// with what lets a start after a crash skip the scan of the whole file.
 fn durably(transaction: &mut redb::WriteTransaction) -> Result<(), Error> {
-    transaction.set_durability(Durability::None)?;
+    transaction.set_durability(Durability::Immediate)?;
     transaction.set_two_phase_commit(true);
     transaction.set_quick_repair(true);
     Ok(())
