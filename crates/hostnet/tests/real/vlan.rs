@@ -1,5 +1,5 @@
 //! Group networks as tagged frames. Many kernels of test machines have no 802.1Q, so these run in a
-//! guest of Debian's kernel: this very program, on a disk of its own (`scripts/vlan-guest`).
+//! guest of Debian's kernel: this very program, on a disk of its own (`scripts/test-guest`).
 
 use crate::cluster::{Cluster, address};
 use crate::dhcp;
@@ -29,9 +29,13 @@ while True:
             tag=tci&4095 if status&16 else 0
             print(tag,data[12:14].hex())";
 
+/// For the kernel, and for this program in the guest.
+const ARGUMENTS: &str = "console=ttyS0 quiet panic=-1 root=/dev/vda \
+                         program_args=vlan::,--ignored,--test-threads,1";
+
 fn files() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-    root.join("build/vlan-guest")
+    root.join("build/test-guest")
 }
 
 #[test]
@@ -46,14 +50,14 @@ fn a_kernel_with_802_1q_carries_the_group_networks_as_tagged_frames() {
     let overlay = ["create", "-q", "-f", "qcow2", "-F", "raw", "-b"];
     let made =
         Command::new("qemu-img").args(overlay).arg(files().join("root.img")).arg(&root).status();
-    assert!(made.unwrap().success(), "build/vlan-guest is missing? run scripts/vlan-guest");
+    assert!(made.unwrap().success(), "build/test-guest is missing? run scripts/test-guest");
     let output = Command::new("qemu-system-x86_64")
         .args(["-accel", "tcg", "-m", "768", "-nographic", "-no-reboot", "-nic", "none"])
         .arg("-kernel")
         .arg(files().join("kernel"))
         .arg("-initrd")
         .arg(files().join("ramdisk"))
-        .args(["-append", "console=ttyS0 quiet panic=-1 root=/dev/vda"])
+        .args(["-append", ARGUMENTS])
         .args(["-drive", &disk(&root, "qcow2"), "-drive", &disk(&program, "raw")])
         .stdin(Stdio::null())
         .output()

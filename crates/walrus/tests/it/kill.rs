@@ -78,27 +78,33 @@ fn say(line: &str) {
     out.flush().unwrap();
 }
 
-/// What a key may hold: the last acknowledged write, or one that was under way.
+/// What each key may hold: the last acknowledged write, or one that was under way.
+pub(crate) type Seen = BTreeMap<String, Allowed>;
+
+/// See [`Seen`].
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Allowed {
     pub(crate) acknowledged: Option<u64>,
     pub(crate) under_way: Option<u64>,
 }
 
+/// The arguments with which this program is the child.
+pub(crate) const ARGUMENTS: [&str; 3] =
+    ["--exact", "kill::every_acknowledged_write_survives_kill_9", "--nocapture"];
+
+/// What tells the child where to write, and which round it is.
+pub(crate) fn variables(dir: &Path, round: u64) -> [(&'static str, String); 2] {
+    [(DIR, dir.display().to_string()), (ROUND, round.to_string())]
+}
+
 /// Starts a child, kills it after it has acknowledged so many operations, and notes what it said.
-fn run_and_kill(dir: &Path, round: u64, operations: usize, seen: &mut BTreeMap<String, Allowed>) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "kill::every_acknowledged_write_survives_kill_9", "--nocapture"])
-        .env(DIR, dir)
-        .env(ROUND, round.to_string())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+pub(crate) fn run_and_kill(mut child: Command, operations: usize, seen: &mut Seen) {
+    let mut child = child.stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut done = 0;
     for line in lines {
         let line = line.unwrap();
-        let words: Vec<&str> = line.split(' ').collect();
+        let words: Vec<&str> = line.trim_end().split(' ').collect();
         let [what @ ("start" | "done"), writer, number] = words[..] else { continue };
         let (writer, number) = (writer.parse().unwrap(), number.parse().unwrap());
         let allowed = seen.entry(path(writer, number)).or_default();
@@ -117,7 +123,7 @@ fn run_and_kill(dir: &Path, round: u64, operations: usize, seen: &mut BTreeMap<S
 }
 
 /// Checks every key against what it may hold, and settles what an unacknowledged write has done.
-pub(crate) async fn check(walrus: &Walrus, seen: &mut BTreeMap<String, Allowed>) {
+pub(crate) async fn check(walrus: &Walrus, seen: &mut Seen) {
     for (path, allowed) in seen {
         let answer = call("ALICE", "GET", path).send(walrus).await;
         let holds = |number: u64| {
@@ -151,7 +157,9 @@ fn every_acknowledged_write_survives_kill_9() {
     let mut seen = BTreeMap::new();
     let kills = std::env::var(KILLS).map_or(6, |text| text.parse().unwrap());
     for round in 0..kills {
-        run_and_kill(dir.path(), round, 60 + 17 * (round % 12) as usize, &mut seen);
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(ARGUMENTS).envs(variables(dir.path(), round));
+        run_and_kill(child, 60 + 17 * (round % 12) as usize, &mut seen);
         runtime.block_on(async { check(&open(dir.path()), &mut seen).await });
     }
     let walrus = open(dir.path());

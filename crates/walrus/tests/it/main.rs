@@ -5,6 +5,7 @@
 mod client;
 mod configuration;
 mod copies;
+mod guest;
 mod kill;
 mod model;
 mod parts;

@@ -2,9 +2,8 @@
 //! at any moment under load. The disk drops, keeps or tears what was not synced.
 
 use crate::client::{call, content};
-use crate::kill::{Allowed, WRITERS, change, check, path};
+use crate::kill::{Allowed, Seen, WRITERS, change, check, path};
 use crate::twin::{Twin, Unsynced};
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use types::SystemClock;
@@ -151,8 +150,6 @@ async fn write(walrus: Arc<Walrus>, writer: u64, round: u64, seen: Arc<Mutex<See
         seen.lock().unwrap().insert(path, settled);
     }
 }
-
-type Seen = BTreeMap<String, Allowed>;
 
 #[test]
 fn after_power_cuts_under_load_everything_acknowledged_is_there() {
