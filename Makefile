@@ -1,6 +1,6 @@
 # The entry points; the work is in scripts/. `make` alone says what there is.
 
-.PHONY: help run stop clean-cloud test test-long lint bench-launch bench-launches bench-networks bench-api
+.PHONY: help run stop clean-cloud test test-long lint bench-launch bench-launches bench-networks bench-api bench-s3
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -31,6 +31,9 @@ bench-launches: ## launches, one by one and 20 at once, beside virsh create; a c
 
 bench-networks: ## planning, applying, forwarding, DHCP and metadata of large networks (root)
 	@scripts/bench-networks
+
+bench-s3: ## Walrus beside other S3 servers and a bare HTTP server
+	@scripts/bench-s3
 
 bench-api: ## the EC2 API of a simulated cloud beside moto's server
 	@scripts/bench-api
