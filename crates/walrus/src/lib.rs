@@ -7,6 +7,7 @@
 //! A 200 to a PUT or a 204 to a DELETE means that the change is on the disk. What is not offered
 //! answers NotImplemented with its name.
 
+mod access;
 mod accounts;
 mod body;
 mod checksum;
@@ -24,6 +25,8 @@ pub use accounts::{Account, Accounts, LookupError};
 pub use body::Body;
 pub use disk::{Blob, Disk, NewBlob};
 pub use image::{ObjectInfo, ObjectReader};
+pub use operation::Operation;
+pub use request::Peer;
 pub use store::Error;
 pub use walrus::{Settings, Walrus};
 
@@ -46,4 +49,17 @@ pub fn keys_to_delete(body: &[u8]) -> Option<Vec<String>> {
 #[doc(hidden)]
 pub fn parts_to_complete(body: &[u8]) -> Option<Vec<u16>> {
     operation::parts_to_complete(body).ok()
+}
+
+/// Whether the body of a PutBucketPolicy request is a policy of this bucket. For the same tests.
+#[doc(hidden)]
+pub fn is_policy(body: &[u8], bucket: &str) -> bool {
+    access::Policy::read(body, bucket).is_ok()
+}
+
+/// How many grants the body of a PutBucketAcl request has; none when it is refused. For the same
+/// tests.
+#[doc(hidden)]
+pub fn grants(body: &[u8], owner: types::AccountId) -> Option<usize> {
+    operation::read_acl(body, owner).ok().map(|acl| acl.0.len())
 }
