@@ -19,5 +19,5 @@ pub(crate) use context::Context;
 pub(crate) use decide::{Decision, Owned, decide};
 pub(crate) use given::{Given, check_acl, given};
 pub(crate) use grants::{EC2_READER, GROUPS, by_id, by_uri, check_accounts, from_headers};
-pub(crate) use policy::{MOST_BYTES as MOST_POLICY_BYTES, Policy, Wish};
+pub(crate) use policy::{Effect, MOST_BYTES as MOST_POLICY_BYTES, Policy, Wish};
 pub(crate) use rules::{Documents, Ownership, PublicAccessBlock, Rules};

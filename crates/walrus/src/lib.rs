@@ -51,15 +51,30 @@ pub fn parts_to_complete(body: &[u8]) -> Option<Vec<u16>> {
     operation::parts_to_complete(body).ok()
 }
 
-/// Whether the body of a PutBucketPolicy request is a policy of this bucket. For the same tests.
+/// What a policy says, for the same tests.
 #[doc(hidden)]
-pub fn is_policy(body: &[u8], bucket: &str) -> bool {
-    access::Policy::read(body, bucket).is_ok()
+#[derive(Debug)]
+pub struct PolicySays {
+    /// Whether it is public.
+    pub is_public: bool,
+    /// Whether it lets somebody read the object `a` of whom nothing is known.
+    pub opens: bool,
 }
 
-/// How many grants the body of a PutBucketAcl request has; none when it is refused. For the same
-/// tests.
+/// Reads the body of a PutBucketPolicy request; none when it is refused.
 #[doc(hidden)]
-pub fn grants(body: &[u8], owner: types::AccountId) -> Option<usize> {
-    operation::read_acl(body, owner).ok().map(|acl| acl.0.len())
+pub fn read_policy(body: &[u8], bucket: &str) -> Option<PolicySays> {
+    use access::{Action, Context, Effect, Policy, Wish};
+    let policy = Policy::read(body, bucket).ok()?;
+    let (action, context) = (Action::GetObject, &Context::default());
+    let wish = Wish { caller: None, action, bucket, key: Some("a"), context };
+    let opens = policy.effect(&wish) == Some(Effect::Allow);
+    Some(PolicySays { is_public: policy.is_public(), opens })
+}
+
+/// The body of a PutBucketAcl request as the ACL is shown afterwards; none when it is refused.
+/// For the same tests.
+#[doc(hidden)]
+pub fn rewritten_acl(body: &[u8], owner: types::AccountId) -> Option<String> {
+    operation::rewritten_acl(body, owner)
 }

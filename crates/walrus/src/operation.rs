@@ -95,7 +95,7 @@ const PARTICULAR_WORDS: [&str; 10] = [
     "uploads",
 ];
 
-pub(crate) use acl::read as read_acl;
+pub(crate) use acl::rewritten_acl;
 pub(crate) use delete_objects::keys_to_delete;
 pub use routing::Operation;
 pub(crate) use upload::parts_to_complete;

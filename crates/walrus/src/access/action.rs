@@ -80,6 +80,18 @@ actions! {
     PutObjectAcl Object WriteAcp;
 }
 
+impl Action {
+    /// Whether it handles the bucket's policy.
+    pub(crate) fn is_of_policy(self) -> bool {
+        matches!(self, Self::GetBucketPolicy | Self::PutBucketPolicy | Self::DeleteBucketPolicy)
+    }
+
+    /// Whether who began an upload may do it too: look at its parts, give it up.
+    pub(crate) fn is_of_initiator(self) -> bool {
+        matches!(self, Self::AbortMultipartUpload | Self::ListMultipartUploadParts)
+    }
+}
+
 /// Actions of S3 that no operation of Walrus needs yet; a policy may name them all the same.
 const OTHERS_OF_BUCKETS: &[&str] = &[
     "DeleteBucketWebsite",

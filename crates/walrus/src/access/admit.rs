@@ -72,7 +72,8 @@ pub(crate) async fn admit(
     key: String,
 ) -> Result<Place, Fault> {
     let opens = action == Action::GetObject && request.method != Method::HEAD;
-    let upload = initiated_upload(request, action);
+    let upload = request.word("uploadId").filter(|_| action.is_of_initiator());
+    let upload = upload.map(str::to_owned);
     let found = look(walrus, &name, &key, opens, upload).await?;
     check_expected_owner(request, "x-amz-expected-bucket-owner", &found.0.bucket)?;
     judge(walrus, request, action, (name, key), found)
@@ -128,12 +129,6 @@ async fn look(
     read.await?.ok_or_else(|| Fault::from(NO_SUCH_BUCKET).with("BucketName", name))
 }
 
-/// The upload of which it matters who began it.
-fn initiated_upload(request: &Request, action: Action) -> Option<String> {
-    let matters = matches!(action, Action::AbortMultipartUpload | Action::ListMultipartUploadParts);
-    request.word("uploadId").filter(|_| matters).map(str::to_owned)
-}
-
 fn check_expected_owner(request: &Request, header: &str, bucket: &Bucket) -> Result<(), Fault> {
     match request.header(header) {
         Some(expected) if expected != bucket.owner.to_string() => {
@@ -153,10 +148,10 @@ fn judge(
     let place = place(walrus, request, at, found)?;
     let caller = request.caller.as_ref().map(|caller| caller.id);
     let bucket = &place.bucket;
-    let has_owner = match (&upload, &place.object) {
-        (Some(upload), _) => Some(owned(bucket, upload.owner, &bucket.acl)),
-        (None, Some(object)) => Some(owned(bucket, object.owner, &object.acl)),
-        (None, None) => None,
+    let has_owner = if action.is_of_initiator() {
+        upload.as_ref().map(|upload| owned(bucket, upload.owner, &bucket.acl))
+    } else {
+        place.object.as_ref().map(|object| owned(bucket, object.owner, &object.acl))
     };
     let key = Some(place.key.as_str()).filter(|_| action.level() != Level::Bucket);
     let decision = place.decision(caller, action, key, has_owner);
@@ -164,7 +159,8 @@ fn judge(
         return Err(missing(&place, caller));
     }
     match decision {
-        Decision::Allowed if is_for_owner_only(action) && caller != Some(place.bucket.owner) => {
+        // whatever the policy allows, S3 lets no other account handle it
+        Decision::Allowed if action.is_of_policy() && caller != Some(place.bucket.owner) => {
             Err(METHOD_NOT_ALLOWED.because("only the bucket's owner has to do with its policy"))
         }
         Decision::Allowed if compares(request, action) => {
@@ -200,11 +196,6 @@ fn place(
 fn compares(request: &Request, action: Action) -> bool {
     let certain = request.header("if-match").is_some_and(|etag| etag.trim() != "*");
     certain && matches!(action, Action::PutObject | Action::DeleteObject)
-}
-
-/// S3 lets no other account handle a bucket's policy, whatever the policy allows.
-fn is_for_owner_only(action: Action) -> bool {
-    matches!(action, Action::GetBucketPolicy | Action::PutBucketPolicy | Action::DeleteBucketPolicy)
 }
 
 /// Whether a key is there is known to those only who may list.

@@ -1,7 +1,7 @@
 //! The decision, from all that it depends on and nothing else.
 
 use super::policy::{Effect, Wish};
-use super::{Acl, Action, Level, Rules};
+use super::{Acl, Level, Rules};
 use types::AccountId;
 
 /// What has an owner and an ACL.
@@ -32,7 +32,8 @@ pub(crate) fn decide(
 ) -> Decision {
     let Wish { caller, action, .. } = *wish;
     let is_bucket_owner = caller == Some(bucket.owner);
-    if is_bucket_owner && is_never_lost(action) {
+    // so that nobody is locked out for ever
+    if is_bucket_owner && action.is_of_policy() {
         return Decision::Allowed;
     }
     let effect = rules.policy.as_ref().and_then(|policy| policy.effect(wish));
@@ -44,7 +45,7 @@ pub(crate) fn decide(
     // the bucket's owner gives away what is his; an object of somebody else's is not
     let is_owner = match action.level() {
         Level::Bucket => is_bucket_owner,
-        Level::Key => is_bucket_owner || is_of_initiator(action) && caller == Some(object_owner),
+        Level::Key => is_bucket_owner || action.is_of_initiator() && caller == Some(object_owner),
         Level::Object => caller == Some(object_owner),
     };
     let by_policy = effect == Some(Effect::Allow)
@@ -55,16 +56,6 @@ pub(crate) fn decide(
     } else {
         Decision::NotAllowed
     }
-}
-
-/// What a bucket's owner may do whatever the policy says, so that nobody is locked out for ever.
-fn is_never_lost(action: Action) -> bool {
-    matches!(action, Action::GetBucketPolicy | Action::PutBucketPolicy | Action::DeleteBucketPolicy)
-}
-
-/// Who began an upload may look at its parts and give it up.
-fn is_of_initiator(action: Action) -> bool {
-    matches!(action, Action::AbortMultipartUpload | Action::ListMultipartUploadParts)
 }
 
 fn restricted(rules: &Rules) -> bool {

@@ -2,7 +2,7 @@
 
 mod document;
 
-pub(crate) use document::read;
+pub(crate) use document::rewritten_acl;
 
 use super::{Answer, empty, xml};
 use crate::access::{self, Acl, Canned, Grantee, Place};

@@ -11,7 +11,7 @@ use types::{AccountId, UserName};
 ///
 /// # Errors
 /// `MalformedACLError`; `AccessDenied` for another owner; `InvalidArgument` for who is nobody.
-pub(crate) fn read(body: &[u8], owner: AccountId) -> Result<Acl, Fault> {
+pub(super) fn read(body: &[u8], owner: AccountId) -> Result<Acl, Fault> {
     let malformed = |fault: Fault| MALFORMED_ACL.because(fault.message());
     let document = xml::parse(body, "AccessControlPolicy").map_err(malformed)?;
     let (stated, grants) = parts(&document).map_err(malformed)?;
@@ -19,6 +19,11 @@ pub(crate) fn read(body: &[u8], owner: AccountId) -> Result<Acl, Fault> {
         return Err(ACCESS_DENIED.because("the Owner of an ACL stays who it is"));
     }
     grants.into_iter().map(|element| grant(element, owner)).collect::<Result<_, _>>().map(Acl)
+}
+
+/// What is shown of a document that is put; none when it is refused.
+pub(crate) fn rewritten_acl(body: &[u8], owner: AccountId) -> Option<String> {
+    read(body, owner).ok().map(|acl| write(&acl, owner, &BTreeMap::new()).into_string())
 }
 
 /// The owner that a document states, and its grants.
