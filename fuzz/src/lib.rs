@@ -4,6 +4,7 @@
 mod conf;
 mod disk_image;
 mod manifest;
+mod policy;
 mod query;
 mod user_data;
 mod xml;
@@ -11,6 +12,7 @@ mod xml;
 pub use crate::conf::conf;
 pub use disk_image::disk_image;
 pub use manifest::manifest;
+pub use policy::policy;
 pub use query::query;
 pub use user_data::user_data;
 pub use xml::xml;

@@ -17,6 +17,15 @@ pub fn xml(bytes: &[u8]) {
     if let Some(parts) = walrus::parts_to_complete(bytes) {
         assert!((1..=10_000).contains(&parts.len()) && parts.is_sorted_by(|a, b| a < b));
     }
+    if let Some(written) =
+        "000000000007".parse().ok().and_then(|id| walrus::rewritten_acl(bytes, id))
+    {
+        let again = "000000000007"
+            .parse()
+            .ok()
+            .and_then(|id| walrus::rewritten_acl(written.as_bytes(), id));
+        assert_eq!(again.as_ref(), Some(&written), "what is shown can be put again");
+    }
     let text = String::from_utf8_lossy(bytes);
     let error = Error::new(Code::InvalidParameterValue, text.as_ref());
     for service in [Service::Ec2, Service::Sts, Service::Iam] {

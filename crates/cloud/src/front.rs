@@ -35,12 +35,22 @@ async fn dispatch(State(cloud): State<Arc<Cloud>>, request: Request<Body>) -> Re
         ec2::handle(&cloud, request).await
     } else if is_below(path, WALRUS) {
         let (begun, method) = (Instant::now(), request.method().clone());
+        let request = from_peer(request);
         let answer = cloud.walrus.handle(cloud.as_ref(), request).await.map(Body::new);
         cloud.measures.walrus(&method, answer.status().as_u16(), begun);
         answer
     } else {
         (StatusCode::NOT_FOUND, ELSEWHERE).into_response()
     }
+}
+
+/// Tells Walrus where a request comes from: its policies may ask.
+fn from_peer(mut request: Request<Body>) -> Request<Body> {
+    if let Some(&transport::Peer { address, tls }) = request.extensions().get() {
+        let peer = walrus::Peer { address: Some(address.ip()), tls };
+        request.extensions_mut().insert(peer);
+    }
+    request
 }
 
 /// The service at a path that speaks EC2's Query protocol.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use state::{NewUser, User};
-use types::{Secret, UserName};
+use types::{AccountId, Secret, UserName};
 use walrus::{Account, Accounts, LookupError};
 
 /// The user that exists from the first start.
@@ -81,6 +81,10 @@ impl Accounts for Cloud {
             is_admin: user.admin,
             enabled: user.enabled,
         }))
+    }
+
+    async fn name_of(&self, account: AccountId) -> Result<Option<UserName>, LookupError> {
+        Ok(self.state.user_by_account(account).await?.map(|user| user.name))
     }
 }
 

@@ -47,7 +47,7 @@ fn title_case(upper: &str) -> String {
 
 /// `yyyy-MM-ddTHH:mm:ss[.SSS]` with `Z`, a numeric zone, both or none (FACTS 8.2); UTC when no
 /// zone is given.
-pub(crate) fn parse_iso(text: &str) -> Option<Timestamp> {
+pub fn parse_iso(text: &str) -> Option<Timestamp> {
     let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
     let (main, rest) = text.split_at_checked(19)?;
     let at = PrimitiveDateTime::parse(main, form).ok()?;

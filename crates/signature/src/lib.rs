@@ -24,4 +24,5 @@ mod v4;
 pub use encode::{decode_pairs, uri_decode, uri_encode};
 pub use error::{Error, Place};
 pub use head::Head;
+pub use instant::parse_iso;
 pub use mac::sha256_hex;

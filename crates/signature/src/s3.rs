@@ -26,6 +26,15 @@ enum Scheme {
     V4 { claim: v4::Claim, payload: String },
 }
 
+/// How a request is signed, in the words of bucket policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// `s3:signatureversion`.
+    pub version: &'static str,
+    /// `s3:authType`.
+    pub auth_type: &'static str,
+}
+
 /// What the signature says of the body, for the reader of the body to check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payload {
@@ -65,20 +74,35 @@ impl Payload {
     }
 }
 
-/// Reads what signature a request claims to have; `None` for an anonymous request.
+/// What an anonymous request says of its body.
+///
+/// # Errors
+/// [`Error`] when it says that its chunks are signed, or nothing that can be read.
+pub fn anonymous_payload(headers: &http::HeaderMap) -> Result<Payload, Error> {
+    let Some(text) = headers.get("x-amz-content-sha256") else { return Ok(Payload::Unsigned) };
+    match Payload::parse(text.to_str().unwrap_or(""))? {
+        Payload::Chunked { signed: true, .. } => Err(Error::NotSigned),
+        payload => Ok(payload),
+    }
+}
+
+/// Reads what signature a request claims to have; `None` for an anonymous request: one in which
+/// nothing belongs to a signature.
 ///
 /// # Errors
 /// [`Error`] when it is incomplete, malformed or of a kind not offered.
 pub fn claim(head: &Head<'_>) -> Result<Option<Claim>, Error> {
     let pairs = decode_pairs(head.query)?;
-    let (v2, v4) = ("Signature", "X-Amz-Signature");
-    let in_query = [v2, v4, "AWSAccessKeyId", "X-Amz-Algorithm"]
-        .iter()
-        .any(|name| find(&pairs, name).is_some());
+    // in any case: whoever means to sign must not be taken for anonymous
+    let is_there = |names: &[&str]| {
+        pairs.iter().any(|(name, _)| names.iter().any(|known| known.eq_ignore_ascii_case(name)))
+    };
+    let v4 = ["X-Amz-Signature", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-SignedHeaders"];
+    let in_query = is_there(&v4) || is_there(&["Signature", "AWSAccessKeyId"]);
     let claim = match (in_query, head.headers.contains_key("authorization")) {
         (false, false) => return Ok(None),
         (true, true) => return Err(Error::TwoSignatures),
-        (true, false) if find(&pairs, "X-Amz-Algorithm").or(find(&pairs, v4)).is_some() => {
+        (true, false) if is_there(&v4) => {
             let payload = find(&pairs, "X-Amz-Content-Sha256");
             let claim = v4_claim(head, v4::Claim::from_query(head)?, payload)?;
             Claim { hoisted: hoisted(&pairs), ..claim }
@@ -185,6 +209,18 @@ impl Claim {
     /// The access key that the request says it is signed with.
     pub fn access_key(&self) -> &str {
         &self.access_key
+    }
+
+    /// How it is signed.
+    pub fn manner(&self) -> Manner {
+        let (header, query) = ("REST-HEADER", "REST-QUERY-STRING");
+        let (version, auth_type) = match &self.scheme {
+            Scheme::V2Header { .. } => ("AWS", header),
+            Scheme::V2Query { .. } => ("AWS", query),
+            Scheme::V4 { claim, .. } if claim.place == Place::Query => (v4::ALGORITHM, query),
+            Scheme::V4 { .. } => (v4::ALGORITHM, header),
+        };
+        Manner { version, auth_type }
     }
 
     /// What the signature says of the body.

@@ -16,7 +16,7 @@ mod role;
 pub use client::{ClusterClient, ImageClient, NodeClient};
 pub use identity::Identity;
 pub use internal::{ImageStore, cluster_routes, image_routes, node_routes};
-pub use listener::{Limits, Listener, PeerAddr};
+pub use listener::{Limits, Listener, Peer};
 pub use role::Role;
 
 /// Why a component's keys could not be made, read or used.

@@ -53,9 +53,14 @@ impl Default for Limits {
 /// Time that running requests get to finish when the listener stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// The address of the peer, an extension of every request.
+/// Who sent a request, and how: an extension of every request.
 #[derive(Debug, Clone, Copy)]
-pub struct PeerAddr(pub SocketAddr);
+pub struct Peer {
+    /// The address of the connection's other end.
+    pub address: SocketAddr,
+    /// Whether it came by TLS.
+    pub tls: bool,
+}
 
 /// A bound port.
 pub struct Listener {
@@ -168,7 +173,10 @@ async fn connection(
     let stream = Idle::new(stream, limits.idle_timeout);
     if first[0] != TLS_HANDSHAKE {
         return match &shared.public {
-            Some(routes) => requests(stream, peer, None, routes.clone(), limits, stopped).await,
+            Some(routes) => {
+                let peer = Peer { address: peer, tls: false };
+                requests(stream, peer, None, routes.clone(), limits, stopped).await
+            }
             None => Ok(()),
         };
     }
@@ -179,6 +187,7 @@ async fn connection(
         Some(certificate) => (caller_of(certificate), Some(shared.internal.clone())),
         None => (None, shared.public.clone()),
     };
+    let peer = Peer { address: peer, tls: true };
     match routes {
         Some(routes) => requests(stream, peer, caller, routes, limits, stopped).await,
         None => Ok(()),
@@ -188,7 +197,7 @@ async fn connection(
 /// Answers the requests of one connection by `routes`.
 async fn requests<S>(
     stream: S,
-    peer: SocketAddr,
+    peer: Peer,
     caller: Option<Caller>,
     routes: Router,
     limits: Limits,
@@ -198,7 +207,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(PeerAddr(peer));
+        request.extensions_mut().insert(peer);
         if let Some(caller) = caller.clone() {
             request.extensions_mut().insert(caller);
         }

@@ -4,6 +4,8 @@
 
 use async_trait::async_trait;
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::map_request;
 use axum::routing::get;
 use protocol::{
     CallError, ConsoleOutput, Digest, ImageRef, ImageSource, NodeApi, NodeDesired, NodeObserved,
@@ -11,11 +13,11 @@ use protocol::{
 };
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use transport::{
-    Identity, ImageClient, ImageStore, Limits, Listener, NodeClient, Role, TransportError,
+    Identity, ImageClient, ImageStore, Limits, Listener, NodeClient, Peer, Role, TransportError,
     image_routes, node_routes, pki,
 };
 use types::{Figures, InstanceId, Timestamp};
@@ -225,6 +227,27 @@ async fn a_stranger_reaches_public_routes_only() {
     assert!(observe.starts_with("HTTP/1.1 404"), "{observe}");
     let hidden = serve_node(dir.path()).await;
     assert_eq!(plain(hidden, &format!("GET / {CLOSE}")).await, "");
+}
+
+#[tokio::test]
+async fn a_request_carries_its_peer_and_whether_it_came_by_tls() {
+    let dir = tempfile::tempdir().unwrap();
+    keys(dir.path());
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let note = {
+        let seen = seen.clone();
+        map_request(move |request: Request| {
+            let peer: &Peer = request.extensions().get().unwrap();
+            seen.lock().unwrap().push((peer.address.ip().is_loopback(), peer.tls));
+            std::future::ready(request)
+        })
+    };
+    let public = Router::new().route("/hello", get(async || "hello")).layer(note.clone());
+    let internal = node_routes(Arc::new(FakeNode)).layer(note);
+    let address = serve(dir.path(), &node("n1"), Some(public), internal).await;
+    plain(address, &format!("GET /hello {CLOSE}")).await;
+    client(dir.path(), &cluster(), &node("n1"), address).sync(desired(7)).await.unwrap();
+    assert_eq!(*seen.lock().unwrap(), [(true, false), (true, true)]);
 }
 
 #[tokio::test]

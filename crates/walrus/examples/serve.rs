@@ -12,7 +12,7 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use types::{AccountId, Secret, SystemClock, UserName};
-use walrus::{Account, Accounts, LookupError, Settings, Walrus};
+use walrus::{Account, Accounts, LookupError, Peer, Settings, Walrus};
 
 struct TwoUsers;
 
@@ -33,6 +33,11 @@ impl Accounts for TwoUsers {
             enabled: true,
         }))
     }
+
+    async fn name_of(&self, account: AccountId) -> Result<Option<UserName>, LookupError> {
+        let names = ["alice".parse()?, "bob".parse()?];
+        Ok(names.into_iter().find(|name| AccountId::preferred(name) == account))
+    }
 }
 
 #[tokio::main]
@@ -45,12 +50,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let walrus = Arc::new(walrus);
     let listener = tokio::net::TcpListener::bind(&address).await?;
     loop {
-        let (stream, _) = listener.accept().await?;
+        let (stream, peer) = listener.accept().await?;
         stream.set_nodelay(true)?;
         let walrus = Arc::clone(&walrus);
         let service = service_fn(move |request| {
             let walrus = Arc::clone(&walrus);
-            async move { Ok::<_, std::convert::Infallible>(walrus.handle(&TwoUsers, request).await) }
+            let peer = Peer { address: Some(peer.ip()), tls: false };
+            async move {
+                let mut request: http::Request<_> = request;
+                request.extensions_mut().insert(peer);
+                Ok::<_, std::convert::Infallible>(walrus.handle(&TwoUsers, request).await)
+            }
         });
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new());

@@ -30,4 +30,10 @@ pub trait Accounts: Send + Sync {
     /// # Errors
     /// When the accounts cannot be read; the client is told to try again.
     async fn by_access_key(&self, access_key: &str) -> Result<Option<Account>, LookupError>;
+
+    /// The name of the account with this number, which is its canonical user id too.
+    ///
+    /// # Errors
+    /// As of [`by_access_key`](Self::by_access_key).
+    async fn name_of(&self, account: AccountId) -> Result<Option<UserName>, LookupError>;
 }

@@ -24,6 +24,8 @@ macro_rules! kinds {
 }
 
 kinds! {
+    ACCESS_CONTROL_LIST_NOT_SUPPORTED = "AccessControlListNotSupported" 400
+        "The bucket does not allow ACLs (its object ownership is BucketOwnerEnforced)";
     ACCESS_DENIED = "AccessDenied" 403 "Access Denied";
     BAD_DIGEST = "BadDigest" 400
         "The checksum that was sent does not match the body that was received";
@@ -42,6 +44,8 @@ kinds! {
     INVALID_BUCKET_NAME = "InvalidBucketName" 400
         "A bucket name has 3 to 63 letters, digits, '.', '-' or '_', a letter or digit first and \
          last, and is not an address";
+    INVALID_BUCKET_ACL_WITH_OBJECT_OWNERSHIP = "InvalidBucketAclWithObjectOwnership" 400
+        "The bucket's ACL gives something to others; make it private before ACLs are switched off";
     INVALID_DIGEST = "InvalidDigest" 400
         "A checksum header is not the base64 of a checksum of its kind";
     INVALID_PART = "InvalidPart" 400
@@ -54,19 +58,28 @@ kinds! {
         "The path cannot be read: it is UTF-8, percent-encoded, without NUL and '..' segments";
     INVALID_TAG = "InvalidTag" 400 "A tag is not valid";
     KEY_TOO_LONG = "KeyTooLongError" 400 "A key has at most 1024 bytes";
+    MALFORMED_ACL = "MalformedACLError" 400 "The ACL is not well-formed or not a whole one";
+    MALFORMED_POLICY = "MalformedPolicy" 400 "The policy is not valid";
     MALFORMED_XML = "MalformedXML" 400 "The XML of the body is not what this operation reads";
     METADATA_TOO_LARGE = "MetadataTooLarge" 400
         "The x-amz-meta- headers have more than 2048 bytes";
+    MISSING_SECURITY_HEADER = "MissingSecurityHeader" 400
+        "Name a canned ACL in x-amz-acl, grants in x-amz-grant- headers, or send an ACL";
     METHOD_NOT_ALLOWED = "MethodNotAllowed" 405 "The method is not allowed here";
     NO_SUCH_BUCKET = "NoSuchBucket" 404 "The bucket does not exist";
+    NO_SUCH_BUCKET_POLICY = "NoSuchBucketPolicy" 404 "The bucket has no policy";
     NO_SUCH_KEY = "NoSuchKey" 404 "The key does not exist";
+    NO_SUCH_OWNERSHIP_CONTROLS = "OwnershipControlsNotFoundError" 404
+        "The bucket has no ownership controls";
+    NO_SUCH_PUBLIC_ACCESS_BLOCK = "NoSuchPublicAccessBlockConfiguration" 404
+        "The bucket has no public access block";
     NO_SUCH_TAG_SET = "NoSuchTagSet" 404 "There are no tags here";
     NO_SUCH_UPLOAD = "NoSuchUpload" 404
         "There is no such upload; it may have been completed or aborted";
     NOT_IMPLEMENTED = "NotImplemented" 501 "Walrus does not offer this";
     NOT_MODIFIED = "NotModified" 304 "Not modified";
     OPERATION_ABORTED = "OperationAborted" 409
-        "The source of the copy was written over meanwhile; try again";
+        "The object was written over meanwhile; try again";
     PRECONDITION_FAILED = "PreconditionFailed" 412 "A condition of the request does not hold";
     REQUEST_TIMEOUT = "RequestTimeout" 400 "The body did not come within the time allowed";
     SHA256_MISMATCH = "XAmzContentSHA256Mismatch" 400
@@ -74,6 +87,8 @@ kinds! {
     SLOW_DOWN = "SlowDown" 503 "Too many uploads at once; try again";
     STORAGE_FULL = "StorageFull" 507
         "The disk of the store is full; delete objects or ask the administrator for space";
+    UNEXPECTED_CONTENT = "UnexpectedContent" 400
+        "An ACL is either in the headers or in the body";
     TOO_MANY_BUCKETS = "TooManyBuckets" 400 "The user has as many buckets as are allowed";
 }
 

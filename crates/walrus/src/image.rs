@@ -1,6 +1,7 @@
 //! The face that Walrus has for the cloud itself, which registers images from buckets.
 
-use crate::store::{Acl, Entry, Error, ListQuery, Source};
+use crate::access::{Action, Context, Decision, Owned, Rules, Wish, decide};
+use crate::store::{Entry, Error, ListQuery, Source};
 use crate::walrus::Walrus;
 use std::io::{self, Read};
 use types::AccountId;
@@ -55,8 +56,8 @@ impl Walrus {
         Ok(buckets.into_iter().map(|(name, _)| name).collect())
     }
 
-    /// Opens an object for the cloud on behalf of a user: `None` unless it is in a bucket of
-    /// that user or is readable by the cloud (ACL `aws-exec-read`).
+    /// Opens an object for the cloud on behalf of a user: `None` unless it is an object of
+    /// that user, readable for that user, or readable by the cloud (ACL `aws-exec-read`).
     ///
     /// # Errors
     /// [`Error`] when the store fails.
@@ -66,11 +67,27 @@ impl Walrus {
         bucket: &str,
         key: &str,
     ) -> Result<Option<ObjectReader>, Error> {
-        let (bucket, wanted) = (bucket.to_owned(), key.to_owned());
-        let found = self.store.read(move |store| store.open(&bucket, &wanted)).await?;
+        let (name, wanted) = (bucket.to_owned(), (bucket.to_owned(), key.to_owned()));
+        let found = self.store.read(move |store| store.open(&wanted.0, &wanted.1)).await?;
         let Some(found) = found else { return Ok(None) };
         let Some((object, source)) = found.object else { return Ok(None) };
-        if found.bucket.owner != on_behalf_of && object.acl != Acl::AwsExecRead {
+        let rules = Rules::read(&found.documents, &name)?;
+        let bucket = Owned { owner: found.bucket.owner, acl: &found.bucket.acl };
+        let owned = Owned { owner: found.bucket.owner_of(object.owner), acl: &object.acl };
+        let wish = Wish {
+            caller: Some(on_behalf_of),
+            action: Action::GetObject,
+            bucket: &name,
+            key: Some(key),
+            // the cloud's own: no address, no header
+            context: &Context::default(),
+        };
+        let is_readable = match decide(&wish, bucket, &rules, Some(owned)) {
+            Decision::Allowed => true,
+            Decision::NotAllowed => rules.has_acls() && object.acl.grants_ec2(),
+            Decision::Denied => false,
+        };
+        if !is_readable {
             return Ok(None);
         }
         let info = ObjectInfo { key: key.to_owned(), size: object.size, etag: object.etag };

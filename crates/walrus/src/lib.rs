@@ -7,6 +7,7 @@
 //! A 200 to a PUT or a 204 to a DELETE means that the change is on the disk. What is not offered
 //! answers NotImplemented with its name.
 
+mod access;
 mod accounts;
 mod body;
 mod checksum;
@@ -24,6 +25,8 @@ pub use accounts::{Account, Accounts, LookupError};
 pub use body::Body;
 pub use disk::{Blob, Disk, NewBlob};
 pub use image::{ObjectInfo, ObjectReader};
+pub use operation::Operation;
+pub use request::Peer;
 pub use store::Error;
 pub use walrus::{Settings, Walrus};
 
@@ -46,4 +49,32 @@ pub fn keys_to_delete(body: &[u8]) -> Option<Vec<String>> {
 #[doc(hidden)]
 pub fn parts_to_complete(body: &[u8]) -> Option<Vec<u16>> {
     operation::parts_to_complete(body).ok()
+}
+
+/// What a policy says, for the same tests.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct PolicySays {
+    /// Whether it is public.
+    pub is_public: bool,
+    /// Whether it lets somebody read the object `a` of whom nothing is known.
+    pub opens: bool,
+}
+
+/// Reads the body of a PutBucketPolicy request; none when it is refused.
+#[doc(hidden)]
+pub fn read_policy(body: &[u8], bucket: &str) -> Option<PolicySays> {
+    use access::{Action, Context, Effect, Policy, Wish};
+    let policy = Policy::read(body, bucket).ok()?;
+    let (action, context) = (Action::GetObject, &Context::default());
+    let wish = Wish { caller: None, action, bucket, key: Some("a"), context };
+    let opens = policy.effect(&wish) == Some(Effect::Allow);
+    Some(PolicySays { is_public: policy.is_public(), opens })
+}
+
+/// The body of a PutBucketAcl request as the ACL is shown afterwards; none when it is refused.
+/// For the same tests.
+#[doc(hidden)]
+pub fn rewritten_acl(body: &[u8], owner: types::AccountId) -> Option<String> {
+    operation::rewritten_acl(body, owner)
 }

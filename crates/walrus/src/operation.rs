@@ -2,6 +2,7 @@
 
 mod acl;
 mod bucket_location;
+mod bucket_policy;
 mod bucket_tagging;
 mod conditions;
 mod copy_object;
@@ -14,14 +15,18 @@ mod get_object;
 mod head_bucket;
 mod list_buckets;
 mod list_objects;
+mod ownership_controls;
+mod public_access_block;
 mod put_object;
+mod routing;
 mod tags;
 mod upload;
 
+use crate::access::{self, Level, Place};
+use crate::accounts::Accounts;
 use crate::body::Body;
-use crate::fault::{Fault, METHOD_NOT_ALLOWED, NO_SUCH_BUCKET};
+use crate::fault::{Fault, METHOD_NOT_ALLOWED};
 use crate::request::{Incoming, Request, Target, not_offered};
-use crate::store::Bucket;
 use crate::walrus::Walrus;
 use crate::xml::Xml;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -49,10 +54,6 @@ const UNOFFERED_WORDS: &[&str] = &[
     "metrics",
     "notification",
     "object-lock",
-    "ownershipControls",
-    "policy",
-    "policyStatus",
-    "publicAccessBlock",
     "renameObject",
     "replication",
     "requestPayment",
@@ -72,7 +73,6 @@ const UNOFFERED_HEADERS: &[&str] = &[
     "x-amz-bucket-object-lock",
     "x-amz-bypass-governance",
     "x-amz-copy-source-server-side",
-    "x-amz-grant-",
     "x-amz-mfa",
     "x-amz-object-lock",
     "x-amz-object-ownership",
@@ -82,85 +82,140 @@ const UNOFFERED_HEADERS: &[&str] = &[
 ];
 
 /// Query words that only some operations have.
-const PARTICULAR_WORDS: [&str; 5] = ["delete", "partNumber", "tagging", "uploadId", "uploads"];
+const PARTICULAR_WORDS: [&str; 10] = [
+    "acl",
+    "delete",
+    "ownershipControls",
+    "partNumber",
+    "policy",
+    "policyStatus",
+    "publicAccessBlock",
+    "tagging",
+    "uploadId",
+    "uploads",
+];
 
+pub(crate) use acl::rewritten_acl;
 pub(crate) use delete_objects::keys_to_delete;
+pub use routing::Operation;
 pub(crate) use upload::parts_to_complete;
 
-/// Runs the operation that a request asks for.
+/// Runs the operation that a request asks for, once its caller is known to be allowed to. The
+/// answer has the operation among its extensions.
 pub(crate) async fn run(
     walrus: &Walrus,
+    accounts: &dyn Accounts,
     target: Target,
     request: Request,
     body: &mut Incoming,
 ) -> Answer {
     refuse_unoffered(&request, &target)?;
-    let has = |word| request.word(word).is_some();
-    let (acl, upload, copies) = (has("acl"), has("uploadId"), request.copies());
-    match (request.method.clone(), target) {
-        (Method::GET, Target::Service) => list_buckets::run(walrus, &request).await,
-        (method, Target::Bucket { bucket }) => {
-            on_bucket(walrus, method, request, body, bucket).await
+    let operation = Operation::asked(&request, &target)?;
+    let mut response = perform(walrus, accounts, operation, target, request, body).await?;
+    response.extensions_mut().insert(operation);
+    Ok(response)
+}
+
+async fn perform(
+    walrus: &Walrus,
+    accounts: &dyn Accounts,
+    operation: Operation,
+    target: Target,
+    request: Request,
+    body: &mut Incoming,
+) -> Answer {
+    let action = operation.action();
+    let (name, key) = match target {
+        Target::Service => return list_buckets::run(walrus, &request).await,
+        Target::Bucket { bucket } if operation == Operation::CreateBucket => {
+            return create_bucket::run(walrus, accounts, request, body, bucket).await;
         }
-        (Method::GET, Target::Object { bucket, key }) if acl => {
-            acl::get_object(walrus, &request, bucket, key).await
+        Target::Bucket { bucket } if operation == Operation::DeleteObjects => {
+            return delete_objects::run(walrus, request, body, bucket).await;
         }
-        (Method::GET, Target::Object { bucket, key }) if upload => {
-            upload::list_parts(walrus, &request, bucket, key).await
+        Target::Bucket { bucket } => (bucket, String::new()),
+        Target::Object { bucket, key } => (bucket, key),
+    };
+    let place = access::admit(walrus, &request, action, name, key).await?;
+    match action.level() {
+        Level::Bucket => on_bucket(walrus, accounts, operation, request, body, place).await,
+        Level::Key | Level::Object => {
+            on_object(walrus, accounts, operation, request, body, place).await
         }
-        (Method::GET | Method::HEAD, Target::Object { bucket, key }) => {
-            get_object::run(walrus, &request, bucket, key).await
-        }
-        (Method::PUT, Target::Object { bucket, key }) if acl => {
-            acl::put_object(walrus, request, body, bucket, key).await
-        }
-        (Method::PUT, Target::Object { bucket, key }) if upload => {
-            upload::put_part(walrus, request, body, bucket, key).await
-        }
-        (Method::PUT, Target::Object { bucket, key }) if copies => {
-            copy_object::run(walrus, &request, bucket, key).await
-        }
-        (Method::PUT, Target::Object { bucket, key }) => {
-            put_object::run(walrus, request, body, bucket, key).await
-        }
-        (Method::POST, Target::Object { bucket, key }) if upload => {
-            upload::complete(walrus, request, body, bucket, key).await
-        }
-        (Method::POST, Target::Object { bucket, key }) if has("uploads") => {
-            upload::start(walrus, &request, bucket, key).await
-        }
-        (Method::DELETE, Target::Object { bucket, key }) if upload => {
-            upload::abort(walrus, &request, bucket, key).await
-        }
-        (Method::DELETE, Target::Object { bucket, key }) => {
-            delete_object::run(walrus, &request, bucket, key).await
-        }
-        _ => Err(METHOD_NOT_ALLOWED.into()),
     }
 }
 
 async fn on_bucket(
     walrus: &Walrus,
-    method: Method,
+    accounts: &dyn Accounts,
+    operation: Operation,
     request: Request,
     body: &mut Incoming,
-    bucket: String,
+    place: Place,
 ) -> Answer {
-    let has = |word| request.word(word).is_some();
-    match method {
-        Method::GET if has("acl") => acl::get_bucket(walrus, &request, bucket).await,
-        Method::GET if has("location") => bucket_location::run(walrus, &request, bucket).await,
-        Method::GET if has("tagging") => bucket_tagging::get(walrus, &request, bucket).await,
-        Method::GET if has("uploads") => upload::list(walrus, &request, bucket).await,
-        Method::GET => list_objects::run(walrus, &request, bucket).await,
-        Method::HEAD => head_bucket::run(walrus, &request, bucket).await,
-        Method::PUT if has("acl") => acl::put_bucket(walrus, request, body, bucket).await,
-        Method::PUT if has("tagging") => bucket_tagging::put(walrus, request, body, bucket).await,
-        Method::PUT => create_bucket::run(walrus, request, body, bucket).await,
-        Method::DELETE if has("tagging") => bucket_tagging::delete(walrus, &request, bucket).await,
-        Method::DELETE => delete_bucket::run(walrus, &request, bucket).await,
-        Method::POST if has("delete") => delete_objects::run(walrus, request, body, bucket).await,
-        Method::POST => Err(not_offered("POST of an object by a form")),
+    match operation {
+        Operation::DeleteBucket => delete_bucket::run(walrus, place).await,
+        Operation::HeadBucket => head_bucket::run(walrus),
+        Operation::ListObjects => list_objects::run(walrus, &request, place, false).await,
+        Operation::ListObjectsV2 => list_objects::run(walrus, &request, place, true).await,
+        Operation::ListMultipartUploads => upload::list(walrus, &request, place).await,
+        Operation::GetBucketLocation => bucket_location::run(&place),
+        Operation::GetBucketAcl => acl::get_bucket(accounts, &place).await,
+        Operation::PutBucketAcl => acl::put_bucket(walrus, accounts, request, body, place).await,
+        Operation::GetBucketTagging => bucket_tagging::get(walrus, place).await,
+        Operation::PutBucketTagging => bucket_tagging::put(walrus, request, body, place).await,
+        Operation::DeleteBucketTagging => bucket_tagging::delete(walrus, place).await,
+        Operation::GetBucketPolicy => bucket_policy::get(walrus, place).await,
+        Operation::PutBucketPolicy => {
+            bucket_policy::put(walrus, accounts, request, body, place).await
+        }
+        Operation::DeleteBucketPolicy => bucket_policy::delete(walrus, place).await,
+        Operation::GetBucketPolicyStatus => bucket_policy::status(&place),
+        Operation::GetPublicAccessBlock => public_access_block::get(walrus, place).await,
+        Operation::PutPublicAccessBlock => {
+            public_access_block::put(walrus, request, body, place).await
+        }
+        Operation::DeletePublicAccessBlock => public_access_block::delete(walrus, place).await,
+        Operation::GetBucketOwnershipControls => ownership_controls::get(walrus, place).await,
+        Operation::PutBucketOwnershipControls => {
+            ownership_controls::put(walrus, request, body, place).await
+        }
+        Operation::DeleteBucketOwnershipControls => ownership_controls::delete(walrus, place).await,
+        _ => Err(METHOD_NOT_ALLOWED.into()),
+    }
+}
+
+async fn on_object(
+    walrus: &Walrus,
+    accounts: &dyn Accounts,
+    operation: Operation,
+    request: Request,
+    body: &mut Incoming,
+    place: Place,
+) -> Answer {
+    match operation {
+        Operation::GetObject | Operation::HeadObject => get_object::run(&request, place),
+        Operation::GetObjectAcl => acl::get_object(accounts, &place).await,
+        Operation::PutObjectAcl => acl::put_object(walrus, accounts, request, body, place).await,
+        Operation::PutObject => {
+            let given = access::given(accounts, &request, &place).await?;
+            put_object::run(walrus, request, body, place, given).await
+        }
+        Operation::CopyObject => {
+            let given = access::given(accounts, &request, &place).await?;
+            copy_object::run(walrus, &request, place, given).await
+        }
+        Operation::CreateMultipartUpload => {
+            let given = access::given(accounts, &request, &place).await?;
+            upload::start(walrus, &request, place, given).await
+        }
+        Operation::UploadPart | Operation::UploadPartCopy => {
+            upload::put_part(walrus, request, body, place).await
+        }
+        Operation::CompleteMultipartUpload => upload::complete(walrus, request, body, place).await,
+        Operation::AbortMultipartUpload => upload::abort(walrus, &request, place).await,
+        Operation::ListParts => upload::list_parts(walrus, &request, place).await,
+        Operation::DeleteObject => delete_object::run(walrus, &request, place).await,
         _ => Err(METHOD_NOT_ALLOWED.into()),
     }
 }
@@ -170,10 +225,16 @@ fn belongs(word: &str, request: &Request, target: &Target) -> bool {
     let method = &request.method;
     match (target, word) {
         (Target::Bucket { .. }, "delete") => method == Method::POST,
-        (Target::Bucket { .. }, "tagging") => {
+        (
+            Target::Bucket { .. },
+            "ownershipControls" | "policy" | "publicAccessBlock" | "tagging",
+        ) => {
             matches!(*method, Method::GET | Method::PUT | Method::DELETE)
         }
-        (Target::Bucket { .. }, "uploads") => method == Method::GET,
+        (Target::Bucket { .. }, "policyStatus" | "uploads") => method == Method::GET,
+        (Target::Bucket { .. } | Target::Object { .. }, "acl") => {
+            matches!(*method, Method::GET | Method::PUT)
+        }
         (Target::Object { .. }, "uploads") => method == Method::POST,
         (Target::Object { .. }, "uploadId") => method != Method::HEAD,
         (Target::Object { .. }, "partNumber") => {
@@ -204,19 +265,6 @@ fn refuse_unoffered(request: &Request, target: &Target) -> Result<(), Fault> {
         None | Some("STANDARD") => Ok(()),
         Some(_) => Err(not_offered("a storage class other than STANDARD")),
     }
-}
-
-/// The bucket, if it is the caller's.
-async fn own_bucket(walrus: &Walrus, request: &Request, name: &str) -> Result<Bucket, Fault> {
-    let wanted = name.to_owned();
-    let bucket = walrus.store.read(move |store| store.bucket(&wanted)).await?;
-    let bucket = bucket.ok_or_else(|| no_such_bucket(name))?;
-    request.must_own(&bucket)?;
-    Ok(bucket)
-}
-
-fn no_such_bucket(name: &str) -> Fault {
-    Fault::from(NO_SUCH_BUCKET).with("BucketName", name)
 }
 
 fn xml(xml: Xml) -> Response<Body> {

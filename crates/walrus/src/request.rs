@@ -5,13 +5,12 @@ use crate::fault::{
     ACCESS_DENIED, Fault, INVALID_ARGUMENT, INVALID_BUCKET_NAME, INVALID_URI, KEY_TOO_LONG,
     NOT_IMPLEMENTED,
 };
-use crate::store::{Acl, Bucket};
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use http_body_util::combinators::UnsyncBoxBody;
 use signature::chunked::ChunkSigner;
-use signature::s3::Payload;
-use std::net::Ipv4Addr;
+use signature::s3::{Manner, Payload};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// A request's body, whatever server it came through.
 pub(crate) type Incoming = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
@@ -78,21 +77,46 @@ fn check_bucket_name(name: &str) -> Result<(), Fault> {
     }
 }
 
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     text.chars().take(64).collect()
 }
 
-/// A request whose signature has been verified, without its body.
+/// Where a request comes from: an extension of it. Without one the address is unknown, and it
+/// counts as sent without TLS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// The address of the client.
+    pub address: Option<IpAddr>,
+    /// Whether it came by TLS.
+    pub tls: bool,
+}
+
+/// How a request came.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Origin {
+    pub(crate) peer: Peer,
+    /// How it is signed; none when it is anonymous.
+    pub(crate) manner: Option<Manner>,
+}
+
+/// A request whose signature has been verified, or that has none, without its body.
 pub(crate) struct Request {
     pub(crate) method: Method,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
-    pub(crate) caller: Account,
+    /// None for the anonymous.
+    pub(crate) caller: Option<Account>,
+    pub(crate) origin: Origin,
     pub(crate) payload: Payload,
     pub(crate) signer: Option<ChunkSigner>,
 }
 
 impl Request {
+    /// The account that sent it.
+    pub(crate) fn account(&self) -> Result<&Account, Fault> {
+        self.caller.as_ref().ok_or_else(|| ACCESS_DENIED.into())
+    }
+
     /// The value of a query word; empty when it stands without one.
     pub(crate) fn word(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(word, _)| word == name).map(|(_, value)| value.as_str())
@@ -115,42 +139,6 @@ impl Request {
     /// Whether it takes its bytes from another object.
     pub(crate) fn copies(&self) -> bool {
         self.headers.contains_key("x-amz-copy-source")
-    }
-
-    /// The canned ACL that the request asks for; private when it names none.
-    pub(crate) fn acl(&self) -> Result<Acl, Fault> {
-        match self.header("x-amz-acl").unwrap_or("private") {
-            "private" => Ok(Acl::Private),
-            "aws-exec-read" => Ok(Acl::AwsExecRead),
-            known @ ("public-read"
-            | "public-read-write"
-            | "authenticated-read"
-            | "bucket-owner-read"
-            | "bucket-owner-full-control"
-            | "log-delivery-write") => Err(not_offered(&format!("the ACL {known}"))),
-            other => {
-                Err(INVALID_ARGUMENT.because(format!("x-amz-acl: unknown ACL {}", shown(other))))
-            }
-        }
-    }
-
-    /// Refuses everybody but the bucket's owner.
-    pub(crate) fn must_own(&self, bucket: &Bucket) -> Result<(), Fault> {
-        self.must_own_as(bucket, "x-amz-expected-bucket-owner")
-    }
-
-    /// The same for the bucket that a copy is taken from.
-    pub(crate) fn must_own_source(&self, bucket: &Bucket) -> Result<(), Fault> {
-        self.must_own_as(bucket, "x-amz-source-expected-bucket-owner")
-    }
-
-    fn must_own_as(&self, bucket: &Bucket, header: &str) -> Result<(), Fault> {
-        let owner = bucket.owner.to_string();
-        let expected = self.header(header);
-        if bucket.owner != self.caller.id || expected.is_some_and(|expected| expected != owner) {
-            return Err(ACCESS_DENIED.into());
-        }
-        Ok(())
     }
 }
 

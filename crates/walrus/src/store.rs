@@ -24,8 +24,7 @@ pub(crate) use blob::{Blobs, PendingBlob};
 pub(crate) use change::{Change, NewObject, NewPart, Precondition, Refusal};
 pub(crate) use configuration::Configuration;
 pub(crate) use listing::{Entry, ListQuery, Listing};
-pub(crate) use read::Source;
-pub(crate) use record::Acl;
+pub(crate) use read::{Found, Source};
 pub(crate) use record::{Bucket, Content, Id, Ids, Object, Part, PartsChecksum, Upload};
 pub(crate) use uploads::UploadsQuery;
 

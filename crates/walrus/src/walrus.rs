@@ -3,10 +3,10 @@
 use crate::accounts::{Account, Accounts};
 use crate::body::Body;
 use crate::disk::{Directory, Disk};
-use crate::fault::{ACCESS_DENIED, Fault, INTERNAL_ERROR, INVALID_ACCESS_KEY_ID, INVALID_URI};
+use crate::fault::{Fault, INTERNAL_ERROR, INVALID_ACCESS_KEY_ID, INVALID_URI};
 use crate::ingest::Limits;
 use crate::operation;
-use crate::request::{Incoming, Request, Target};
+use crate::request::{Incoming, Origin, Peer, Request, Target};
 use crate::store::{Error, Store};
 use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT};
@@ -139,7 +139,8 @@ impl Walrus {
         parts: http::request::Parts,
         body: &mut Incoming,
     ) -> Result<Response<Body>, Fault> {
-        let (caller, claim, signer) = self.authenticate(accounts, &parts).await?;
+        let peer = parts.extensions.get::<Peer>().copied().unwrap_or_default();
+        let signed = self.authenticate(accounts, &parts).await?;
         let below = parts.uri.path().strip_prefix(&self.settings.prefix).unwrap_or("//");
         if !below.is_empty() && !below.starts_with('/') {
             return Err(INVALID_URI.into());
@@ -147,22 +148,30 @@ impl Walrus {
         let target = Target::parse(below)?;
         let query = signature::decode_pairs(parts.uri.query().unwrap_or(""))?;
         let (method, mut headers) = (parts.method, parts.headers);
+        let Some((caller, claim, signer)) = signed else {
+            let payload = signature::s3::anonymous_payload(&headers)?;
+            let (caller, origin, signer) = (None, Origin { peer, manner: None }, None);
+            let request = Request { method, query, headers, caller, origin, payload, signer };
+            return operation::run(self, accounts, target, request, body).await;
+        };
         for (name, value) in claim.hoisted_headers() {
             headers.entry(name).or_insert_with(|| value.clone());
         }
         let payload = claim.payload().clone();
-        let request = Request { method, query, headers, caller, payload, signer };
-        operation::run(self, target, request, body).await
+        let (caller, origin) = (Some(caller), Origin { peer, manner: Some(claim.manner()) });
+        let request = Request { method, query, headers, caller, origin, payload, signer };
+        operation::run(self, accounts, target, request, body).await
     }
 
-    /// Finds the account that signed the request. Nothing is open to the anonymous.
+    /// Finds the account that signed the request; none when nothing in it says that it is
+    /// signed.
     async fn authenticate(
         &self,
         accounts: &dyn Accounts,
         parts: &http::request::Parts,
-    ) -> Result<(Account, Claim, Option<ChunkSigner>), Fault> {
+    ) -> Result<Option<(Account, Claim, Option<ChunkSigner>)>, Fault> {
         let head = Head::of_parts(parts);
-        let claim = signature::s3::claim(&head)?.ok_or(ACCESS_DENIED)?;
+        let Some(claim) = signature::s3::claim(&head)? else { return Ok(None) };
         let account = accounts.by_access_key(claim.access_key()).await.map_err(|error| {
             tracing::error!(%error, "walrus cannot look up an access key");
             INTERNAL_ERROR
@@ -170,7 +179,7 @@ impl Walrus {
         let account = account.filter(|account| account.enabled).ok_or(INVALID_ACCESS_KEY_ID)?;
         let (secret, now) = (account.secret.expose(), self.clock.now());
         let signer = claim.verify(&head, &self.settings.prefix, secret, now)?;
-        Ok((account, claim, signer))
+        Ok(Some((account, claim, signer)))
     }
 }
 

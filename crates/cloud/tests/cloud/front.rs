@@ -23,7 +23,8 @@ async fn both_services_answer_the_anonymous_with_their_own_errors() {
         ("/services/Eucalyptus/?Action=DescribeInstances", "<Errors>"),
         ("/services/Tokens?Action=GetCallerIdentity", "<ErrorResponse xmlns=\"https://sts"),
         ("/services/Euare/?Action=GetUser", "<ErrorResponse xmlns=\"https://iam"),
-        ("/services/Walrus/bucket", "AccessDenied"),
+        ("/services/Walrus/", "AccessDenied"),
+        ("/services/Walrus/bucket", "NoSuchBucket"),
     ] {
         let request = Request::get(path).body(Body::empty()).unwrap();
         let response = world.cloud.router().oneshot(request).await.unwrap();
@@ -31,5 +32,29 @@ async fn both_services_answer_the_anonymous_with_their_own_errors() {
         let text = to_bytes(response.into_body(), 1 << 16).await.unwrap();
         let text = String::from_utf8_lossy(&text);
         assert!(text.contains(word), "{path}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn policies_of_walrus_see_where_a_request_comes_from() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let policy = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::bucket/*", "Condition": {"Bool": {"aws:SecureTransport": true},
+        "IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}}}"#;
+    for (path, body) in [("bucket", ""), ("bucket/key", "hello"), ("bucket?policy", policy)] {
+        let (status, answer) = world.s3(&admin, "PUT", path, body.into()).await;
+        assert!(status.is_success(), "{path}: {}", String::from_utf8_lossy(&answer));
+    }
+    for (address, tls, expected) in [
+        ("192.0.2.7:5000", true, 200),
+        ("192.0.2.7:5000", false, 403),
+        ("198.51.100.7:5000", true, 403),
+    ] {
+        let mut request = Request::get("/services/Walrus/bucket/key").body(Body::empty()).unwrap();
+        let address = address.parse().unwrap();
+        request.extensions_mut().insert(transport::Peer { address, tls });
+        let response = world.cloud.router().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), expected, "{address} {tls}");
     }
 }

@@ -1,101 +1,101 @@
-//! `GetBucketAcl`, `PutBucketAcl`, `GetObjectAcl`, `PutObjectAcl`: canned ACLs only.
+//! `GetBucketAcl`, `PutBucketAcl`, `GetObjectAcl`, `PutObjectAcl`.
 
-use super::{Answer, empty, no_such_bucket, own_bucket, xml};
-use crate::fault::{Fault, INVALID_REQUEST, NO_SUCH_KEY};
+mod document;
+
+pub(crate) use document::rewritten_acl;
+
+use super::{Answer, empty, xml};
+use crate::access::{self, Acl, Canned, Grantee, Place};
+use crate::accounts::Accounts;
+use crate::fault::{Fault, INTERNAL_ERROR, MISSING_SECURITY_HEADER, UNEXPECTED_CONTENT};
 use crate::ingest;
-use crate::request::{Incoming, Request, not_offered};
-use crate::store::{Acl, Bucket, Change, Object};
+use crate::request::{Incoming, Request};
+use crate::store::Change;
 use crate::walrus::Walrus;
-use crate::xml::Xml;
+use std::collections::BTreeMap;
+use types::{AccountId, UserName};
 
-/// The canonical user to whom Amazon's `aws-exec-read` grants READ. ec2-upload-bundle takes a
-/// bucket for ready when it sees the name.
-const EC2_READER: (&str, &str) =
-    ("6aa5a366c34c1cbe25dc49211496e913e0351eb0e8c37aa3477e40942ec6b97c", "za-team");
+/// More than any ACL of 100 grants has.
+const MOST_BYTES: usize = 128 * 1024;
 
-pub(super) async fn get_bucket(walrus: &Walrus, request: &Request, name: String) -> Answer {
-    let bucket = own_bucket(walrus, request, &name).await?;
-    Ok(xml(document(&bucket, bucket.acl)))
+pub(super) async fn get_bucket(accounts: &dyn Accounts, place: &Place) -> Answer {
+    show(accounts, place, place.bucket.owner, &place.bucket.acl).await
 }
 
-pub(super) async fn get_object(
-    walrus: &Walrus,
-    request: &Request,
-    name: String,
-    key: String,
-) -> Answer {
-    let (bucket, object) = own_object(walrus, request, name, key).await?;
-    Ok(xml(document(&bucket, object.acl)))
+pub(super) async fn get_object(accounts: &dyn Accounts, place: &Place) -> Answer {
+    let object = place.object()?;
+    let owner = object.owner.filter(|_| place.rules.has_acls());
+    show(accounts, place, place.bucket.owner_of(owner), &object.acl).await
 }
 
 pub(super) async fn put_bucket(
     walrus: &Walrus,
-    mut request: Request,
+    accounts: &dyn Accounts,
+    request: Request,
     body: &mut Incoming,
-    name: String,
+    place: Place,
 ) -> Answer {
-    let id = own_bucket(walrus, &request, &name).await?.id;
-    let acl = canned(&mut request, body).await?;
+    let acl = asked(accounts, request, body, &place, place.bucket.owner, None).await?;
+    let (name, id) = (place.name, place.bucket.id);
     walrus.store.change(Change::SetBucketAcl { name, id, acl }).await??;
     Ok(empty())
 }
 
 pub(super) async fn put_object(
     walrus: &Walrus,
-    mut request: Request,
+    accounts: &dyn Accounts,
+    request: Request,
     body: &mut Incoming,
-    bucket: String,
-    key: String,
+    place: Place,
 ) -> Answer {
-    let (found, _) = own_object(walrus, &request, bucket.clone(), key.clone()).await?;
-    let acl = canned(&mut request, body).await?;
-    let change = Change::SetObjectAcl { bucket, id: found.id, key, acl };
-    walrus.store.change(change).await??;
+    let object = place.object()?;
+    let (owner, content) = (place.bucket.owner_of(object.owner), object.content);
+    let bucket_owner = Some(place.bucket.owner).filter(|bucket_owner| *bucket_owner != owner);
+    let acl = asked(accounts, request, body, &place, owner, bucket_owner).await?;
+    let (bucket, id, key) = (place.name, place.bucket.id, place.key);
+    walrus.store.change(Change::SetObjectAcl { bucket, id, key, content, acl }).await??;
     Ok(empty())
 }
 
-async fn own_object(
-    walrus: &Walrus,
-    request: &Request,
-    name: String,
-    key: String,
-) -> Result<(Bucket, Object), Fault> {
-    let missing = no_such_bucket(&name);
-    let found = walrus.store.read(move |store| store.find(&name, &key)).await?.ok_or(missing)?;
-    request.must_own(&found.bucket)?;
-    Ok((found.bucket, found.object.ok_or(NO_SUCH_KEY)?))
+/// The ACL that is asked for, by headers or by a document in the body.
+async fn asked(
+    accounts: &dyn Accounts,
+    mut request: Request,
+    body: &mut Incoming,
+    place: &Place,
+    owner: AccountId,
+    bucket_owner: Option<AccountId>,
+) -> Result<Acl, Fault> {
+    let body = ingest::small(&mut request, body, MOST_BYTES).await?;
+    let acl = match access::from_headers(&request, owner, bucket_owner)? {
+        Some(_) if !body.is_empty() => return Err(UNEXPECTED_CONTENT.into()),
+        Some(acl) => acl,
+        None if body.is_empty() => return Err(MISSING_SECURITY_HEADER.into()),
+        None => document::read(&body, owner)?,
+    };
+    access::check_acl(accounts, &place.rules, &acl).await?;
+    Ok(acl)
 }
 
-/// The canned ACL that is asked for; grants in the body are not offered.
-async fn canned(request: &mut Request, body: &mut Incoming) -> Result<Acl, Fault> {
-    if !ingest::small(request, body, 64 * 1024).await?.is_empty() {
-        return Err(not_offered("an ACL of grants in the body"));
+async fn show(accounts: &dyn Accounts, place: &Place, owner: AccountId, acl: &Acl) -> Answer {
+    let private = Canned::Private.acl(None);
+    let acl = if place.rules.has_acls() { acl } else { &private };
+    let mut names = BTreeMap::from([(place.bucket.owner, place.bucket.owner_name.clone())]);
+    let granted = acl.0.iter().filter_map(|grant| match grant.grantee {
+        Grantee::Account(account) => Some(account),
+        _ => None,
+    });
+    for account in granted.chain([owner]) {
+        if !names.contains_key(&account) {
+            names.extend(name_of(accounts, account).await?.map(|name| (account, name)));
+        }
     }
-    if request.header("x-amz-acl").is_none() {
-        return Err(INVALID_REQUEST.because("name a canned ACL in the header x-amz-acl"));
-    }
-    request.acl()
+    Ok(xml(document::write(acl, owner, &names)))
 }
 
-fn document(bucket: &Bucket, acl: Acl) -> Xml {
-    let (id, name) = (bucket.owner.to_string(), bucket.owner_name.as_str());
-    let mut answer = Xml::root("AccessControlPolicy");
-    answer.open("Owner").text("ID", &id).text("DisplayName", name).close("Owner");
-    answer.open("AccessControlList");
-    grant(&mut answer, (&id, name), "FULL_CONTROL");
-    if acl == Acl::AwsExecRead {
-        grant(&mut answer, EC2_READER, "READ");
-    }
-    answer.close("AccessControlList").close("AccessControlPolicy");
-    answer
-}
-
-fn grant(answer: &mut Xml, (id, name): (&str, &str), permission: &str) {
-    answer.open("Grant");
-    answer.open(
-        "Grantee xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" \
-         xsi:type=\"CanonicalUser\"",
-    );
-    answer.text("ID", id).text("DisplayName", name).close("Grantee");
-    answer.text("Permission", permission).close("Grant");
+async fn name_of(accounts: &dyn Accounts, account: AccountId) -> Result<Option<UserName>, Fault> {
+    accounts.name_of(account).await.map_err(|error| {
+        tracing::error!(%error, "walrus cannot look up an account");
+        INTERNAL_ERROR.into()
+    })
 }

@@ -1,14 +1,12 @@
 //! `GetBucketLocation`: the location constraint that a bucket was created with.
 
-use super::{Answer, own_bucket, xml};
-use crate::request::Request;
-use crate::walrus::Walrus;
+use super::{Answer, xml};
+use crate::access::Place;
 use crate::xml::{NAMESPACE, Xml};
 
-pub(super) async fn run(walrus: &Walrus, request: &Request, name: String) -> Answer {
-    let bucket = own_bucket(walrus, request, &name).await?;
+pub(super) fn run(place: &Place) -> Answer {
     let mut answer = Xml::new();
     answer.open(&format!("LocationConstraint xmlns=\"{NAMESPACE}\""));
-    answer.inner(&bucket.location).close("LocationConstraint");
+    answer.inner(&place.bucket.location).close("LocationConstraint");
     Ok(xml(answer))
 }

@@ -1,7 +1,8 @@
 //! `GetBucketTagging`, `PutBucketTagging`, `DeleteBucketTagging`.
 
 use super::tags::{self, Tags};
-use super::{Answer, no_content, own_bucket, xml};
+use super::{Answer, no_content, xml};
+use crate::access::Place;
 use crate::fault::NO_SUCH_TAG_SET;
 use crate::ingest;
 use crate::request::{Incoming, Request};
@@ -10,8 +11,8 @@ use crate::walrus::Walrus;
 
 const MOST_BYTES: usize = 128 * 1024;
 
-pub(super) async fn get(walrus: &Walrus, request: &Request, name: String) -> Answer {
-    let id = own_bucket(walrus, request, &name).await?.id;
+pub(super) async fn get(walrus: &Walrus, place: Place) -> Answer {
+    let (name, id) = (place.name, place.bucket.id);
     let read = walrus.store.read(move |store| store.configuration(id, Configuration::Tagging));
     let document = read.await?.ok_or(NO_SUCH_TAG_SET)?;
     let tags: Tags = serde_json::from_slice(&document)
@@ -23,9 +24,9 @@ pub(super) async fn put(
     walrus: &Walrus,
     mut request: Request,
     body: &mut Incoming,
-    name: String,
+    place: Place,
 ) -> Answer {
-    let id = own_bucket(walrus, &request, &name).await?.id;
+    let (name, id) = (place.name, place.bucket.id);
     let body = ingest::small(&mut request, body, MOST_BYTES).await?;
     let tags = tags::read(&body, tags::MOST_OF_A_BUCKET)?;
     let document = serde_json::to_vec(&tags).map_err(|error| Error::Corrupt(error.to_string()))?;
@@ -34,8 +35,8 @@ pub(super) async fn put(
     Ok(no_content())
 }
 
-pub(super) async fn delete(walrus: &Walrus, request: &Request, name: String) -> Answer {
-    let id = own_bucket(walrus, request, &name).await?.id;
+pub(super) async fn delete(walrus: &Walrus, place: Place) -> Answer {
+    let (name, id) = (place.name, place.bucket.id);
     let kind = Configuration::Tagging;
     walrus.store.change(Change::Configure { name, id, kind, document: None }).await??;
     Ok(no_content())

@@ -4,17 +4,18 @@
 use super::conditions;
 use super::description::Description;
 use super::put_object::precondition;
-use super::{Answer, no_such_bucket, own_bucket, xml};
-use crate::fault::{Fault, INVALID_ARGUMENT, INVALID_REQUEST, NO_SUCH_KEY, PRECONDITION_FAILED};
+use super::{Answer, xml};
+use crate::access::{Given, Place, admit_source};
+use crate::fault::{Fault, INVALID_ARGUMENT, INVALID_REQUEST, PRECONDITION_FAILED};
 use crate::request::{Request, Target, not_offered};
-use crate::store::{Bucket, Change, Object, Refusal};
+use crate::store::{Change, Object, Refusal};
 use crate::walrus::Walrus;
 use crate::xml::Xml;
 
 /// The source may be written over between the look at it and the copy.
 const TRIES: usize = 4;
 
-pub(super) async fn run(walrus: &Walrus, request: &Request, name: String, key: String) -> Answer {
+pub(super) async fn run(walrus: &Walrus, request: &Request, place: Place, given: Given) -> Answer {
     let replaces = match request.header("x-amz-metadata-directive") {
         None | Some("COPY") => false,
         Some("REPLACE") => true,
@@ -29,23 +30,24 @@ pub(super) async fn run(walrus: &Walrus, request: &Request, name: String, key: S
         let why = "x-amz-copy-source-range is for parts of an upload; a copy is whole";
         return Err(INVALID_ARGUMENT.because(why));
     }
-    let (from_bucket, from_key) = source(request)?;
-    if !replaces && (&from_bucket, &from_key) == (&name, &key) {
+    let from = source(request)?;
+    if !replaces && (&from.0, &from.1) == (&place.name, &place.key) {
         let why = "a copy onto itself must replace the metadata (x-amz-metadata-directive)";
         return Err(INVALID_REQUEST.because(why));
     }
     let condition = precondition(request)?;
-    let id = own_bucket(walrus, request, &name).await?.id;
     for _ in 0..TRIES {
-        let (bucket, found) = find(walrus, request, &from_bucket, &from_key).await?;
-        let object = described(request, replaces, found, walrus)?;
+        let from = admit_source(walrus, request, from.clone(), false).await?;
+        let found = from.object()?;
+        check_conditions(request, found)?;
+        let object = described(request, replaces, found.clone(), given.clone(), walrus)?;
         let change = Change::CopyObject {
-            bucket: name.clone(),
-            id,
-            key: key.clone(),
+            bucket: place.name.clone(),
+            id: place.bucket.id,
+            key: place.key.clone(),
             object: Box::new(object.clone()),
             condition: condition.clone(),
-            source: (bucket.id, from_key.clone()),
+            source: (from.bucket.id, from.key),
         };
         match walrus.store.change(change).await? {
             Err(Refusal::SourceChanged) => {}
@@ -63,16 +65,16 @@ fn described(
     request: &Request,
     replaces: bool,
     source: Object,
+    // neither is ever copied
+    Given { owner, acl }: Given,
     walrus: &Walrus,
 ) -> Result<Object, Fault> {
     let modified = walrus.clock.now();
-    // an ACL is never copied
-    let acl = request.acl()?;
     if !replaces {
-        return Ok(Object { acl, modified, ..source });
+        return Ok(Object { owner, acl, modified, ..source });
     }
-    let Description { headers, metadata, .. } = Description::read(request)?;
-    Ok(Object { acl, modified, headers, metadata, ..source })
+    let Description { headers, metadata } = Description::read(request)?;
+    Ok(Object { owner, acl, modified, headers, metadata, ..source })
 }
 
 /// The bucket and the key that are to be copied.
@@ -87,22 +89,6 @@ pub(super) fn source(request: &Request) -> Result<(String, String), Fault> {
         Target::Object { bucket, key } => Ok((bucket, key)),
         _ => Err(bad()),
     }
-}
-
-/// The source, if the caller may read it and the request's conditions hold for it.
-async fn find(
-    walrus: &Walrus,
-    request: &Request,
-    name: &str,
-    key: &str,
-) -> Result<(Bucket, Object), Fault> {
-    let (bucket, wanted) = (name.to_owned(), key.to_owned());
-    let found = walrus.store.read(move |store| store.find(&bucket, &wanted)).await?;
-    let found = found.ok_or_else(|| no_such_bucket(name))?;
-    request.must_own_source(&found.bucket)?;
-    let object = found.object.ok_or_else(|| Fault::from(NO_SUCH_KEY).with("Key", key))?;
-    check_conditions(request, &object)?;
-    Ok((found.bucket, object))
 }
 
 /// Refuses a source for which a condition of the request does not hold.

@@ -2,7 +2,9 @@
 //! relies on, making one's own bucket again answers 200 and sets its ACL anew.
 
 use super::{Answer, empty};
-use crate::fault::INVALID_REQUEST;
+use crate::access::{self, Action, Canned, Rules};
+use crate::accounts::Accounts;
+use crate::fault::{Fault, INVALID_REQUEST};
 use crate::ingest;
 use crate::request::{Incoming, Request};
 use crate::store::{Bucket, Change};
@@ -16,15 +18,23 @@ const MAX_XML_BYTES: usize = 64 * 1024;
 
 pub(super) async fn run(
     walrus: &Walrus,
+    accounts: &dyn Accounts,
     mut request: Request,
     body: &mut Incoming,
     name: String,
 ) -> Answer {
-    let acl = request.acl()?;
+    let caller = request.account()?.clone();
+    let rules = rules(walrus, &request, &name).await?;
+    let acl = match access::from_headers(&request, caller.id, None)? {
+        Some(acl) => {
+            access::check_acl(accounts, &rules, &acl).await?;
+            acl
+        }
+        None => Canned::Private.acl(None),
+    };
     let body = ingest::small(&mut request, body, MAX_XML_BYTES).await?;
     let location = if body.is_empty() { String::new() } else { xml::location_constraint(&body)? };
     let now = walrus.clock.now();
-    let caller = request.caller;
     let bucket = Bucket {
         id: walrus.store.new_id(now)?,
         owner: caller.id,
@@ -41,4 +51,15 @@ pub(super) async fn run(
     let path = path.map_err(|_| INVALID_REQUEST)?;
     response.headers_mut().insert(LOCATION, path);
     Ok(response)
+}
+
+/// The rules for the new ACL: those of the bucket, if the caller has it already.
+async fn rules(walrus: &Walrus, request: &Request, name: &str) -> Result<Rules, Fault> {
+    let (caller, wanted) = (request.account()?.id, name.to_owned());
+    let there = walrus.store.read(move |store| store.bucket(&wanted)).await?;
+    if there.is_none_or(|bucket| bucket.owner != caller) {
+        return Ok(Rules::default());
+    }
+    let (name, key) = (name.to_owned(), String::new());
+    Ok(access::admit(walrus, request, Action::PutBucketAcl, name, key).await?.rules)
 }

@@ -1,10 +1,11 @@
 //! `DeleteObjects`: POST of a list of keys to a bucket.
 
-use super::{Answer, own_bucket};
-use crate::fault::{Fault, MALFORMED_XML};
+use super::Answer;
+use crate::access::{self, Action, Decision, Place};
+use crate::fault::{ACCESS_DENIED, Fault, MALFORMED_XML};
 use crate::ingest;
 use crate::request::{Incoming, Request, check_key, not_offered};
-use crate::store::{Change, Id, Precondition};
+use crate::store::{Change, Precondition};
 use crate::walrus::Walrus;
 use crate::xml::{self, Element, Xml};
 use futures_util::future::join_all;
@@ -19,9 +20,10 @@ pub(super) async fn run(
     body: &mut Incoming,
     bucket: String,
 ) -> Answer {
-    let id = own_bucket(walrus, &request, &bucket).await?.id;
+    let place = access::admit_keys(walrus, &request, bucket).await?;
     let (quiet, wanted) = read(&ingest::small(&mut request, body, MOST_BYTES).await?)?;
-    let deletes = wanted.iter().map(|(key, condition)| delete(walrus, &bucket, id, key, condition));
+    let deletes =
+        wanted.iter().map(|(key, condition)| delete(walrus, &request, &place, key, condition));
     let results = join_all(deletes).await;
     let mut answer = Xml::root("DeleteResult");
     for ((key, _), result) in wanted.iter().zip(results) {
@@ -80,12 +82,22 @@ fn wanted(object: &Element) -> Result<(String, Precondition), Fault> {
 
 async fn delete(
     walrus: &Walrus,
-    bucket: &str,
-    id: Id,
+    request: &Request,
+    place: &Place,
     key: &str,
     condition: &Precondition,
 ) -> Result<(), Fault> {
-    let (bucket, key, condition) = (bucket.to_owned(), key.to_owned(), condition.clone());
+    let caller = request.caller.as_ref().map(|caller| caller.id);
+    // to compare the ETag is to read the object
+    let compares = matches!(condition, Precondition::Matches(etag) if etag != "*");
+    let actions = [Action::DeleteObject, Action::GetObject];
+    let needed = &actions[..if compares { 2 } else { 1 }];
+    let is_allowed = |action| place.decision(caller, action, Some(key), None) == Decision::Allowed;
+    if !needed.iter().copied().all(is_allowed) {
+        return Err(ACCESS_DENIED.into());
+    }
+    let (bucket, id) = (place.name.clone(), place.bucket.id);
+    let (key, condition) = (key.to_owned(), condition.clone());
     let change = Change::DeleteObject { bucket, id, key, condition };
     walrus.store.change(change).await??;
     Ok(())

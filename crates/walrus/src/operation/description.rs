@@ -1,8 +1,7 @@
-//! What a client says of an object that it writes: who may read it, headers and metadata.
+//! What a client says of an object that it writes: headers and metadata.
 
 use crate::fault::{Fault, INVALID_ARGUMENT, METADATA_TOO_LARGE};
 use crate::request::Request;
-use crate::store::Acl;
 use std::collections::BTreeMap;
 
 /// The most bytes of names and values of `x-amz-meta-` headers (S3 user guide).
@@ -22,7 +21,6 @@ const KEPT_HEADERS: [&str; 6] = [
 /// What a client says of an object.
 #[derive(Debug)]
 pub(super) struct Description {
-    pub(super) acl: Acl,
     /// As of [`Object::headers`](crate::store::Object::headers).
     pub(super) headers: BTreeMap<String, String>,
     /// As of [`Object::metadata`](crate::store::Object::metadata).
@@ -31,8 +29,7 @@ pub(super) struct Description {
 
 impl Description {
     pub(super) fn read(request: &Request) -> Result<Self, Fault> {
-        let (headers, metadata) = (kept_headers(request)?, metadata(request)?);
-        Ok(Self { acl: request.acl()?, headers, metadata })
+        Ok(Self { headers: kept_headers(request)?, metadata: metadata(request)? })
     }
 }
 

@@ -1,18 +1,18 @@
 //! `GetObject` and `HeadObject`, with ranges and conditions.
 
 use super::conditions::{self, Fails};
-use super::{Answer, empty, no_such_bucket};
+use super::{Answer, empty};
+use crate::access::Place;
 use crate::body::Body;
 use crate::fault::{
     Fault, INVALID_RANGE, INVALID_REQUEST, NO_SUCH_KEY, NOT_MODIFIED, PRECONDITION_FAILED,
 };
 use crate::request::Request;
 use crate::store::Object;
-use crate::walrus::Walrus;
 use http::header::{
     ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use std::ops::Range;
 
 /// Query words that set a header of the response.
@@ -25,26 +25,15 @@ const OVERRIDES: [(&str, &str); 6] = [
     ("response-expires", "expires"),
 ];
 
-pub(super) async fn run(walrus: &Walrus, request: &Request, name: String, key: String) -> Answer {
-    let missing = no_such_bucket(&name);
-    let (wanted, head_only) = (key.clone(), request.method == Method::HEAD);
-    let read = walrus.store.read(move |store| {
-        if head_only {
-            let found = store.find(&name, &wanted)?;
-            return Ok(found.map(|found| found.map(|object| (object, None))));
-        }
-        let found = store.open(&name, &wanted)?;
-        Ok(found.map(|found| found.map(|(object, source)| (object, Some(source)))))
-    });
-    let found = read.await?.ok_or(missing)?;
-    request.must_own(&found.bucket)?;
-    let (object, source) = found.object.ok_or_else(|| Fault::from(NO_SUCH_KEY).with("Key", key))?;
-    check_conditions(request, &object)?;
-    let range = range(request, &object)?;
+pub(super) fn run(request: &Request, place: Place) -> Answer {
+    let object = &place.object.ok_or(NO_SUCH_KEY)?;
+    check_conditions(request, object)?;
+    let range = range(request, object)?;
     let mut response = empty();
-    describe(&mut response, request, &object, range.as_ref())?;
-    if let Some(source) = source {
-        *response.body_mut() = Body::part(source, range.unwrap_or(0..object.size));
+    describe(&mut response, request, object, range.as_ref())?;
+    let whole = 0..object.size;
+    if let Some(source) = place.source {
+        *response.body_mut() = Body::part(source, range.unwrap_or(whole));
     }
     Ok(response)
 }

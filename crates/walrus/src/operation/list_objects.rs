@@ -1,9 +1,10 @@
 //! `ListObjects` and `ListObjectsV2`: GET of a bucket.
 
-use super::{Answer, own_bucket, xml};
+use super::{Answer, xml};
+use crate::access::Place;
 use crate::fault::{Fault, INVALID_ARGUMENT};
 use crate::request::Request;
-use crate::store::{Bucket, Entry, ListQuery, Listing};
+use crate::store::{Bucket, Entry, ListQuery, Listing, Object};
 use crate::walrus::Walrus;
 use crate::xml::Xml;
 use base64::Engine;
@@ -24,19 +25,18 @@ impl Encoding {
     }
 }
 
-pub(super) async fn run(walrus: &Walrus, request: &Request, name: String) -> Answer {
-    let second = match request.word("list-type") {
-        None => false,
-        Some("2") => true,
-        Some(_) => return Err(INVALID_ARGUMENT.because("list-type must be 2")),
-    };
+/// Lists in the form of the first version, or of the second.
+pub(super) async fn run(walrus: &Walrus, request: &Request, place: Place, second: bool) -> Answer {
+    if second && request.word("list-type") != Some("2") {
+        return Err(INVALID_ARGUMENT.because("list-type must be 2"));
+    }
     let encoding = Encoding { url: request.url_encoding()? };
     let query = query(request, second)?;
-    let bucket = own_bucket(walrus, request, &name).await?;
+    let bucket = place.bucket;
     let (id, asked) = (bucket.id, query.clone());
     let listing = walrus.store.read(move |store| store.list(id, &asked)).await?;
     let mut answer = Xml::root("ListBucketResult");
-    answer.text("Name", &name).text("Prefix", &encoding.apply(&query.prefix));
+    answer.text("Name", &place.name).text("Prefix", &encoding.apply(&query.prefix));
     if second {
         second_head(&mut answer, request, &listing, encoding);
     } else {
@@ -114,8 +114,7 @@ fn entries(answer: &mut Xml, listing: &Listing, encoding: Encoding, owner: Optio
         answer.value("LastModified", object.modified);
         answer.text("ETag", &format!("\"{}\"", object.etag)).value("Size", object.size);
         if let Some(bucket) = owner {
-            answer.open("Owner").value("ID", bucket.owner);
-            answer.text("DisplayName", bucket.owner_name.as_str()).close("Owner");
+            owner_of(answer, bucket, object);
         }
         answer.value("StorageClass", "STANDARD").close("Contents");
     }
@@ -125,4 +124,14 @@ fn entries(answer: &mut Xml, listing: &Listing, encoding: Encoding, owner: Optio
             answer.close("CommonPrefixes");
         }
     }
+}
+
+fn owner_of(answer: &mut Xml, bucket: &Bucket, object: &Object) {
+    let owner = bucket.owner_of(object.owner);
+    answer.open("Owner").value("ID", owner);
+    // S3 shows names no more; old clients look for the bucket owner's
+    if owner == bucket.owner {
+        answer.text("DisplayName", bucket.owner_name.as_str());
+    }
+    answer.close("Owner");
 }

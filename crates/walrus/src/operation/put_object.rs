@@ -1,7 +1,8 @@
 //! `PutObject`: PUT of a key. The answer means that bytes and metadata are on the disk.
 
 use super::description::Description;
-use super::{Answer, empty, own_bucket};
+use super::{Answer, empty};
+use crate::access::{Given, Place};
 use crate::body::Body;
 use crate::fault::{Fault, INVALID_ARGUMENT, STORAGE_FULL};
 use crate::ingest::{self, Received};
@@ -14,19 +15,19 @@ pub(super) async fn run(
     walrus: &Walrus,
     mut request: Request,
     body: &mut Incoming,
-    name: String,
-    key: String,
+    place: Place,
+    given: Given,
 ) -> Answer {
     let condition = precondition(&request)?;
     let description = Description::read(&request)?;
-    let bucket = own_bucket(walrus, &request, &name).await?;
     check_free_space(walrus, &request)?;
     let now = walrus.clock.now();
     let received = ingest::object(&mut request, body, &walrus.store, &walrus.limits, now).await?;
     let checksum = received.totals.checksum();
     let etag = format!("\"{}\"", hex::encode(received.totals.md5));
-    let new = new_object(walrus, received, description)?;
-    let change = Change::PutObject { bucket: name, id: bucket.id, key, new, condition };
+    let new = new_object(walrus, received, description, given)?;
+    let (bucket, id, key) = (place.name, place.bucket.id, place.key);
+    let change = Change::PutObject { bucket, id, key, new, condition };
     walrus.store.change(change).await??;
     let is_checked = checksum.is_some();
     let mut response = written(&etag, checksum)?;
@@ -57,14 +58,15 @@ fn new_object(
     walrus: &Walrus,
     received: Received,
     description: Description,
+    Given { owner, acl }: Given,
 ) -> Result<NewObject, Fault> {
     let modified = walrus.clock.now();
     let content = received.content(walrus, modified)?;
     let Received { size, totals, bytes, blob } = received;
-    let Description { acl, headers, metadata } = description;
+    let Description { headers, metadata } = description;
     let etag = hex::encode(totals.md5);
     let checksums = totals.checksum().into_iter().collect();
-    let object = Object { content, size, etag, modified, acl, headers, metadata, checksums };
+    let object = Object { content, size, etag, modified, owner, acl, headers, metadata, checksums };
     Ok(NewObject { object, bytes, blob })
 }
 

@@ -11,27 +11,33 @@ pub(super) use list::{list, list_parts};
 pub(super) use part::put_part;
 
 use super::description::Description;
-use super::{Answer, no_content, own_bucket, xml};
+use super::{Answer, no_content, xml};
+use crate::access::{Given, Place};
 use crate::checksum::Algorithm;
 use crate::fault::{Fault, INVALID_ARGUMENT, INVALID_REQUEST, NO_SUCH_UPLOAD};
 use crate::request::Request;
-use crate::store::{Bucket, Change, Id, PartsChecksum, Upload};
+use crate::store::{Change, Id, PartsChecksum, Upload};
 use crate::walrus::Walrus;
 use crate::xml::Xml;
 use http::HeaderValue;
 
 /// `CreateMultipartUpload`: POST of a key with `?uploads`.
-pub(super) async fn start(walrus: &Walrus, request: &Request, name: String, key: String) -> Answer {
+pub(super) async fn start(
+    walrus: &Walrus,
+    request: &Request,
+    place: Place,
+    Given { owner, acl }: Given,
+) -> Answer {
     let checksum = checksum(request)?;
-    let Description { acl, headers, metadata } = Description::read(request)?;
-    let bucket = own_bucket(walrus, request, &name).await?;
+    let Description { headers, metadata } = Description::read(request)?;
+    let (bucket, id, key) = (place.name, place.bucket.id, place.key);
     let initiated = walrus.clock.now();
     let upload = walrus.store.new_id(initiated)?;
-    let record = Box::new(Upload { initiated, acl, headers, metadata, checksum });
+    let record = Box::new(Upload { initiated, owner, acl, headers, metadata, checksum });
     let mut answer = Xml::root("InitiateMultipartUploadResult");
-    answer.text("Bucket", &name).text("Key", &key).value("UploadId", upload);
+    answer.text("Bucket", &bucket).text("Key", &key).value("UploadId", upload);
     answer.close("InitiateMultipartUploadResult");
-    let change = Change::StartUpload { bucket: name, id: bucket.id, key, upload, record };
+    let change = Change::StartUpload { bucket, id, key, upload, record };
     walrus.store.change(change).await??;
     let mut response = xml(answer);
     if let Some(checksum) = checksum {
@@ -45,14 +51,9 @@ pub(super) async fn start(walrus: &Walrus, request: &Request, name: String, key:
 }
 
 /// `AbortMultipartUpload`: DELETE of a key with `?uploadId`.
-pub(super) async fn abort(
-    walrus: &Walrus,
-    request: &Request,
-    bucket: String,
-    key: String,
-) -> Answer {
+pub(super) async fn abort(walrus: &Walrus, request: &Request, place: Place) -> Answer {
     let upload = upload_id(request)?;
-    let id = own_bucket(walrus, request, &bucket).await?.id;
+    let (bucket, id, key) = (place.name, place.bucket.id, place.key);
     walrus.store.change(Change::AbortUpload { bucket, id, key, upload }).await??;
     Ok(no_content())
 }
@@ -93,16 +94,8 @@ fn upload_id(request: &Request) -> Result<Id, Fault> {
     id.ok_or_else(|| NO_SUCH_UPLOAD.into())
 }
 
-/// The caller's bucket and the upload in it.
-async fn find(
-    walrus: &Walrus,
-    request: &Request,
-    name: &str,
-    key: &str,
-    upload: Id,
-) -> Result<(Bucket, Option<Upload>), Fault> {
-    let bucket = own_bucket(walrus, request, name).await?;
-    let (id, key) = (bucket.id, key.to_owned());
-    let found = walrus.store.read(move |store| store.upload(id, &key, upload)).await?;
-    Ok((bucket, found))
+/// The upload, if it is there.
+async fn find(walrus: &Walrus, place: &Place, upload: Id) -> Result<Option<Upload>, Fault> {
+    let (id, key) = (place.bucket.id, place.key.clone());
+    Ok(walrus.store.read(move |store| store.upload(id, &key, upload)).await?)
 }

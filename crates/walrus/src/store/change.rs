@@ -5,7 +5,8 @@ use super::content::{bring, free, share};
 use super::record::{
     BUCKETS, Bucket, Content, Id, OBJECTS, Object, Part, Upload, decode, encode, object_key,
 };
-use super::{Acl, Configuration, Error, configuration, upload};
+use super::{Configuration, Error, configuration, upload};
+use crate::access::Acl;
 use bytes::Bytes;
 use redb::{ReadableTable, WriteTransaction};
 use types::AccountId;
@@ -17,7 +18,7 @@ pub(crate) enum Change {
     CreateBucket { name: String, bucket: Bucket, most_buckets: usize },
     /// Removes an empty bucket.
     DeleteBucket { name: String, id: Id },
-    /// Changes who may read a bucket.
+    /// Changes who may do what with a bucket.
     SetBucketAcl { name: String, id: Id, acl: Acl },
     /// Sets a bucket's document of this kind, or removes it.
     Configure { name: String, id: Id, kind: Configuration, document: Option<Vec<u8>> },
@@ -34,8 +35,8 @@ pub(crate) enum Change {
     },
     /// Removes an object if it is there.
     DeleteObject { bucket: String, id: Id, key: String, condition: Precondition },
-    /// Changes who may read an object.
-    SetObjectAcl { bucket: String, id: Id, key: String, acl: Acl },
+    /// Changes who may do what with an object, which must be the one that was looked at.
+    SetObjectAcl { bucket: String, id: Id, key: String, content: Content, acl: Acl },
     /// Begins an upload in parts.
     StartUpload { bucket: String, id: Id, key: String, upload: Id, record: Box<Upload> },
     /// Writes a part of an upload over the one that has its number.
@@ -93,7 +94,7 @@ pub(crate) enum Refusal {
     NoSuchUpload,
     /// A part is not there, or another one by now.
     InvalidPart,
-    /// What is to be copied has other bytes by now, or is gone.
+    /// What is to be copied, or to get an ACL, has other bytes by now, or is gone.
     SourceChanged,
 }
 
@@ -134,7 +135,7 @@ impl Change {
                 let Some(mut bucket) = bucket(txn, name, *id)? else {
                     return Ok(Err(Refusal::NoSuchBucket));
                 };
-                bucket.acl = *acl;
+                bucket.acl.clone_from(acl);
                 txn.open_table(BUCKETS)?.insert(name.as_str(), encode(&bucket)?.as_slice())?;
                 Ok(Ok(()))
             }
@@ -152,12 +153,15 @@ impl Change {
             Self::DeleteObject { bucket, id, key, condition } => {
                 delete_object(txn, &Place { bucket, id: *id, key }, condition, freed)
             }
-            Self::SetObjectAcl { bucket, id, key, acl } => {
+            Self::SetObjectAcl { bucket, id, key, content, acl } => {
                 let place = Place { bucket, id: *id, key };
                 let Some(mut object) = place.object(txn)? else {
                     return Ok(Err(Refusal::NoSuchKey));
                 };
-                object.acl = *acl;
+                if object.content != *content {
+                    return Ok(Err(Refusal::SourceChanged));
+                }
+                object.acl.clone_from(acl);
                 place.write(txn, &object)?;
                 Ok(Ok(()))
             }
@@ -199,7 +203,7 @@ fn create_bucket(
         if old.owner != bucket.owner {
             return Ok(Err(Refusal::BucketAlreadyExists));
         }
-        let renewed = Bucket { acl: bucket.acl, ..old };
+        let renewed = Bucket { acl: bucket.acl.clone(), ..old };
         table.insert(name, encode(&renewed)?.as_slice())?;
         return Ok(Ok(()));
     }

@@ -4,7 +4,8 @@
 use super::change::{Refusal, bucket};
 use super::record::Id;
 use super::{Error, Shared};
-use redb::{ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use crate::access::Documents;
+use redb::{ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
 /// Bucket id and kind → the document, as its operation wrote it.
 pub(super) const CONFIGURATIONS: TableDefinition<'_, (u128, &str), &[u8]> =
@@ -14,6 +15,9 @@ pub(super) const CONFIGURATIONS: TableDefinition<'_, (u128, &str), &[u8]> =
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Configuration {
     Tagging,
+    Policy,
+    PublicAccessBlock,
+    OwnershipControls,
 }
 
 impl Configuration {
@@ -21,6 +25,9 @@ impl Configuration {
     fn name(self) -> &'static str {
         match self {
             Self::Tagging => "tagging",
+            Self::Policy => "policy",
+            Self::PublicAccessBlock => "public-access-block",
+            Self::OwnershipControls => "ownership-controls",
         }
     }
 }
@@ -35,6 +42,20 @@ impl Shared {
         let table = self.db.begin_read()?.open_table(CONFIGURATIONS)?;
         Ok(table.get((bucket.0, kind.name()))?.map(|document| document.value().to_vec()))
     }
+}
+
+/// The documents of a bucket that say who may do what.
+pub(super) fn access(txn: &ReadTransaction, bucket: Id) -> Result<Documents, Error> {
+    let table = txn.open_table(CONFIGURATIONS)?;
+    let document = |kind: Configuration| {
+        let found = table.get((bucket.0, kind.name()));
+        found.map(|found| found.map(|document| document.value().to_vec()))
+    };
+    Ok(Documents {
+        policy: document(Configuration::Policy)?,
+        public_access_block: document(Configuration::PublicAccessBlock)?,
+        ownership: document(Configuration::OwnershipControls)?,
+    })
 }
 
 /// Sets a bucket's document of this kind, or removes it.

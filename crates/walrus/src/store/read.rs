@@ -1,25 +1,28 @@
 //! Looking things up, each time in one snapshot of the ordered store.
 
+use super::configuration::access;
 use super::parts::Parts;
 use super::record::{BUCKETS, Bucket, Content, INLINE, OBJECTS, Object, decode, object_key};
 use super::{Error, Shared};
+use crate::access::Documents;
 use crate::disk::Blob;
 use bytes::{Buf, Bytes};
 use redb::{ReadTransaction, ReadableDatabase, ReadableTable};
 use std::io;
 use types::AccountId;
 
-/// A bucket and what has a key in it.
+/// A bucket, what says who may do what there, and what has a key in it.
 #[derive(Debug)]
 pub(crate) struct Found<T> {
     pub(crate) bucket: Bucket,
+    pub(crate) documents: Documents,
     pub(crate) object: Option<T>,
 }
 
 impl<T> Found<T> {
     /// The same with something else in the object's place.
     pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Found<U> {
-        Found { bucket: self.bucket, object: self.object.map(change) }
+        Found { bucket: self.bucket, documents: self.documents, object: self.object.map(change) }
     }
 }
 
@@ -73,8 +76,9 @@ impl Shared {
     pub(crate) fn find(&self, name: &str, key: &str) -> Result<Option<Found<Object>>, Error> {
         let txn = self.db.begin_read()?;
         let Some(bucket) = bucket(&txn, name)? else { return Ok(None) };
+        let documents = access(&txn, bucket.id)?;
         let object = object(&txn, &bucket, key)?;
-        Ok(Some(Found { bucket, object }))
+        Ok(Some(Found { bucket, documents, object }))
     }
 
     /// As [`find`](Self::find), with the object's bytes.
@@ -87,15 +91,17 @@ impl Shared {
         for _ in 0..TRIES {
             let txn = self.db.begin_read()?;
             let Some(bucket) = bucket(&txn, name)? else { return Ok(None) };
+            let documents = access(&txn, bucket.id)?;
             let Some(object) = object(&txn, &bucket, key)? else {
-                return Ok(Some(Found { bucket, object: None }));
+                return Ok(Some(Found { bucket, documents, object: None }));
             };
             match self.source(&txn, &object) {
                 Ok(Source::Parts(_)) if !self.still_has(&bucket, key, &object)? => {
                     lost = Some(object.content);
                 }
                 Ok(source) => {
-                    return Ok(Some(Found { bucket, object: Some((object, source)) }));
+                    let object = Some((object, source));
+                    return Ok(Some(Found { bucket, documents, object }));
                 }
                 Err(Error::Blob(error)) if error.kind() == io::ErrorKind::NotFound => {
                     lost = Some(object.content);

@@ -4,6 +4,7 @@
 //! wrote.
 
 use super::Error;
+use crate::access::Acl;
 use crate::checksum::Algorithm;
 use redb::TableDefinition;
 use serde::de::DeserializeOwned;
@@ -86,17 +87,6 @@ impl Ids {
     }
 }
 
-/// Who but the owner may read: S3's canned ACLs that Walrus offers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Acl {
-    /// Nobody.
-    #[default]
-    Private,
-    /// The cloud itself, to make an image of it.
-    AwsExecRead,
-}
-
 /// A bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Bucket {
@@ -137,6 +127,9 @@ pub(crate) struct Object {
     /// Without its quotes.
     pub(crate) etag: String,
     pub(crate) modified: Timestamp,
+    /// None for the owner of the bucket.
+    #[serde(default)]
+    pub(crate) owner: Option<AccountId>,
     pub(crate) acl: Acl,
     /// Response headers that the client chose (`content-type`, `cache-control` …).
     pub(crate) headers: BTreeMap<String, String>,
@@ -151,6 +144,9 @@ pub(crate) struct Object {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Upload {
     pub(crate) initiated: Timestamp,
+    /// Who began it and will own the object; none for the owner of the bucket.
+    #[serde(default)]
+    pub(crate) owner: Option<AccountId>,
     pub(crate) acl: Acl,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) metadata: BTreeMap<String, String>,
@@ -212,5 +208,20 @@ mod tests {
         assert!(early > late);
         assert_eq!(early.to_string().parse(), Ok(early));
         assert!("12".parse::<Id>().is_err(), "an id has 32 digits");
+    }
+
+    #[test]
+    fn an_object_of_an_earlier_version_is_the_bucket_owners() {
+        let id = "0".repeat(32);
+        for acl in ["private", "aws-exec-read"] {
+            let old = format!(
+                r#"{{"content":{{"inline":"{id}"}},"size":0,"etag":"","modified":0,"acl":"{acl}",
+                "headers":{{}},"metadata":{{}},"checksums":{{}}}}"#
+            );
+            let object: Object = decode(old.as_bytes()).unwrap();
+            assert_eq!((object.owner, object.acl.grants_ec2()), (None, acl == "aws-exec-read"));
+        }
+        let old = r#"{"initiated":0,"acl":"private","headers":{},"metadata":{},"checksum":null}"#;
+        assert_eq!(decode::<Upload>(old.as_bytes()).unwrap().owner, None);
     }
 }

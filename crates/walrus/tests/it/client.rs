@@ -8,7 +8,7 @@ use signature::client::{Credentials, Target, header_v4};
 use std::path::Path;
 use std::sync::Arc;
 use types::{AccountId, Secret, SystemClock, Timestamp, UserName};
-use walrus::{Account, Accounts, LookupError, Settings, Walrus};
+use walrus::{Account, Accounts, LookupError, Operation, Peer, Settings, Walrus};
 
 /// Every access key exists; its secret is the same word, its user the same in lower case.
 /// `DISABLED` is disabled, `ROOT` an administrator, `NOBODY` does not exist.
@@ -28,6 +28,12 @@ impl Accounts for Everybody {
             is_admin: access_key == "ROOT",
             enabled: access_key != "DISABLED",
         }))
+    }
+
+    async fn name_of(&self, account: AccountId) -> Result<Option<UserName>, LookupError> {
+        let names = ["alice", "bob", "mallory", "root"].map(|name| name.parse());
+        let names: Vec<UserName> = names.into_iter().collect::<Result<_, _>>()?;
+        Ok(names.into_iter().find(|name| AccountId::preferred(name) == account))
     }
 }
 
@@ -49,6 +55,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// What was run; none when it was refused.
+    pub(crate) operation: Option<Operation>,
 }
 
 impl Answer {
@@ -75,8 +83,10 @@ impl Answer {
 
 /// A request that is being put together.
 pub(crate) struct Call<'a> {
-    access_key: &'a str,
+    /// None for the anonymous.
+    access_key: Option<&'a str>,
     method: Method,
+    peer: Option<Peer>,
     path: String,
     query: String,
     headers: HeaderMap,
@@ -85,12 +95,18 @@ pub(crate) struct Call<'a> {
 
 /// A request of a user; the path is below the prefix and encoded already, with its query.
 pub(crate) fn call<'a>(access_key: &'a str, method: &str, path: &str) -> Call<'a> {
+    Call { access_key: Some(access_key), ..anonymous(method, path) }
+}
+
+/// A request that nobody signs.
+pub(crate) fn anonymous(method: &str, path: &str) -> Call<'static> {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let mut headers = HeaderMap::new();
     headers.insert("host", HeaderValue::from_static("walrus:8773"));
     Call {
-        access_key,
+        access_key: None,
         method: method.parse().unwrap(),
+        peer: None,
         path: format!("/services/Walrus{path}"),
         query: query.to_owned(),
         headers,
@@ -110,6 +126,12 @@ impl Call<'_> {
         self
     }
 
+    /// The address that it comes from, and whether by TLS.
+    pub(crate) fn from(mut self, address: &str, tls: bool) -> Self {
+        self.peer = Some(Peer { address: Some(address.parse().unwrap()), tls });
+        self
+    }
+
     /// Sends it signed.
     pub(crate) async fn send(mut self, walrus: &Walrus) -> Answer {
         self.sign();
@@ -123,11 +145,12 @@ impl Call<'_> {
     }
 
     fn sign(&mut self) {
+        let Some(access_key) = self.access_key else { return };
         let payload = match self.headers.get("x-amz-content-sha256") {
             Some(given) => given.to_str().unwrap().to_owned(),
             None => signature::sha256_hex(&self.body),
         };
-        let credentials = Credentials { access_key: self.access_key, secret: self.access_key };
+        let credentials = Credentials { access_key, secret: access_key };
         let target = Target { region: "any", service: "s3" };
         let line = (self.method.as_str(), self.path.as_str(), self.query.as_str());
         header_v4(credentials, target, line, &mut self.headers, &payload, Timestamp::now())
@@ -140,6 +163,9 @@ impl Call<'_> {
         *request.method_mut() = self.method;
         *request.uri_mut() = uri.trim_end_matches('?').parse().unwrap();
         *request.headers_mut() = self.headers;
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(peer);
+        }
         request
     }
 
@@ -147,7 +173,8 @@ impl Call<'_> {
     pub(crate) async fn send_as_it_is(self, walrus: &Walrus) -> Answer {
         let (parts, body) = walrus.handle(&Everybody, self.into_request()).await.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Answer { status: parts.status, headers: parts.headers, body }
+        let operation = parts.extensions.get().copied();
+        Answer { status: parts.status, headers: parts.headers, body, operation }
     }
 }
 

@@ -90,7 +90,8 @@ async fn many_keys_are_deleted_at_once() {
     };
     let key = |key: &str| format!("<Object><Key>{key}</Key></Object>");
     let list = format!("<Delete>{}{}</Delete>", key("a&amp;b"), key("missing"));
-    refused(&delete("BOB", &list).await, 403, "AccessDenied");
+    let others = delete("BOB", &list).await;
+    assert_eq!(others.elements("Code"), ["AccessDenied"; 2], "{others:?}");
     let answer = delete("ALICE", &list).await;
     assert_eq!(answer.elements("Key"), ["a&amp;b", "missing"], "{answer:?}");
     let stale = "<Object><Key>e</Key><ETag>\"other\"</ETag></Object>";

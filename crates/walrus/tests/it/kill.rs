@@ -16,8 +16,24 @@ pub(crate) const WRITERS: u64 = 6;
 const KEYS: u64 = 5;
 const SIZES: [usize; 5] = [0, 100, 65_536, 65_537, 900_000];
 
+/// The writer that changes ACLs: of the bucket and of an object in turn.
+const ACL_WRITER: u64 = WRITERS;
+
 pub(crate) fn path(writer: u64, number: u64) -> String {
-    format!("/bucket/{writer}/{}", number % KEYS)
+    match (writer, number % 2) {
+        (ACL_WRITER, 0) => "/bucket?acl".to_owned(),
+        (ACL_WRITER, _) => "/bucket/acl?acl".to_owned(),
+        _ => format!("/bucket/{writer}/{}", number % KEYS),
+    }
+}
+
+/// The ACL that a change of this number sets, and its permissions.
+fn acl(number: u64) -> (&'static str, &'static [&'static str]) {
+    match number / 2 % 3 {
+        0 => ("private", &["FULL_CONTROL"]),
+        1 => ("public-read", &["FULL_CONTROL", "READ"]),
+        _ => ("public-read-write", &["FULL_CONTROL", "READ", "WRITE"]),
+    }
 }
 
 fn size(number: u64) -> usize {
@@ -25,12 +41,16 @@ fn size(number: u64) -> usize {
 }
 
 /// Runs in the child: each writer puts and deletes its own keys for ever and says what has been
-/// acknowledged.
+/// acknowledged; another one changes ACLs.
 #[tokio::main]
 async fn write_until_killed(dir: &str, round: u64) {
     let walrus = Arc::new(open(Path::new(dir)));
-    call("ALICE", "PUT", "/bucket").send(&walrus).await;
-    let writers = (0..WRITERS).map(|writer| tokio::spawn(write(walrus.clone(), writer, round)));
+    if round == 0 {
+        call("ALICE", "PUT", "/bucket").send(&walrus).await;
+        call("ALICE", "PUT", "/bucket/acl").send(&walrus).await;
+    }
+    let writers = 0..=ACL_WRITER;
+    let writers = writers.map(|writer| tokio::spawn(write(walrus.clone(), writer, round)));
     for writer in writers.collect::<Vec<_>>() {
         writer.await.unwrap();
     }
@@ -49,6 +69,9 @@ async fn write(walrus: Arc<Walrus>, writer: u64, round: u64) {
 pub(crate) async fn change(walrus: &Walrus, path: &str, number: u64) -> bool {
     let body = content(number, size(number));
     let answer = match number % 6 {
+        _ if path.ends_with("?acl") => {
+            call("ALICE", "PUT", path).header("x-amz-acl", acl(number).0).send(walrus).await
+        }
         5 => call("ALICE", "DELETE", path).send(walrus).await,
         4 => upload(walrus, path, body).await,
         _ => call("ALICE", "PUT", path).body(body).send(walrus).await,
@@ -127,13 +150,17 @@ pub(crate) async fn check(walrus: &Walrus, seen: &mut Seen) {
     for (path, allowed) in seen {
         let answer = call("ALICE", "GET", path).send(walrus).await;
         let holds = |number: u64| {
-            if number % 6 == 5 {
+            if path.ends_with("?acl") {
+                answer.elements("Permission") == acl(number).1
+            } else if number % 6 == 5 {
                 answer.status == 404
             } else {
                 answer.status.is_success() && answer.body == content(number, size(number))
             }
         };
-        let nothing = allowed.acknowledged.is_none() && answer.status == 404;
+        // as the bucket and the object were made
+        let unchanged = path.ends_with("?acl") && answer.elements("Permission") == acl(0).1;
+        let nothing = allowed.acknowledged.is_none() && (answer.status == 404 || unchanged);
         let found =
             [allowed.acknowledged, allowed.under_way].into_iter().flatten().find(|n| holds(*n));
         assert!(found.is_some() || nothing, "{path} is none of {allowed:?}: {:?}", answer.status);
@@ -168,8 +195,9 @@ fn every_acknowledged_write_survives_kill_9() {
 
 /// After the last object and the bucket are gone no blob stays behind, not even one that a crash left.
 async fn delete_all(walrus: &Walrus, dir: &Path, paths: impl Iterator<Item = &String>) {
-    for path in paths {
-        call("ALICE", "DELETE", path).send(walrus).await;
+    for path in paths.filter(|path| path.starts_with("/bucket/")) {
+        let key = path.trim_end_matches("?acl");
+        call("ALICE", "DELETE", key).send(walrus).await;
     }
     // with the uploads that were never completed
     assert_eq!(call("ALICE", "DELETE", "/bucket").send(walrus).await.status, 204);

@@ -2,13 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod access;
 mod client;
 mod configuration;
 mod copies;
+mod grants;
 mod guest;
 mod kill;
 mod model;
 mod parts;
+mod policies;
 mod power;
 mod protocol;
 mod twin;

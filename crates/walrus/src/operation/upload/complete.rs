@@ -5,6 +5,7 @@ use super::super::put_object::precondition;
 use super::super::{Answer, xml};
 use super::part::MOST_PARTS;
 use super::{find, kind, upload_id};
+use crate::access::Place;
 use crate::checksum::{self, Algorithm};
 use crate::fault::{
     ENTITY_TOO_LARGE, ENTITY_TOO_SMALL, Fault, INVALID_PART, INVALID_PART_ORDER, MALFORMED_XML,
@@ -34,24 +35,24 @@ pub(in crate::operation) async fn complete(
     walrus: &Walrus,
     mut request: Request,
     body: &mut Incoming,
-    name: String,
-    key: String,
+    place: Place,
 ) -> Answer {
     let upload = upload_id(&request)?;
     let condition = precondition(&request)?;
-    let (bucket, found) = find(walrus, &request, &name, &key, upload).await?;
+    let found = find(walrus, &place, upload).await?;
     let list = ingest::small(&mut request, body, MOST_LIST_BYTES).await?;
     let wanted = read(&list)?;
     let Some(found) = found else {
         // whoever did not hear that the upload is complete asks again
-        return again(walrus, &name, &key, upload).await;
+        return again(&place, upload);
     };
     let parts = walrus.store.read(move |store| store.parts(upload)).await?;
     let parts = chosen(&wanted, parts.into_iter().collect())?;
     let object = object(walrus, upload, found, &parts)?;
+    let (name, key) = (place.name, place.key);
     let change = Change::CompleteUpload {
         bucket: name.clone(),
-        id: bucket.id,
+        id: place.bucket.id,
         key: key.clone(),
         upload,
         parts: parts.iter().map(|(number, part)| (*number, part.content)).collect(),
@@ -62,12 +63,10 @@ pub(in crate::operation) async fn complete(
     Ok(xml(result(&name, &key, &object)))
 }
 
-async fn again(walrus: &Walrus, name: &str, key: &str, upload: Id) -> Answer {
-    let (bucket, wanted) = (name.to_owned(), key.to_owned());
-    let found = walrus.store.read(move |store| store.find(&bucket, &wanted)).await?;
-    let object = found.and_then(|found| found.object);
+fn again(place: &Place, upload: Id) -> Answer {
+    let object = place.object.as_ref();
     let object = object.filter(|object| object.content == Content::Parts(upload));
-    Ok(xml(result(name, key, &object.ok_or(NO_SUCH_UPLOAD)?)))
+    Ok(xml(result(&place.name, &place.key, object.ok_or(NO_SUCH_UPLOAD)?)))
 }
 
 /// The numbers of the parts that a body lists.
@@ -130,7 +129,7 @@ fn chosen(wanted: &[Wanted], mut there: BTreeMap<u16, Part>) -> Result<Vec<(u16,
 fn object(
     walrus: &Walrus,
     upload: Id,
-    Upload { acl, headers, metadata, checksum, .. }: Upload,
+    Upload { owner, acl, headers, metadata, checksum, .. }: Upload,
     parts: &[(u16, Part)],
 ) -> Result<Object, Fault> {
     let size = parts.iter().map(|(_, part)| part.size).sum();
@@ -163,7 +162,7 @@ fn object(
         checksums.insert(name.to_owned(), checksum.of(&sums));
     }
     let (content, modified) = (Content::Parts(upload), walrus.clock.now());
-    Ok(Object { content, size, etag, modified, acl, headers, metadata, checksums })
+    Ok(Object { content, size, etag, modified, owner, acl, headers, metadata, checksums })
 }
 
 fn result(name: &str, key: &str, object: &Object) -> Xml {

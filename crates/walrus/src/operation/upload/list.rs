@@ -1,11 +1,12 @@
 //! `ListMultipartUploads` and `ListParts`.
 
-use super::super::{Answer, own_bucket, xml};
+use super::super::{Answer, xml};
 use super::{find, kind, upload_id};
+use crate::access::Place;
 use crate::checksum::Algorithm;
 use crate::fault::{Fault, INVALID_ARGUMENT, NO_SUCH_UPLOAD};
 use crate::request::{Request, not_offered};
-use crate::store::{Bucket, UploadsQuery};
+use crate::store::{Bucket, Upload, UploadsQuery};
 use crate::walrus::Walrus;
 use crate::xml::Xml;
 
@@ -13,7 +14,7 @@ use crate::xml::Xml;
 const MOST: usize = 1000;
 
 /// `ListMultipartUploads`: GET of a bucket with `?uploads`.
-pub(in crate::operation) async fn list(walrus: &Walrus, request: &Request, name: String) -> Answer {
+pub(in crate::operation) async fn list(walrus: &Walrus, request: &Request, place: Place) -> Answer {
     if request.word("delimiter").is_some_and(|delimiter| !delimiter.is_empty()) {
         return Err(not_offered("ListMultipartUploads with a delimiter"));
     }
@@ -30,11 +31,11 @@ pub(in crate::operation) async fn list(walrus: &Walrus, request: &Request, name:
         after: (word("key-marker"), upload_marker),
         limit: limit(request, "max-uploads")?,
     };
-    let bucket = own_bucket(walrus, request, &name).await?;
+    let bucket = place.bucket;
     let (id, asked) = (bucket.id, query.clone());
     let page = walrus.store.read(move |store| store.uploads(id, &asked)).await?;
     let mut answer = Xml::root("ListMultipartUploadsResult");
-    answer.text("Bucket", &name).text("KeyMarker", &written(&query.after.0));
+    answer.text("Bucket", &place.name).text("KeyMarker", &written(&query.after.0));
     answer.text("UploadIdMarker", request.word("upload-id-marker").unwrap_or(""));
     if let (true, Some((key, upload, _))) = (page.truncated, page.uploads.last()) {
         answer.text("NextKeyMarker", &written(key)).value("NextUploadIdMarker", upload);
@@ -46,7 +47,7 @@ pub(in crate::operation) async fn list(walrus: &Walrus, request: &Request, name:
     answer.value("IsTruncated", page.truncated);
     for (key, id, upload) in &page.uploads {
         answer.open("Upload").text("Key", &written(key)).value("UploadId", id);
-        people(&mut answer, &bucket);
+        people(&mut answer, &bucket, upload);
         answer.value("Initiated", upload.initiated).close("Upload");
     }
     answer.close("ListMultipartUploadsResult");
@@ -57,8 +58,7 @@ pub(in crate::operation) async fn list(walrus: &Walrus, request: &Request, name:
 pub(in crate::operation) async fn list_parts(
     walrus: &Walrus,
     request: &Request,
-    name: String,
-    key: String,
+    place: Place,
 ) -> Answer {
     let id = upload_id(request)?;
     let after: u16 = match request.word("part-number-marker") {
@@ -68,15 +68,14 @@ pub(in crate::operation) async fn list_parts(
         })?,
     };
     let limit = limit(request, "max-parts")?;
-    let (bucket, upload) = find(walrus, request, &name, &key, id).await?;
-    let upload = upload.ok_or(NO_SUCH_UPLOAD)?;
+    let upload = find(walrus, &place, id).await?.ok_or(NO_SUCH_UPLOAD)?;
     let parts = walrus.store.read(move |store| store.parts(id)).await?;
     let mut left = parts.iter().filter(|(number, _)| *number > after).peekable();
     let page: Vec<_> = left.by_ref().take(limit).collect();
     let truncated = limit > 0 && left.peek().is_some();
     let mut answer = Xml::root("ListPartsResult");
-    answer.text("Bucket", &name).text("Key", &key).value("UploadId", id);
-    people(&mut answer, &bucket);
+    answer.text("Bucket", &place.name).text("Key", &place.key).value("UploadId", id);
+    people(&mut answer, &place.bucket, &upload);
     answer.value("PartNumberMarker", after);
     if let (true, Some((number, _))) = (truncated, page.last()) {
         answer.value("NextPartNumberMarker", number);
@@ -110,10 +109,14 @@ fn limit(request: &Request, word: &str) -> Result<usize, Fault> {
 }
 
 /// Who began it, who owns it, and what it will be stored as.
-fn people(answer: &mut Xml, bucket: &Bucket) {
+fn people(answer: &mut Xml, bucket: &Bucket, upload: &Upload) {
+    let owner = bucket.owner_of(upload.owner);
     for element in ["Initiator", "Owner"] {
-        answer.open(element).value("ID", bucket.owner);
-        answer.text("DisplayName", bucket.owner_name.as_str()).close(element);
+        answer.open(element).value("ID", owner);
+        if owner == bucket.owner {
+            answer.text("DisplayName", bucket.owner_name.as_str());
+        }
+        answer.close(element);
     }
     answer.value("StorageClass", "STANDARD");
 }

@@ -2,8 +2,9 @@
 
 use super::super::copy_object::{check_conditions, source};
 use super::super::put_object::{check_free_space, written};
-use super::super::{Answer, no_such_bucket, xml};
+use super::super::{Answer, xml};
 use super::{find, upload_id};
+use crate::access::{Place, admit_source};
 use crate::body::Body;
 use crate::fault::{Fault, INVALID_ARGUMENT, NO_SUCH_KEY, NO_SUCH_UPLOAD};
 use crate::ingest;
@@ -23,12 +24,10 @@ pub(in crate::operation) async fn put_part(
     walrus: &Walrus,
     mut request: Request,
     body: &mut Incoming,
-    name: String,
-    key: String,
+    place: Place,
 ) -> Answer {
     let (upload, number) = (upload_id(&request)?, number(&request)?);
-    let (bucket, found) = find(walrus, &request, &name, &key, upload).await?;
-    found.ok_or(NO_SUCH_UPLOAD)?;
+    find(walrus, &place, upload).await?.ok_or(NO_SUCH_UPLOAD)?;
     let copies = request.copies();
     let (now, limits) = (walrus.clock.now(), &walrus.limits);
     let received = if copies {
@@ -50,7 +49,8 @@ pub(in crate::operation) async fn put_part(
     };
     let etag = format!("\"{}\"", part.etag);
     let new = NewPart { part, bytes: received.bytes, blob: received.blob };
-    let change = Change::PutPart { bucket: name, id: bucket.id, key, upload, number, new };
+    let (bucket, id, key) = (place.name, place.bucket.id, place.key);
+    let change = Change::PutPart { bucket, id, key, upload, number, new };
     walrus.store.change(change).await??;
     if !copies {
         return written(&etag, checksum);
@@ -69,15 +69,11 @@ fn number(request: &Request) -> Result<u16, Fault> {
 
 /// The bytes that are to be copied, as if they came with a request of their own.
 async fn bytes_of_source(walrus: &Walrus, request: &Request) -> Result<(Request, Incoming), Fault> {
-    let (name, key) = source(request)?;
-    let (bucket, wanted) = (name.clone(), key.clone());
-    let found = walrus.store.read(move |store| store.open(&bucket, &wanted)).await?;
-    let found = found.ok_or_else(|| no_such_bucket(&name))?;
-    request.must_own_source(&found.bucket)?;
-    let missing = || Fault::from(NO_SUCH_KEY).with("Key", key);
-    let (object, source) = found.object.ok_or_else(missing)?;
+    let from = admit_source(walrus, request, source(request)?, true).await?;
+    let object = from.object.ok_or(NO_SUCH_KEY)?;
     check_conditions(request, &object)?;
     let range = range(request, object.size)?;
+    let source = from.source.ok_or(NO_SUCH_KEY)?;
     let mut headers = HeaderMap::new();
     headers.insert("content-length", (range.end - range.start).into());
     let bytes = Body::part(source, range).map_err(Into::into).boxed_unsync();
@@ -86,6 +82,7 @@ async fn bytes_of_source(walrus: &Walrus, request: &Request) -> Result<(Request,
         query: Vec::new(),
         headers,
         caller: request.caller.clone(),
+        origin: request.origin,
         payload: Payload::Unsigned,
         signer: None,
     };

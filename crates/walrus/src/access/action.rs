@@ -1,0 +1,164 @@
+//! S3's actions: what a policy allows or denies, and which permission of an ACL covers it.
+
+use super::Permission;
+
+/// Whose permission an action needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// It is about a bucket.
+    Bucket,
+    /// It is about a key, and the bucket's owner decides: writing and deleting.
+    Key,
+    /// It is about an object, and the object's owner decides: reading it and its ACL.
+    Object,
+}
+
+macro_rules! actions {
+    ($($name:ident $level:ident $($permission:ident)?;)*) => {
+        /// An action that an operation of Walrus needs.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Action {
+            $($name,)*
+        }
+
+        impl Action {
+            #[cfg(test)]
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// Its name in a policy.
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!("s3:", stringify!($name)),)*
+                }
+            }
+
+            pub(crate) fn level(self) -> Level {
+                match self {
+                    $(Self::$name => Level::$level,)*
+                }
+            }
+
+            /// The permission in the ACL of the bucket (of the object at [`Level::Object`]) that
+            /// covers it (S3 user guide, mapping of ACL permissions).
+            pub(crate) fn permission(self) -> Option<Permission> {
+                match self {
+                    $(Self::$name => None$(.or(Some(Permission::$permission)))?,)*
+                }
+            }
+        }
+
+        const OFFERED: &[(&str, bool)] =
+            &[$((stringify!($name), matches!(Level::$level, Level::Bucket)),)*];
+    };
+}
+
+actions! {
+    CreateBucket Bucket;
+    DeleteBucket Bucket;
+    ListAllMyBuckets Bucket;
+    ListBucket Bucket Read;
+    ListBucketMultipartUploads Bucket Read;
+    GetBucketAcl Bucket ReadAcp;
+    PutBucketAcl Bucket WriteAcp;
+    GetBucketLocation Bucket;
+    GetBucketTagging Bucket;
+    PutBucketTagging Bucket;
+    GetBucketPolicy Bucket;
+    PutBucketPolicy Bucket;
+    DeleteBucketPolicy Bucket;
+    GetBucketPolicyStatus Bucket;
+    GetBucketPublicAccessBlock Bucket;
+    PutBucketPublicAccessBlock Bucket;
+    GetBucketOwnershipControls Bucket;
+    PutBucketOwnershipControls Bucket;
+    PutObject Key Write;
+    DeleteObject Key Write;
+    AbortMultipartUpload Key;
+    ListMultipartUploadParts Key;
+    GetObject Object Read;
+    GetObjectAcl Object ReadAcp;
+    PutObjectAcl Object WriteAcp;
+}
+
+impl Action {
+    /// Whether it handles the bucket's policy.
+    pub(crate) fn is_of_policy(self) -> bool {
+        matches!(self, Self::GetBucketPolicy | Self::PutBucketPolicy | Self::DeleteBucketPolicy)
+    }
+
+    /// Whether who began an upload may do it too: look at its parts, give it up.
+    pub(crate) fn is_of_initiator(self) -> bool {
+        matches!(self, Self::AbortMultipartUpload | Self::ListMultipartUploadParts)
+    }
+}
+
+/// Actions of S3 that no operation of Walrus needs yet; a policy may name them all the same.
+const OTHERS_OF_BUCKETS: &[&str] = &[
+    "DeleteBucketWebsite",
+    "GetAccelerateConfiguration",
+    "GetAnalyticsConfiguration",
+    "GetBucketCORS",
+    "GetBucketLogging",
+    "GetBucketNotification",
+    "GetBucketObjectLockConfiguration",
+    "GetBucketRequestPayment",
+    "GetBucketVersioning",
+    "GetBucketWebsite",
+    "GetEncryptionConfiguration",
+    "GetIntelligentTieringConfiguration",
+    "GetInventoryConfiguration",
+    "GetLifecycleConfiguration",
+    "GetMetricsConfiguration",
+    "GetReplicationConfiguration",
+    "ListBucketVersions",
+    "PutAccelerateConfiguration",
+    "PutAnalyticsConfiguration",
+    "PutBucketCORS",
+    "PutBucketLogging",
+    "PutBucketNotification",
+    "PutBucketObjectLockConfiguration",
+    "PutBucketRequestPayment",
+    "PutBucketVersioning",
+    "PutBucketWebsite",
+    "PutEncryptionConfiguration",
+    "PutIntelligentTieringConfiguration",
+    "PutInventoryConfiguration",
+    "PutLifecycleConfiguration",
+    "PutMetricsConfiguration",
+    "PutReplicationConfiguration",
+];
+
+const OTHERS_OF_OBJECTS: &[&str] = &[
+    "BypassGovernanceRetention",
+    "DeleteObjectTagging",
+    "DeleteObjectVersion",
+    "DeleteObjectVersionTagging",
+    "GetObjectAttributes",
+    "GetObjectLegalHold",
+    "GetObjectRetention",
+    "GetObjectTagging",
+    "GetObjectTorrent",
+    "GetObjectVersion",
+    "GetObjectVersionAcl",
+    "GetObjectVersionAttributes",
+    "GetObjectVersionForReplication",
+    "GetObjectVersionTagging",
+    "GetObjectVersionTorrent",
+    "ObjectOwnerOverrideToBucketOwner",
+    "PutObjectLegalHold",
+    "PutObjectRetention",
+    "PutObjectTagging",
+    "PutObjectVersionAcl",
+    "PutObjectVersionTagging",
+    "ReplicateDelete",
+    "ReplicateObject",
+    "ReplicateTags",
+    "RestoreObject",
+];
+
+/// The names of all actions of S3 that are about buckets, or about keys and objects.
+pub(crate) fn names(of_buckets: bool) -> impl Iterator<Item = &'static str> {
+    let others = if of_buckets { OTHERS_OF_BUCKETS } else { OTHERS_OF_OBJECTS };
+    let offered = OFFERED.iter().filter(move |(_, buckets)| *buckets == of_buckets);
+    offered.map(|(name, _)| *name).chain(others.iter().copied())
+}

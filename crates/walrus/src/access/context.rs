@@ -1,0 +1,76 @@
+//! What a request has to say to the conditions of a policy.
+
+use super::policy::KEYS;
+use crate::fault::{Fault, INVALID_REQUEST};
+use crate::request::Request;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use types::Timestamp;
+
+/// A longer header or query word is refused where a policy is to be asked, so that no pattern
+/// takes long.
+const MOST_BYTES: usize = 4096;
+
+/// Condition keys in lower case, with the request's value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Context(BTreeMap<&'static str, String>);
+
+impl FromIterator<(&'static str, String)> for Context {
+    fn from_iter<I: IntoIterator<Item = (&'static str, String)>>(values: I) -> Self {
+        Self(values.into_iter().collect())
+    }
+}
+
+impl Context {
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// What this request says.
+    pub(crate) fn of(request: &Request, now: Timestamp) -> Result<Self, Fault> {
+        let mut context = Self::default();
+        for key in KEYS {
+            let Some(value) = value(request, now, key) else { continue };
+            if value.len() > MOST_BYTES {
+                let why = format!("{key} has more than {MOST_BYTES} bytes");
+                return Err(INVALID_REQUEST.because(why));
+            }
+            context.0.insert(*key, value);
+        }
+        Ok(context)
+    }
+}
+
+fn value(request: &Request, now: Timestamp, key: &str) -> Option<String> {
+    let word = |name| request.word(name).map(str::to_owned);
+    // a header that is no text is one that fits no value
+    let header = |name| {
+        let value = request.headers.get(name)?;
+        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    let caller = request.caller.as_ref();
+    let manner = request.origin.manner;
+    match key {
+        "aws:currenttime" => Some(now.to_string()),
+        "aws:epochtime" => Some((now.millis() / 1000).to_string()),
+        "aws:principalaccount" | "aws:userid" => caller.map(|caller| caller.id.to_string()),
+        "aws:principalarn" => {
+            caller.map(|caller| format!("arn:aws:iam::{}:user/{}", caller.id, caller.name))
+        }
+        "aws:username" => caller.map(|caller| caller.name.to_string()),
+        "aws:referer" => header("referer"),
+        "aws:useragent" => header("user-agent"),
+        "aws:securetransport" => Some(request.origin.peer.tls.to_string()),
+        "aws:sourceip" => request.origin.peer.address.as_ref().map(plain_address),
+        "s3:authtype" => manner.map(|manner| manner.auth_type.to_owned()),
+        "s3:signatureversion" => manner.map(|manner| manner.version.to_owned()),
+        "s3:versionid" => word("versionId"),
+        "s3:delimiter" | "s3:max-keys" | "s3:prefix" => word(key.trim_start_matches("s3:")),
+        _ => header(key.trim_start_matches("s3:")),
+    }
+}
+
+/// A client of IPv4 is one whichever socket it came through.
+fn plain_address(address: &IpAddr) -> String {
+    address.to_canonical().to_string()
+}

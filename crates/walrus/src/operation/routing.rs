@@ -1,0 +1,143 @@
+//! Which operation a request asks for, and the action that it needs.
+
+use crate::access::Action;
+use crate::fault::{Fault, METHOD_NOT_ALLOWED};
+use crate::request::{Request, Target, not_offered};
+use http::Method;
+
+macro_rules! operations {
+    ($($name:ident $action:ident;)*) => {
+        /// The operations that Walrus offers, by S3's names: an extension of the answers to them.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[allow(missing_docs, reason = "S3 documents its operations")]
+        pub enum Operation {
+            $($name,)*
+        }
+
+        impl Operation {
+            /// The names of all of them.
+            pub const NAMES: &[&str] = &[$(stringify!($name),)*];
+
+            /// Its name in S3's reference.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+
+            /// What its caller must be allowed to do, before it is run.
+            pub(super) fn action(self) -> Action {
+                match self {
+                    $(Self::$name => Action::$action,)*
+                }
+            }
+        }
+    };
+}
+
+// DeleteObjects is admitted key by key, each for the same action
+operations! {
+    ListBuckets ListAllMyBuckets;
+    CreateBucket CreateBucket;
+    DeleteBucket DeleteBucket;
+    HeadBucket ListBucket;
+    ListObjects ListBucket;
+    ListObjectsV2 ListBucket;
+    ListMultipartUploads ListBucketMultipartUploads;
+    GetBucketLocation GetBucketLocation;
+    GetBucketAcl GetBucketAcl;
+    PutBucketAcl PutBucketAcl;
+    GetBucketTagging GetBucketTagging;
+    PutBucketTagging PutBucketTagging;
+    DeleteBucketTagging PutBucketTagging;
+    GetBucketPolicy GetBucketPolicy;
+    PutBucketPolicy PutBucketPolicy;
+    DeleteBucketPolicy DeleteBucketPolicy;
+    GetBucketPolicyStatus GetBucketPolicyStatus;
+    GetPublicAccessBlock GetBucketPublicAccessBlock;
+    PutPublicAccessBlock PutBucketPublicAccessBlock;
+    DeletePublicAccessBlock PutBucketPublicAccessBlock;
+    GetBucketOwnershipControls GetBucketOwnershipControls;
+    PutBucketOwnershipControls PutBucketOwnershipControls;
+    DeleteBucketOwnershipControls PutBucketOwnershipControls;
+    DeleteObjects DeleteObject;
+    GetObject GetObject;
+    HeadObject GetObject;
+    GetObjectAcl GetObjectAcl;
+    PutObjectAcl PutObjectAcl;
+    PutObject PutObject;
+    CopyObject PutObject;
+    DeleteObject DeleteObject;
+    CreateMultipartUpload PutObject;
+    UploadPart PutObject;
+    UploadPartCopy PutObject;
+    CompleteMultipartUpload PutObject;
+    AbortMultipartUpload AbortMultipartUpload;
+    ListParts ListMultipartUploadParts;
+}
+
+impl Operation {
+    /// The operation that a request asks for, all of whose words and headers are offered.
+    pub(crate) fn asked(request: &Request, target: &Target) -> Result<Self, Fault> {
+        let has = |word| request.word(word).is_some();
+        match (request.method.clone(), target) {
+            (Method::GET, Target::Service) => Ok(Self::ListBuckets),
+            (method, Target::Bucket { .. }) => Self::on_bucket(&method, has),
+            (method, Target::Object { .. }) => Self::on_object(&method, has, request.copies()),
+            _ => Err(METHOD_NOT_ALLOWED.into()),
+        }
+    }
+
+    fn on_bucket(method: &Method, has: impl Fn(&'static str) -> bool) -> Result<Self, Fault> {
+        Ok(match *method {
+            Method::GET if has("acl") => Self::GetBucketAcl,
+            Method::GET if has("location") => Self::GetBucketLocation,
+            Method::GET if has("ownershipControls") => Self::GetBucketOwnershipControls,
+            Method::GET if has("policy") => Self::GetBucketPolicy,
+            Method::GET if has("policyStatus") => Self::GetBucketPolicyStatus,
+            Method::GET if has("publicAccessBlock") => Self::GetPublicAccessBlock,
+            Method::GET if has("tagging") => Self::GetBucketTagging,
+            Method::GET if has("uploads") => Self::ListMultipartUploads,
+            Method::GET if has("list-type") => Self::ListObjectsV2,
+            Method::GET => Self::ListObjects,
+            Method::HEAD => Self::HeadBucket,
+            Method::PUT if has("acl") => Self::PutBucketAcl,
+            Method::PUT if has("ownershipControls") => Self::PutBucketOwnershipControls,
+            Method::PUT if has("policy") => Self::PutBucketPolicy,
+            Method::PUT if has("publicAccessBlock") => Self::PutPublicAccessBlock,
+            Method::PUT if has("tagging") => Self::PutBucketTagging,
+            Method::PUT => Self::CreateBucket,
+            Method::DELETE if has("ownershipControls") => Self::DeleteBucketOwnershipControls,
+            Method::DELETE if has("policy") => Self::DeleteBucketPolicy,
+            Method::DELETE if has("publicAccessBlock") => Self::DeletePublicAccessBlock,
+            Method::DELETE if has("tagging") => Self::DeleteBucketTagging,
+            Method::DELETE => Self::DeleteBucket,
+            Method::POST if has("delete") => Self::DeleteObjects,
+            Method::POST => return Err(not_offered("POST of an object by a form")),
+            _ => return Err(METHOD_NOT_ALLOWED.into()),
+        })
+    }
+
+    fn on_object(
+        method: &Method,
+        has: impl Fn(&'static str) -> bool,
+        copies: bool,
+    ) -> Result<Self, Fault> {
+        Ok(match *method {
+            Method::GET if has("acl") => Self::GetObjectAcl,
+            Method::GET if has("uploadId") => Self::ListParts,
+            Method::GET => Self::GetObject,
+            Method::HEAD => Self::HeadObject,
+            Method::PUT if has("acl") => Self::PutObjectAcl,
+            Method::PUT if has("uploadId") && copies => Self::UploadPartCopy,
+            Method::PUT if has("uploadId") => Self::UploadPart,
+            Method::PUT if copies => Self::CopyObject,
+            Method::PUT => Self::PutObject,
+            Method::POST if has("uploadId") => Self::CompleteMultipartUpload,
+            Method::POST if has("uploads") => Self::CreateMultipartUpload,
+            Method::DELETE if has("uploadId") => Self::AbortMultipartUpload,
+            Method::DELETE => Self::DeleteObject,
+            _ => return Err(METHOD_NOT_ALLOWED.into()),
+        })
+    }
+}
