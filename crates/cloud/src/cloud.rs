@@ -9,7 +9,6 @@ use crate::ways::{ClusterFactory, Ways};
 use conf::Layout;
 use protocol::{CallError, ConsoleOutput};
 use state::{ClusterConfig, Instance, State};
-use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
 use types::{Clock, Timestamp};
@@ -24,6 +23,10 @@ pub struct Settings {
     pub database_url: String,
     /// `http://HOST:PORT` or `https://HOST:PORT` at which users reach the cloud.
     pub public_url: String,
+    /// `http://HOST:PORT` at whose root users reach Walrus, if it has a port of its own.
+    pub walrus_url: Option<String>,
+    /// The names, in lower case, below which a host on that port names a bucket.
+    pub walrus_domains: Vec<String>,
     /// `HOST:PORT` at which nodes fetch images.
     pub image_source: String,
     /// Whether EC2 takes signature version 1, which can be forged (EC2_SIGNATURE_V1).
@@ -72,7 +75,7 @@ impl Cloud {
         state.retire_other_clusters(here.collect()).await?;
         let keys = ImageKeys::prepare(settings.layout.keys(), clock.now()).await?;
         let files = ImageFiles::open(settings.layout.images()).await?;
-        let walrus = open_walrus(settings.layout.bukkits(), Arc::clone(&clock)).await?;
+        let walrus = open_walrus(&settings, Arc::clone(&clock)).await?;
         let (ignored, changes) = (Ignored::default(), watch::Sender::new(0));
         let cloud = Self {
             state,
@@ -125,7 +128,10 @@ impl Cloud {
     }
 }
 
-async fn open_walrus(directory: PathBuf, clock: Arc<dyn Clock>) -> Result<Arc<Walrus>> {
-    let open = move || Walrus::open(&directory, walrus::Settings::default(), clock);
+async fn open_walrus(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Arc<Walrus>> {
+    let directory = settings.layout.bukkits();
+    let domains = settings.walrus_domains.clone();
+    let settings = walrus::Settings { domains, ..walrus::Settings::default() };
+    let open = move || Walrus::open(&directory, settings, clock);
     Ok(Arc::new(tokio::task::spawn_blocking(open).await??))
 }

@@ -42,6 +42,7 @@ impl Cloud {
         let eucarc = Eucarc {
             user,
             public_url: &self.settings.public_url,
+            walrus_url: self.settings.walrus_url.as_deref(),
             certificate: &certificate,
             key: &key,
             authority: authority.is_some().then_some(AUTHORITY),

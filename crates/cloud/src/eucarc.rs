@@ -9,6 +9,8 @@ pub(crate) struct Eucarc<'a> {
     pub(crate) user: &'a User,
     /// `http://HOST:PORT` of the cloud.
     pub(crate) public_url: &'a str,
+    /// `http://HOST:PORT` of Walrus alone, if it has a port of its own.
+    pub(crate) walrus_url: Option<&'a str>,
     /// The file names of the user's certificate and key.
     pub(crate) certificate: &'a str,
     pub(crate) key: &'a str,
@@ -79,6 +81,7 @@ impl Eucarc<'_> {
             ("AWS_ENDPOINT_URL_STS", quoted(&format!("{}{STS}", self.public_url))),
             ("AWS_ENDPOINT_URL_IAM", quoted(&format!("{}{IAM}", self.public_url))),
         ];
+        variables.extend(self.walrus_url.map(|url| ("WALRUS_URL", quoted(url))));
         if let Some(authority) = self.authority {
             variables.push(("AWS_CA_BUNDLE", in_directory(authority)));
         }
@@ -133,6 +136,7 @@ mod tests {
         Eucarc {
             user: &user,
             public_url: "https://10.0.0.1:8773",
+            walrus_url: Some("https://10.0.0.1:9000"),
             certificate: CERTIFICATE,
             key: "euca2-alice-0A1B2C3D-pk.pem",
             authority: Some("ca-cert.pem"),
@@ -145,7 +149,8 @@ mod tests {
         let script = r#"set -eu; . "$1"
             printf '%s\n' "$EUCA_KEY_DIR" "$EC2_CERT" "$EC2_SECRET_KEY" "$AWS_SECRET_ACCESS_KEY" \
                 "$AWS_ENDPOINT_URL_EC2" "$AWS_ENDPOINT_URL_S3" "$AWS_CA_BUNDLE" "$EC2_USER_ID" \
-                "$AWS_ENDPOINT_URL_STS" "$AWS_ENDPOINT_URL_IAM"
+                "$AWS_ENDPOINT_URL_STS" "$AWS_ENDPOINT_URL_IAM" \
+                "$WALRUS_URL"
             alias"#;
         let output = Command::new(shell)
             .args(["-c", script, shell])
@@ -181,6 +186,7 @@ mod tests {
                 assert_eq!(lines[7], "000100729354");
                 assert_eq!(lines[8], "https://10.0.0.1:8773/services/Tokens");
                 assert_eq!(lines[9], "https://10.0.0.1:8773/services/Euare");
+                assert_eq!(lines[10], "https://10.0.0.1:9000");
                 assert!(shown.contains("--user 000100729354 --ec2cert"), "{shown}");
             }
         }

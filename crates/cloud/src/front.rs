@@ -1,4 +1,5 @@
-//! The public front door on port 8773: which service a path belongs to.
+//! The public front door on port 8773: which service a path belongs to. On a port of its own
+//! Walrus has all paths.
 
 use crate::{Cloud, ec2};
 use axum::Router;
@@ -9,6 +10,7 @@ use ec2_wire::Service;
 use http::{Request, StatusCode};
 use std::sync::Arc;
 use std::time::Instant;
+use walrus::Door;
 
 /// Where EC2 is (FACTS 3.1).
 pub(crate) const EC2: &str = "/services/Eucalyptus";
@@ -27,6 +29,11 @@ impl Cloud {
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new().fallback(dispatch).with_state(Arc::clone(self))
     }
+
+    /// Walrus alone, at the root.
+    pub fn walrus_router(self: &Arc<Self>) -> Router {
+        Router::new().fallback(walrus_alone).with_state(Arc::clone(self))
+    }
 }
 
 async fn dispatch(State(cloud): State<Arc<Cloud>>, request: Request<Body>) -> Response {
@@ -34,14 +41,22 @@ async fn dispatch(State(cloud): State<Arc<Cloud>>, request: Request<Body>) -> Re
     if query_service(path).is_some() {
         ec2::handle(&cloud, request).await
     } else if is_below(path, WALRUS) {
-        let (begun, method) = (Instant::now(), request.method().clone());
-        let request = from_peer(request);
-        let answer = cloud.walrus.handle(cloud.as_ref(), request).await.map(Body::new);
-        cloud.measures.walrus(&method, answer.status().as_u16(), begun);
-        answer
+        walrus(&cloud, Door::Prefix, request).await
     } else {
         (StatusCode::NOT_FOUND, ELSEWHERE).into_response()
     }
+}
+
+async fn walrus_alone(State(cloud): State<Arc<Cloud>>, request: Request<Body>) -> Response {
+    walrus(&cloud, Door::Root, request).await
+}
+
+async fn walrus(cloud: &Cloud, door: Door, request: Request<Body>) -> Response {
+    let (begun, method) = (Instant::now(), request.method().clone());
+    let request = from_peer(request);
+    let answer = cloud.walrus.handle(cloud, door, request).await.map(Body::new);
+    cloud.measures.walrus(&method, answer.status().as_u16(), begun);
+    answer
 }
 
 /// Tells Walrus where a request comes from: its policies may ask.

@@ -19,6 +19,7 @@ mod setup;
 mod static_network;
 mod value;
 mod variables;
+mod walrus;
 
 pub use document::{Document, Entry};
 pub use error::{ConfError, Problem};

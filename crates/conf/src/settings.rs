@@ -3,7 +3,7 @@
 use crate::network::{self, AddressSpace, DhcpDaemon, VnetTransport};
 use crate::reader::Reader;
 use crate::static_network::{self, StaticNetwork};
-use crate::{ConfError, Document, Layout, nodes};
+use crate::{ConfError, Document, Layout, nodes, walrus};
 use std::path::{Path, PathBuf};
 use types::{AddressPool, ClusterName, Factor, NodeName, VnetMode};
 
@@ -24,6 +24,9 @@ pub struct Conf {
     pub cloud_host: String,
     /// The ports.
     pub ports: Ports,
+    /// WALRUS_DOMAINS: the names, in lower case, below which a host on Walrus' own port names a
+    /// bucket.
+    pub walrus_domains: Vec<String>,
     /// DATABASE_URL: an `sqlite:` URL.
     pub database_url: String,
     /// EC2_SIGNATURE_V1: whether EC2 takes signature version 1, which can be forged.
@@ -93,6 +96,8 @@ pub struct Components {
 pub struct Ports {
     /// CLOUD_PORT: EC2 and Walrus, 8773.
     pub cloud: u16,
+    /// WALRUS_PORT: Walrus alone, at its root, 9000; none when it has no port of its own.
+    pub walrus: Option<u16>,
     /// CLOUD_SSL_PORT: the console, 8443.
     pub cloud_ssl: u16,
     /// CC_PORT: 8774.
@@ -209,14 +214,16 @@ impl Conf {
         let hypervisor = hypervisor(&mut reader);
         let mode = network::mode(&mut reader);
         let (managed, head) = (mode == VnetMode::Managed, start.cloud || start.cc);
+        let cloud_host = cloud_host(&mut reader);
         let address_space = managed.then(|| network::address_space(&mut reader, head)).flatten();
         let conf = Self {
             path: path.to_owned(),
             start,
             log_level: log_level(&mut reader),
             log_files: log_files(&mut reader),
-            cloud_host: cloud_host(&mut reader),
             ports: ports(&mut reader),
+            walrus_domains: walrus::domains(&mut reader, &cloud_host),
+            cloud_host,
             database_url: database_url(&mut reader, &layout),
             ec2_signature_v1: reader.or("EC2_SIGNATURE_V1", false, "Y or N", yes_or_no),
             cluster_name: cluster_name(&mut reader),
@@ -306,17 +313,23 @@ fn cloud_host(reader: &mut Reader<'_>) -> String {
 fn ports(reader: &mut Reader<'_>) -> Ports {
     let metrics = metrics_ports(reader);
     let mut taken: Vec<(&str, u16)> = Vec::new();
-    let mut port = |key, default| {
-        let right = "a TCP port from 1 to 65535";
-        let port = reader.or(key, default, right, |v| v.parse().ok().filter(|p: &u16| *p > 0));
+    let mut any_port = |key, default, least: u16, right| {
+        let port = reader.or(key, default, right, |v| v.parse().ok().filter(|p| *p >= least));
+        if port == 0 {
+            return port;
+        }
         if let Some((other, _)) = taken.iter().find(|(_, used)| *used == port) {
             reader.problem(key, &format!("is {port}, as {other} is; give each its own port"));
         }
         taken.push((key, port));
         port
     };
+    let right = "a TCP port from 1 to 65535, or 0 for none";
+    let walrus = Some(any_port("WALRUS_PORT", 9000, 0, right)).filter(|port| *port > 0);
+    let mut port = |key, default| any_port(key, default, 1, "a TCP port from 1 to 65535");
     let ports = Ports {
         cloud: port("CLOUD_PORT", 8773),
+        walrus,
         cloud_ssl: port("CLOUD_SSL_PORT", 8443),
         cc: port("CC_PORT", 8774),
         nc: port("NC_PORT", 8775),

@@ -14,6 +14,8 @@ pub(crate) const USED: &[&str] = &[
     "CLOUD_HOST",
     "CLOUD_PORT",
     "CLOUD_SSL_PORT",
+    "WALRUS_PORT",
+    "WALRUS_DOMAINS",
     "CC_PORT",
     "NC_PORT",
     "METADATA_PORT",

@@ -75,6 +75,7 @@ const SETTINGS: &[(&[&str], &[&str])] = &[
     (&["-nodes", "--nodes"], &["NODES"]),
     (&["-instances", "--instances"], &["INSTANCE_PATH"]),
     (&["-cloudp", "--cloud-port"], &["CLOUD_PORT", "CLOUD_SSL_PORT"]),
+    (&["-walrusp", "--walrus-port"], &["WALRUS_PORT"]),
     (&["-ccp", "--cc-port"], &["CC_PORT"]),
     (&["-ncp", "--nc-port"], &["NC_PORT"]),
     (&["-hypervisor", "--hypervisor"], &["HYPERVISOR"]),

@@ -10,6 +10,15 @@ use crate::{Error, Head, Place};
 use http::{HeaderName, HeaderValue};
 use types::Timestamp;
 
+/// Where S3 is, for a request: what its path has to be read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Base<'a> {
+    /// Below this path (`/services/Walrus`, or empty at the root); the path names the bucket.
+    Path(&'a str),
+    /// At the root, and the host names this bucket; the path is a key.
+    Host(&'a str),
+}
+
 /// The signature that a request claims to have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
@@ -234,8 +243,7 @@ impl Claim {
         &self.hoisted
     }
 
-    /// Checks the signature of the head with the access key's secret and the time. `prefix` is
-    /// the path under which S3 is served (`/services/Walrus`, or empty at the root).
+    /// Checks the signature of the head with the access key's secret and the time.
     ///
     /// Gives what verifies the chunks when the payload is chunked and signed.
     ///
@@ -244,7 +252,7 @@ impl Claim {
     pub fn verify(
         &self,
         head: &Head<'_>,
-        prefix: &str,
+        base: Base<'_>,
         secret: &str,
         now: Timestamp,
     ) -> Result<Option<ChunkSigner>, Error> {
@@ -252,18 +260,18 @@ impl Claim {
             Scheme::V2Header { signature, at } => {
                 let date =
                     if head.headers.contains_key("x-amz-date") { "" } else { head.header("date") };
-                check_v2(head, prefix, secret, date, signature)?;
+                check_v2(head, base, secret, date, signature)?;
                 v4::check_skew(*at, now).map(|()| None)
             }
             Scheme::V2Query { signature, expires, until } => {
                 let mut headers = head.headers.clone();
                 headers.extend(self.hoisted.iter().cloned());
                 let head = Head { headers: &headers, ..*head };
-                check_v2(&head, prefix, secret, expires, signature)?;
+                check_v2(&head, base, secret, expires, signature)?;
                 if now > *until { Err(Error::Expired { at: *until }) } else { Ok(None) }
             }
             Scheme::V4 { claim, payload } => {
-                let key = check_v4(head, prefix, secret, claim, payload)?;
+                let key = check_v4(head, base, secret, claim, payload)?;
                 claim.check_time(now)?;
                 let signed = matches!(self.payload, Payload::Chunked { signed: true, .. });
                 Ok(signed.then(|| ChunkSigner::new(key, claim)))
@@ -274,13 +282,18 @@ impl Claim {
 
 fn check_v2(
     head: &Head<'_>,
-    prefix: &str,
+    base: Base<'_>,
     secret: &str,
     date: &str,
     signature: &str,
 ) -> Result<(), Error> {
+    let paths = match base {
+        Base::Path(prefix) => paths(head.path, prefix),
+        // the bucket of the host is part of what is signed, the host is not
+        Base::Host(bucket) => vec![format!("/{bucket}{}", head.path)],
+    };
     let mut first = None;
-    for path in paths(head.path, prefix) {
+    for path in paths {
         let text = s3_string_to_sign(head, date, &path);
         if same_base64(signature, &s3_code(secret, &text)) {
             return Ok(());
@@ -293,13 +306,18 @@ fn check_v2(
 
 fn check_v4(
     head: &Head<'_>,
-    prefix: &str,
+    base: Base<'_>,
     secret: &str,
     claim: &v4::Claim,
     payload: &str,
 ) -> Result<Vec<u8>, Error> {
+    let paths = match base {
+        Base::Path(prefix) => paths(head.path, prefix),
+        // the host is signed, as a header
+        Base::Host(_) => vec![head.path.to_owned()],
+    };
     let mut first = None;
-    for path in paths(head.path, prefix) {
+    for path in paths {
         match claim.check(head, &canonical_path(&path), payload, secret) {
             Ok(key) => return Ok(key),
             Err(error) => {

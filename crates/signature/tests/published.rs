@@ -22,6 +22,15 @@ fn headers(lines: &[(&str, &str)]) -> HeaderMap {
 }
 
 fn verify_s3(
+    target: (&str, &str, &str),
+    lines: &[(&str, &str)],
+    now: Timestamp,
+) -> Result<Option<chunked::ChunkSigner>, Error> {
+    verify_s3_at(s3::Base::Path(""), target, lines, now)
+}
+
+fn verify_s3_at(
+    base: s3::Base<'_>,
     (method, path, query): (&str, &str, &str),
     lines: &[(&str, &str)],
     now: Timestamp,
@@ -30,7 +39,7 @@ fn verify_s3(
     let head = Head { method, path, query, headers: &headers };
     let claim = s3::claim(&head)?.expect("not anonymous");
     assert_eq!(claim.access_key(), ACCESS_KEY);
-    claim.verify(&head, "", SECRET, now)
+    claim.verify(&head, base, SECRET, now)
 }
 
 fn v4_authorization(signed: &str, signature: &str) -> String {
@@ -53,7 +62,10 @@ fn s3_version_4_header_examples() {
             ("authorization", &authorization),
         ];
         lines.extend(more);
-        assert!(verify_s3(target, &lines, S3_V4_TIME).is_ok(), "{target:?}");
+        for base in [s3::Base::Path(""), s3::Base::Host("examplebucket")] {
+            let answer = verify_s3_at(base, target, &lines, S3_V4_TIME);
+            assert!(answer.is_ok(), "{base:?} {target:?}");
+        }
     };
     check(
         ("GET", "/test.txt", ""),
@@ -112,6 +124,14 @@ fn s3_version_2_examples() {
         lines.extend(more);
         let now = Timestamp::from_millis(at_ms);
         assert!(verify_s3(target, &lines, now).is_ok(), "{target:?}");
+        // as they are sent there: to the host johnsmith.s3.amazonaws.com
+        let (method, path, query): (_, &str, _) = target;
+        let key = (method, path.strip_prefix("/johnsmith").unwrap(), query);
+        let of = |bucket| verify_s3_at(s3::Base::Host(bucket), key, &lines, now);
+        assert!(of("johnsmith").is_ok(), "{key:?}");
+        assert!(matches!(of("other"), Err(Error::Mismatch { .. })), "{key:?}");
+        let elsewhere = verify_s3(key, &lines, now);
+        assert!(matches!(elsewhere, Err(Error::Mismatch { .. })), "another bucket's: {key:?}");
     };
     check(
         ("GET", "/johnsmith/photos/puppy.jpg", ""),
@@ -321,6 +341,9 @@ fn what_we_sign_we_accept() {
         }
         let head = Head { method, path, query, headers: &fields };
         let claim = s3::claim(&head).unwrap().unwrap();
-        assert!(claim.verify(&head, "/services/Walrus", SECRET, now).is_ok(), "version {version}");
+        assert!(
+            claim.verify(&head, s3::Base::Path("/services/Walrus"), SECRET, now).is_ok(),
+            "version {version}"
+        );
     }
 }

@@ -58,7 +58,7 @@ impl Request {
         if service == "s3" {
             let claim = s3::claim(&self.head())?.expect("not anonymous");
             assert_eq!(claim.access_key(), "AKIDEXAMPLE");
-            return claim.verify(&self.head(), PREFIX, secret, now).map(|_| ());
+            return claim.verify(&self.head(), s3::Base::Path(PREFIX), secret, now).map(|_| ());
         }
         let mut parameters = decode_pairs(&self.query)?;
         parameters.extend(decode_pairs(&self.body)?);

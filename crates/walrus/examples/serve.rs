@@ -3,7 +3,8 @@
 //! ```text
 //! cargo run -p walrus --example serve -- /tmp/store 127.0.0.1:8773
 //! ```
-//! The users are `alice` (access key ALICE, secret alice-secret) and `bob` (BOB, bob-secret).
+//! The users are `alice` (access key ALICE, secret alice-secret) and `bob` (BOB, bob-secret). Below
+//! `/services/Walrus` it answers as port 8773 does, elsewhere as WALRUS_PORT.
 
 use async_trait::async_trait;
 use hyper::service::service_fn;
@@ -12,7 +13,7 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use types::{AccountId, Secret, SystemClock, UserName};
-use walrus::{Account, Accounts, LookupError, Peer, Settings, Walrus};
+use walrus::{Account, Accounts, Door, LookupError, Peer, Settings, Walrus};
 
 struct TwoUsers;
 
@@ -59,7 +60,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
             async move {
                 let mut request: http::Request<_> = request;
                 request.extensions_mut().insert(peer);
-                Ok::<_, std::convert::Infallible>(walrus.handle(&TwoUsers, request).await)
+                let is_below = request.uri().path().starts_with("/services/Walrus");
+                let door = if is_below { Door::Prefix } else { Door::Root };
+                Ok::<_, std::convert::Infallible>(walrus.handle(&TwoUsers, door, request).await)
             }
         });
         let mut http = hyper::server::conn::http1::Builder::new();

@@ -1,14 +1,15 @@
 //! Walrus: the S3 service of the cloud, and the store below it.
 //!
-//! [`Walrus::handle`] answers S3 requests under a path prefix (`/services/Walrus`), path style,
-//! signature version 2 and 4. Everything is private to the bucket's owner; the canned ACL
-//! `aws-exec-read` lets the cloud itself read, through [`Walrus::open_object`].
+//! [`Walrus::handle`] answers S3 requests, below a path prefix (`/services/Walrus`) or at the root
+//! of a port, signed with version 2 or 4, or anonymous. The canned ACL `aws-exec-read` lets the
+//! cloud itself read, through [`Walrus::open_object`].
 //!
 //! A 200 to a PUT or a 204 to a DELETE means that the change is on the disk. What is not offered
 //! answers NotImplemented with its name.
 
 mod access;
 mod accounts;
+mod address;
 mod body;
 mod checksum;
 mod disk;
@@ -22,6 +23,7 @@ mod walrus;
 mod xml;
 
 pub use accounts::{Account, Accounts, LookupError};
+pub use address::Door;
 pub use body::Body;
 pub use disk::{Blob, Disk, NewBlob};
 pub use image::{ObjectInfo, ObjectReader};

@@ -31,18 +31,26 @@ impl Target {
     pub(crate) fn parse(path: &str) -> Result<Self, Fault> {
         let path = path.strip_prefix('/').unwrap_or(path);
         let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-        let decode = |text| signature::uri_decode(text).ok_or_else(|| Fault::from(INVALID_URI));
-        let (bucket, key) = (decode(bucket)?, decode(key)?);
         if bucket.is_empty() && key.is_empty() {
             return Ok(Self::Service);
         }
+        Self::in_bucket(decode(bucket)?, key)
+    }
+
+    /// The bucket, or what it has at a key, still percent-encoded.
+    pub(crate) fn in_bucket(bucket: String, key: &str) -> Result<Self, Fault> {
         check_bucket_name(&bucket)?;
+        let key = decode(key)?;
         if key.is_empty() {
             return Ok(Self::Bucket { bucket });
         }
         check_key(&key)?;
         Ok(Self::Object { bucket, key })
     }
+}
+
+fn decode(text: &str) -> Result<String, Fault> {
+    signature::uri_decode(text).ok_or_else(|| INVALID_URI.into())
 }
 
 /// Refuses what no object has as its key.

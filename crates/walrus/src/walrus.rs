@@ -1,12 +1,13 @@
 //! The service: authenticates a request, runs its operation, answers.
 
 use crate::accounts::{Account, Accounts};
+use crate::address::{Address, Door};
 use crate::body::Body;
 use crate::disk::{Directory, Disk};
-use crate::fault::{Fault, INTERNAL_ERROR, INVALID_ACCESS_KEY_ID, INVALID_URI};
+use crate::fault::{Fault, INTERNAL_ERROR, INVALID_ACCESS_KEY_ID};
 use crate::ingest::Limits;
 use crate::operation;
-use crate::request::{Incoming, Origin, Peer, Request, Target};
+use crate::request::{Incoming, Origin, Peer, Request};
 use crate::store::{Error, Store};
 use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT};
@@ -30,8 +31,11 @@ const DRAIN_TIME: Duration = Duration::from_secs(2);
 /// What the administrator can set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The path under which the service is reached, without a slash at its end.
+    /// The path below which the service is reached by [`Door::Prefix`], without a slash at its
+    /// end.
     pub prefix: String,
+    /// The names, in lower case, of [`Door::Root`] below which a host names a bucket.
+    pub domains: Vec<String>,
     /// The region that clients are told.
     pub region: String,
     /// The largest object, in bytes.
@@ -46,10 +50,11 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// `/services/Walrus`, S3's own limits, 64 MiB kept free.
+    /// `/services/Walrus` and `localhost`, S3's own limits, 64 MiB kept free.
     fn default() -> Self {
         Self {
             prefix: "/services/Walrus".to_owned(),
+            domains: vec!["localhost".to_owned()],
             region: "eucalyptus".to_owned(),
             max_object_bytes: 5 << 30,
             max_buckets: 100,
@@ -103,6 +108,7 @@ impl Walrus {
     pub async fn handle<B>(
         &self,
         accounts: &dyn Accounts,
+        door: Door,
         request: http::Request<B>,
     ) -> Response<Body>
     where
@@ -114,7 +120,7 @@ impl Walrus {
         let (path, without_body) = (parts.uri.path().to_owned(), parts.method == Method::HEAD);
         let waits = parts.headers.contains_key(EXPECT);
         let request_id = request_id();
-        let mut response = match self.answer(accounts, parts, &mut body).await {
+        let mut response = match self.answer(accounts, door, parts, &mut body).await {
             Ok(response) => response,
             Err(fault) => {
                 let mut response = fault.into_response(&path, &request_id);
@@ -136,16 +142,14 @@ impl Walrus {
     async fn answer(
         &self,
         accounts: &dyn Accounts,
+        door: Door,
         parts: http::request::Parts,
         body: &mut Incoming,
     ) -> Result<Response<Body>, Fault> {
         let peer = parts.extensions.get::<Peer>().copied().unwrap_or_default();
-        let signed = self.authenticate(accounts, &parts).await?;
-        let below = parts.uri.path().strip_prefix(&self.settings.prefix).unwrap_or("//");
-        if !below.is_empty() && !below.starts_with('/') {
-            return Err(INVALID_URI.into());
-        }
-        let target = Target::parse(below)?;
+        let address = Address::of(door, &self.settings, &parts);
+        let signed = self.authenticate(accounts, &address, &parts).await?;
+        let target = address.target(parts.uri.path())?;
         let query = signature::decode_pairs(parts.uri.query().unwrap_or(""))?;
         let (method, mut headers) = (parts.method, parts.headers);
         let Some((caller, claim, signer)) = signed else {
@@ -168,6 +172,7 @@ impl Walrus {
     async fn authenticate(
         &self,
         accounts: &dyn Accounts,
+        address: &Address<'_>,
         parts: &http::request::Parts,
     ) -> Result<Option<(Account, Claim, Option<ChunkSigner>)>, Fault> {
         let head = Head::of_parts(parts);
@@ -178,7 +183,7 @@ impl Walrus {
         })?;
         let account = account.filter(|account| account.enabled).ok_or(INVALID_ACCESS_KEY_ID)?;
         let (secret, now) = (account.secret.expose(), self.clock.now());
-        let signer = claim.verify(&head, &self.settings.prefix, secret, now)?;
+        let signer = claim.verify(&head, address.base(), secret, now)?;
         Ok(Some((account, claim, signer)))
     }
 }

@@ -3,6 +3,7 @@
 use crate::server::{Asked, Server};
 use crate::{ACCESS, SECRET, eucarc, run};
 use bundle::{DEFAULT_MAX_IMAGE_BYTES, Manifest, Part, UnwrappingKey, unbundle};
+use signature::s3::Base;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -107,8 +108,8 @@ fn verify(asked: &Asked) {
     let head = asked.head();
     let claim = signature::s3::claim(&head).unwrap().unwrap();
     assert_eq!(claim.access_key(), ACCESS);
-    claim.verify(&head, "/services/Walrus", SECRET, Timestamp::now()).unwrap();
-    let whole_path = claim.verify(&head, "", SECRET, Timestamp::now());
+    claim.verify(&head, Base::Path("/services/Walrus"), SECRET, Timestamp::now()).unwrap();
+    let whole_path = claim.verify(&head, Base::Path(""), SECRET, Timestamp::now());
     assert!(whole_path.is_ok(), "the path is signed as it is sent, prefix included");
 }
 

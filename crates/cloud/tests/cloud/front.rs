@@ -36,6 +36,28 @@ async fn both_services_answer_the_anonymous_with_their_own_errors() {
 }
 
 #[tokio::test]
+async fn on_its_own_port_walrus_has_the_root_and_the_hosts_below_its_domains() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let (status, _) = world.s3(&admin, "PUT", "bucket", "".into()).await;
+    assert!(status.is_success());
+    for (host, path, code) in [
+        ("cloud.example", "/", "AccessDenied"),
+        ("cloud.example", "/bucket", "AccessDenied"),
+        ("bucket.s3.example", "/", "AccessDenied"),
+        ("bucket.elsewhere.example", "/missing", "NoSuchBucket"),
+        ("missing.s3.example", "/", "NoSuchBucket"),
+        ("cloud.example", "/services/Eucalyptus?Action=DescribeInstances", "InvalidBucketName"),
+    ] {
+        let request = Request::get(path).header("host", host).body(Body::empty()).unwrap();
+        let response = world.cloud.walrus_router().oneshot(request).await.unwrap();
+        let text = to_bytes(response.into_body(), 1 << 16).await.unwrap();
+        let text = String::from_utf8_lossy(&text);
+        assert!(text.contains(&format!("<Code>{code}<")), "{host}{path}: {text}");
+    }
+}
+
+#[tokio::test]
 async fn policies_of_walrus_see_where_a_request_comes_from() {
     let world = World::new().await;
     let admin = world.admin().await;

@@ -144,6 +144,8 @@ async fn open(
         layout: layout.clone(),
         database_url: format!("sqlite:{}", layout.db().join("eucalyptus.db").display()),
         public_url: public_url.into(),
+        walrus_url: None,
+        walrus_domains: vec!["s3.example".into()],
         image_source: "10.0.0.1:8773".into(),
         signature_v1: false,
         cluster: Some(ClusterConfig {

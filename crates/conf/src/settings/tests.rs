@@ -15,8 +15,11 @@ fn a_file_that_sets_only_what_must_be_set_works_on_one_machine() {
     assert_eq!(warnings, Vec::<String>::new());
     assert_eq!(conf.start, Components { cloud: true, cc: true, nc: true });
     let metrics = Some(MetricsPorts { cloud: 8780, cc: 8781, nc: 8782 });
-    let ports = Ports { cloud: 8773, cloud_ssl: 8443, cc: 8774, nc: 8775, metadata: 8776, metrics };
+    let (walrus, metadata) = (Some(9000), 8776);
+    let ports =
+        Ports { cloud: 8773, walrus, cloud_ssl: 8443, cc: 8774, nc: 8775, metadata, metrics };
     assert_eq!(conf.ports, ports);
+    assert_eq!(conf.walrus_domains, ["localhost"]);
     assert!(!conf.ec2_signature_v1, "it is asked for by name");
     assert_eq!(conf.nodes, ["localhost".parse().unwrap()]);
     assert_eq!(conf.limits, NodeLimits::default());
@@ -28,12 +31,34 @@ fn a_file_that_sets_only_what_must_be_set_works_on_one_machine() {
 }
 
 #[test]
+fn walrus_has_a_port_and_domains_unless_it_is_to_have_none() {
+    let domains = |lines: &str| conf(lines).unwrap().0.walrus_domains;
+    assert_eq!(
+        domains("CLOUD_HOST=Head.example"),
+        ["head.example", "localhost", "s3.head.example"]
+    );
+    assert_eq!(domains("CLOUD_HOST=192.0.2.1"), ["localhost"]);
+    assert_eq!(domains("WALRUS_DOMAINS=\"S3.example a\""), ["s3.example", "a"]);
+    assert_eq!(domains("WALRUS_DOMAINS=none"), Vec::<String>::new());
+    assert_eq!(conf("WALRUS_PORT=0").unwrap().0.ports.walrus, None);
+}
+
+#[test]
 fn every_wrong_value_is_named_with_its_line_and_what_would_be_right() {
     for (line, expected) in [
         ("START_CC=maybe", "/f:6: START_CC is \"maybe\", but must be Y or N"),
         ("LOGLEVEL=loud", "DEBUG, INFO"),
         ("CLOUD_PORT=0", "CLOUD_PORT is \"0\", but must be a TCP port from 1 to 65535"),
         ("CC_PORT=70000", "1 to 65535"),
+        (
+            "WALRUS_PORT=http",
+            "WALRUS_PORT is \"http\", but must be a TCP port from 1 to 65535, or 0",
+        ),
+        ("WALRUS_PORT=8443", "CLOUD_SSL_PORT is 8443, as WALRUS_PORT is"),
+        ("WALRUS_DOMAINS=192.0.2.1", "names of hosts"),
+        ("WALRUS_DOMAINS=\"a.example b.example:9000\"", "names of hosts"),
+        ("WALRUS_DOMAINS=-a.example", "names of hosts"),
+        ("WALRUS_DOMAINS=a..example", "names of hosts"),
         ("NC_PORT=8774", "NC_PORT is 8774, as CC_PORT is"),
         ("METRICS_PORT=65534", "from 1 to 65533, or 0 for none"),
         ("METRICS_PORT=8774", "takes the three ports from 8774 on, and CC_PORT is 8774"),

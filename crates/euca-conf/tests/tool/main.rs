@@ -157,12 +157,14 @@ fn setup_makes_a_working_installation_and_repeating_it_changes_nothing() {
 fn settings_change_their_lines_and_no_other() {
     let machine = Machine::set_up();
     let before = machine.conf();
-    let said = machine.tool(&["-cc", "N", "-cloudp", "9773", "9443", "-nodes", "n1 n2"]);
+    let said =
+        machine.tool(&["-cc", "N", "-cloudp", "9773", "9443", "-walrusp", "0", "-nodes", "n1 n2"]);
     assert!(said.ok, "{said:?}");
     let expected = before
         .replace("START_CC=\"Y\"", "START_CC=\"N\"")
         .replace("CLOUD_PORT=\"8773\"", "CLOUD_PORT=\"9773\"")
         .replace("CLOUD_SSL_PORT=\"8443\"", "CLOUD_SSL_PORT=\"9443\"")
+        .replace("WALRUS_PORT=\"9000\"", "WALRUS_PORT=\"0\"")
         .replace("NODES=\"localhost\"", "NODES=\"n1 n2\"");
     assert_eq!(machine.conf(), expected);
     assert_eq!(machine.tool(&["-name", "NODES"]).out, "n1 n2\n");

@@ -145,7 +145,10 @@ fn router_settings(conf: &Conf) -> Result<RouterSettings, Failure> {
         addrs_per_net: space.addrs_per_net,
         vnet_subnet: space.subnet,
         dns: vec![space.dns],
-        public_ports: vec![conf.ports.cloud, conf.ports.cloud_ssl],
+        public_ports: [conf.ports.cloud, conf.ports.cloud_ssl]
+            .into_iter()
+            .chain(conf.ports.walrus)
+            .collect(),
         mtu,
         carrier,
         interface: conf.vnet_interface.clone(),

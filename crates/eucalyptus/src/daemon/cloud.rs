@@ -2,6 +2,7 @@
 
 use super::watching::watch;
 use super::{Failure, Ready, Stop, admin_socket, policy};
+use axum::Router;
 use cloud::{Cloud, ClusterFactory, Settings};
 use conf::{Conf, is_here};
 use protocol::{CallError, ClusterApi, Networks};
@@ -19,6 +20,10 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
     // the port first: a second cloud controller must not touch the database
     let address = (Ipv4Addr::UNSPECIFIED, conf.ports.cloud).into();
     let listener = Listener::bind(address, &identity, Limits::default()).await?;
+    let walrus = match conf.ports.walrus {
+        Some(port) => Some(walrus_listener(port, &identity).await?),
+        None => None,
+    };
 
     let clusters = Arc::new(MutualTls(identity));
     let cloud = Cloud::open(settings(&conf)?, Arc::new(SystemClock), clusters).await?;
@@ -26,15 +31,29 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
     let admin = axum::serve(admin_socket(&conf.layout.cloud_socket())?, cloud.admin_router());
     let admin = admin.with_graceful_shutdown(stop.clone().wanted());
     let (public, internal) = (cloud.router(), image_routes(cloud.clone()));
+    let (at_root, stopped) = (cloud.walrus_router(), stop.clone().wanted());
+    let walrus = async {
+        if let Some(listener) = walrus {
+            // a component has nothing to ask here
+            listener.serve(Some(at_root), Router::new(), stopped).await;
+        }
+    };
     let _held = ready()?;
     let watched = watch(conf.ports.metrics.map(|it| it.cloud), cloud.clone(), stop.clone());
-    let ((), (), admin, ()) = tokio::join!(
+    let ((), (), (), admin, ()) = tokio::join!(
         listener.serve(Some(public), internal, stop.clone().wanted()),
+        walrus,
         cloud.run(stop.receiver()),
         admin,
         watched,
     );
     Ok(admin?)
+}
+
+async fn walrus_listener(port: u16, identity: &Identity) -> Result<Listener, Failure> {
+    let address = (Ipv4Addr::UNSPECIFIED, port).into();
+    let bound = Listener::bind(address, identity, Limits::default()).await;
+    bound.map_err(|error| format!("{error} (WALRUS_PORT; 0 for none)").into())
 }
 
 /// Reaches cluster controllers with the cloud controller's identity. Each must prove its name.
@@ -69,7 +88,17 @@ fn roles(conf: &Conf) -> Vec<Role> {
 
 /// The names and addresses under which users reach the cloud over HTTPS.
 fn public_hosts(conf: &Conf) -> Vec<String> {
-    vec![conf.cloud_host.clone(), "localhost".to_owned(), "127.0.0.1".to_owned()]
+    let mut hosts = vec![conf.cloud_host.clone(), "localhost".to_owned(), "127.0.0.1".to_owned()];
+    if conf.ports.walrus.is_some() {
+        for domain in &conf.walrus_domains {
+            hosts.push(domain.clone());
+            // no client takes a wildcard for all of a top-level domain
+            if domain.contains('.') {
+                hosts.push(format!("*.{domain}"));
+            }
+        }
+    }
+    hosts
 }
 
 fn settings(conf: &Conf) -> Result<Settings, Failure> {
@@ -77,6 +106,8 @@ fn settings(conf: &Conf) -> Result<Settings, Failure> {
         layout: conf.layout.clone(),
         database_url: conf.database_url.clone(),
         public_url: format!("http://{}:{}", conf.cloud_host, conf.ports.cloud),
+        walrus_url: conf.ports.walrus.map(|port| format!("http://{}:{port}", conf.cloud_host)),
+        walrus_domains: conf.walrus_domains.clone(),
         image_source: format!("{}:{}", conf.cloud_host, conf.ports.cloud),
         signature_v1: conf.ec2_signature_v1,
         cluster: if conf.start.cc { Some(cluster(conf)?) } else { None },

@@ -11,6 +11,7 @@ mod crashes;
 mod dhcpd;
 mod diagnosis;
 mod distribution;
+mod doors;
 mod egress;
 mod fleet;
 mod give_back;

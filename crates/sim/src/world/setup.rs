@@ -36,6 +36,8 @@ pub(super) fn settings(home: &Path) -> cloud::Settings {
         database_url: format!("sqlite:{}", layout.db().join("cloud.db").display()),
         layout,
         public_url: format!("http://{HOST}"),
+        walrus_url: None,
+        walrus_domains: Vec::new(),
         image_source: HOST.to_owned(),
         signature_v1: false,
         cluster: None,

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use signature::client::{Credentials, Target, header_v4};
+use signature::client::{Credentials, Target, header_v4, s3_header_v2};
 use std::path::Path;
 use std::sync::Arc;
 use types::{AccountId, Secret, SystemClock, Timestamp, UserName};
-use walrus::{Account, Accounts, LookupError, Operation, Peer, Settings, Walrus};
+use walrus::{Account, Accounts, Door, LookupError, Operation, Peer, Settings, Walrus};
 
 /// Every access key exists; its secret is the same word, its user the same in lower case.
 /// `DISABLED` is disabled, `ROOT` an administrator, `NOBODY` does not exist.
@@ -85,6 +85,7 @@ impl Answer {
 pub(crate) struct Call<'a> {
     /// None for the anonymous.
     access_key: Option<&'a str>,
+    door: Door,
     method: Method,
     peer: Option<Peer>,
     path: String,
@@ -105,6 +106,7 @@ pub(crate) fn anonymous(method: &str, path: &str) -> Call<'static> {
     headers.insert("host", HeaderValue::from_static("walrus:8773"));
     Call {
         access_key: None,
+        door: Door::Prefix,
         method: method.parse().unwrap(),
         peer: None,
         path: format!("/services/Walrus{path}"),
@@ -123,6 +125,18 @@ impl Call<'_> {
 
     pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
+        self
+    }
+
+    /// To the port of its own, by this host.
+    pub(crate) fn at(mut self, host: &str) -> Self {
+        self.door = Door::Root;
+        self.path = self.path.replacen("/services/Walrus", "", 1);
+        self.host(host)
+    }
+
+    pub(crate) fn host(mut self, host: &str) -> Self {
+        self.headers.insert("host", HeaderValue::from_str(host).unwrap());
         self
     }
 
@@ -169,9 +183,26 @@ impl Call<'_> {
         request
     }
 
+    /// Signs it with version 2, as one of this path.
+    pub(crate) fn signed_v2(mut self, path: &str) -> Self {
+        let access_key = self.access_key.unwrap();
+        let credentials = Credentials { access_key, secret: access_key };
+        let line = (self.method.as_str(), path, self.query.as_str());
+        s3_header_v2(credentials, line, &mut self.headers, Timestamp::now()).unwrap();
+        self
+    }
+
+    /// Signs it as it is now; what is changed afterwards is not what was signed.
+    pub(crate) fn signed_v4(mut self) -> Self {
+        self.sign();
+        self
+    }
+
     /// Sends it with the headers that it has.
     pub(crate) async fn send_as_it_is(self, walrus: &Walrus) -> Answer {
-        let (parts, body) = walrus.handle(&Everybody, self.into_request()).await.into_parts();
+        let door = self.door;
+        let answer = walrus.handle(&Everybody, door, self.into_request()).await;
+        let (parts, body) = answer.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let operation = parts.extensions.get().copied();
         Answer { status: parts.status, headers: parts.headers, body, operation }

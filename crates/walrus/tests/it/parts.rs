@@ -6,7 +6,7 @@ use crate::protocol::{furnished, refused};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::BodyExt;
-use walrus::Walrus;
+use walrus::{Door, Walrus};
 
 /// The least that a part may have that is not the last one.
 const LEAST: usize = 5 << 20;
@@ -287,7 +287,7 @@ async fn a_read_goes_on_with_the_old_bytes_after_a_delete_and_an_overwrite() {
     let mut bodies = Vec::new();
     for _ in 0..2 {
         let request = call("ALICE", "GET", PATH).signed();
-        bodies.push(walrus.handle(&Everybody, request).await.into_body());
+        bodies.push(walrus.handle(&Everybody, Door::Prefix, request).await.into_body());
     }
     call("ALICE", "PUT", PATH).body("new").send(&walrus).await;
     call("ALICE", "DELETE", PATH).send(&walrus).await;

@@ -157,6 +157,8 @@ impl World {
             database_url: format!("sqlite:{}", layout.db().join("cloud.db").display()),
             layout,
             public_url: format!("http://{HOST}"),
+            walrus_url: None,
+            walrus_domains: Vec::new(),
             image_source: HOST.to_owned(),
             signature_v1,
             cluster: Some(ClusterConfig {
