@@ -10,7 +10,16 @@ const LAYERS: [(&str, &[&str]); 7] = [
     ("vocabulary", &["types", "durable"]),
     (
         "wire and protocol",
-        &["signature", "ec2-wire", "protocol", "bundle", "diskimage", "conf", "metrics"],
+        &[
+            "signature",
+            "ec2-wire",
+            "ws-security",
+            "protocol",
+            "bundle",
+            "diskimage",
+            "conf",
+            "metrics",
+        ],
     ),
     ("pure domain", &["placement", "netplan"]),
     ("adapters", &["state", "hostnet", "hypervisor", "disks", "transport"]),
@@ -57,7 +66,8 @@ fn dependencies_point_down() {
     for package in packages {
         let name = package["name"].as_str().unwrap();
         for dependency in ours(package) {
-            let down = layer(dependency) < layer(name);
+            // a crate may ask for features of its own in its tests
+            let down = layer(dependency) < layer(name) || dependency == name;
             assert!(
                 down || SIDEWAYS.contains(&(name, dependency)),
                 "{name} ({}) may not depend on {dependency} ({})",
