@@ -14,7 +14,7 @@ mod rules;
 
 pub(crate) use acl::{Acl, Canned, Grant, Grantee, Permission};
 pub(crate) use action::{Action, Level};
-pub(crate) use admit::{Place, admit, admit_keys, admit_source};
+pub(crate) use admit::{At, Place, admit, admit_keys, admit_source};
 pub(crate) use context::Context;
 pub(crate) use decide::{Decision, Owned, decide};
 pub(crate) use given::{Given, check_acl, given};

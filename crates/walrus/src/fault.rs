@@ -35,6 +35,8 @@ kinds! {
     ENTITY_TOO_LARGE = "EntityTooLarge" 400 "The object is larger than is allowed";
     ENTITY_TOO_SMALL = "EntityTooSmall" 400
         "Every part but the last one must have at least 5 MiB";
+    ILLEGAL_VERSIONING_CONFIGURATION = "IllegalVersioningConfigurationException" 400
+        "The configuration says neither Enabled nor Suspended";
     INCOMPLETE_BODY = "IncompleteBody" 400
         "The body does not have the length that the headers say";
     INTERNAL_ERROR = "InternalError" 500 "An internal error occurred; the log of the server says more";
@@ -76,6 +78,7 @@ kinds! {
     NO_SUCH_TAG_SET = "NoSuchTagSet" 404 "There are no tags here";
     NO_SUCH_UPLOAD = "NoSuchUpload" 404
         "There is no such upload; it may have been completed or aborted";
+    NO_SUCH_VERSION = "NoSuchVersion" 404 "The key has no such version";
     NOT_IMPLEMENTED = "NotImplemented" 501 "Walrus does not offer this";
     NOT_MODIFIED = "NotModified" 304 "Not modified";
     OPERATION_ABORTED = "OperationAborted" 409
@@ -186,6 +189,7 @@ impl From<Refusal> for Fault {
         Self::from(match refusal {
             Refusal::NoSuchBucket => NO_SUCH_BUCKET,
             Refusal::NoSuchKey => NO_SUCH_KEY,
+            Refusal::NoSuchVersion => NO_SUCH_VERSION,
             Refusal::BucketAlreadyExists => BUCKET_ALREADY_EXISTS,
             Refusal::BucketNotEmpty => BUCKET_NOT_EMPTY,
             Refusal::TooManyBuckets => TOO_MANY_BUCKETS,

@@ -68,7 +68,7 @@ impl Walrus {
         key: &str,
     ) -> Result<Option<ObjectReader>, Error> {
         let (name, wanted) = (bucket.to_owned(), (bucket.to_owned(), key.to_owned()));
-        let found = self.store.read(move |store| store.open(&wanted.0, &wanted.1)).await?;
+        let found = self.store.read(move |store| store.open(&wanted.0, &wanted.1, None)).await?;
         let Some(found) = found else { return Ok(None) };
         let Some((object, source)) = found.object else { return Ok(None) };
         let rules = Rules::read(&found.documents, &name)?;

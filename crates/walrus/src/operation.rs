@@ -4,6 +4,7 @@ mod acl;
 mod bucket_location;
 mod bucket_policy;
 mod bucket_tagging;
+mod bucket_versioning;
 mod conditions;
 mod copy_object;
 mod create_bucket;
@@ -15,6 +16,7 @@ mod get_object;
 mod head_bucket;
 mod list_buckets;
 mod list_objects;
+mod list_versions;
 mod ownership_controls;
 mod public_access_block;
 mod put_object;
@@ -27,6 +29,7 @@ use crate::accounts::Accounts;
 use crate::body::Body;
 use crate::fault::{Fault, METHOD_NOT_ALLOWED};
 use crate::request::{Incoming, Request, Target, not_offered};
+use crate::store::VersionId;
 use crate::walrus::Walrus;
 use crate::xml::Xml;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -62,9 +65,6 @@ const UNOFFERED_WORDS: &[&str] = &[
     "select",
     "session",
     "torrent",
-    "versionId",
-    "versioning",
-    "versions",
     "website",
 ];
 
@@ -82,7 +82,7 @@ const UNOFFERED_HEADERS: &[&str] = &[
 ];
 
 /// Query words that only some operations have.
-const PARTICULAR_WORDS: [&str; 10] = [
+const PARTICULAR_WORDS: [&str; 13] = [
     "acl",
     "delete",
     "ownershipControls",
@@ -93,6 +93,9 @@ const PARTICULAR_WORDS: [&str; 10] = [
     "tagging",
     "uploadId",
     "uploads",
+    "versionId",
+    "versioning",
+    "versions",
 ];
 
 pub(crate) use acl::rewritten_acl;
@@ -125,6 +128,7 @@ async fn perform(
     body: &mut Incoming,
 ) -> Answer {
     let action = operation.action();
+    let action = if request.word("versionId").is_some() { action.of_version() } else { action };
     let (name, key) = match target {
         Target::Service => return list_buckets::run(walrus, &request).await,
         Target::Bucket { bucket } if operation == Operation::CreateBucket => {
@@ -159,6 +163,11 @@ async fn on_bucket(
         Operation::ListObjects => list_objects::run(walrus, &request, place, false).await,
         Operation::ListObjectsV2 => list_objects::run(walrus, &request, place, true).await,
         Operation::ListMultipartUploads => upload::list(walrus, &request, place).await,
+        Operation::ListObjectVersions => list_versions::run(walrus, &request, place).await,
+        Operation::GetBucketVersioning => bucket_versioning::get(&place),
+        Operation::PutBucketVersioning => {
+            bucket_versioning::put(walrus, request, body, place).await
+        }
         Operation::GetBucketLocation => bucket_location::run(&place),
         Operation::GetBucketAcl => acl::get_bucket(accounts, &place).await,
         Operation::PutBucketAcl => acl::put_bucket(walrus, accounts, request, body, place).await,
@@ -231,11 +240,17 @@ fn belongs(word: &str, request: &Request, target: &Target) -> bool {
         ) => {
             matches!(*method, Method::GET | Method::PUT | Method::DELETE)
         }
-        (Target::Bucket { .. }, "policyStatus" | "uploads") => method == Method::GET,
+        (Target::Bucket { .. }, "policyStatus" | "uploads" | "versions") => method == Method::GET,
+        (Target::Bucket { .. }, "versioning") => matches!(*method, Method::GET | Method::PUT),
         (Target::Bucket { .. } | Target::Object { .. }, "acl") => {
             matches!(*method, Method::GET | Method::PUT)
         }
         (Target::Object { .. }, "uploads") => method == Method::POST,
+        (Target::Object { .. }, "versionId") => {
+            let reads = matches!(*method, Method::GET | Method::HEAD | Method::DELETE);
+            let of_upload = request.word("uploadId").is_some();
+            reads && !of_upload || method == Method::PUT && request.word("acl").is_some()
+        }
         (Target::Object { .. }, "uploadId") => method != Method::HEAD,
         (Target::Object { .. }, "partNumber") => {
             method == Method::PUT && request.word("uploadId").is_some()
@@ -270,6 +285,14 @@ fn refuse_unoffered(request: &Request, target: &Target) -> Result<(), Fault> {
 fn xml(xml: Xml) -> Response<Body> {
     let mut response = Response::new(xml.into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    response
+}
+
+/// Tells the client of a version.
+fn with_version(mut response: Response<Body>, version: Option<VersionId>) -> Response<Body> {
+    if let Some(Ok(id)) = version.map(|version| HeaderValue::try_from(version.to_string())) {
+        response.headers_mut().insert("x-amz-version-id", id);
+    }
     response
 }
 

@@ -5,6 +5,7 @@ use crate::fault::{
     ACCESS_DENIED, Fault, INVALID_ARGUMENT, INVALID_BUCKET_NAME, INVALID_URI, KEY_TOO_LONG,
     NOT_IMPLEMENTED,
 };
+use crate::store::VersionId;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -135,6 +136,11 @@ impl Request {
         self.headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
     }
 
+    /// The version that it names.
+    pub(crate) fn version(&self) -> Result<Option<VersionId>, Fault> {
+        self.word("versionId").map(version_id).transpose()
+    }
+
     /// Whether keys are to be written percent-encoded.
     pub(crate) fn url_encoding(&self) -> Result<bool, Fault> {
         match self.word("encoding-type") {
@@ -148,6 +154,11 @@ impl Request {
     pub(crate) fn copies(&self) -> bool {
         self.headers.contains_key("x-amz-copy-source")
     }
+}
+
+/// Reads the id of a version.
+pub(crate) fn version_id(text: &str) -> Result<VersionId, Fault> {
+    text.parse().map_err(|_| INVALID_ARGUMENT.because("Invalid version id specified"))
 }
 
 /// The fault that names what Walrus does not offer.

@@ -12,21 +12,28 @@ mod change;
 mod committer;
 mod configuration;
 mod content;
+mod history;
 mod listing;
 mod parts;
 mod read;
 mod record;
 mod sweep;
+mod tables;
 mod upload;
 mod uploads;
+mod version;
+mod version_listing;
 
 pub(crate) use blob::{Blobs, PendingBlob};
-pub(crate) use change::{Change, NewObject, NewPart, Precondition, Refusal};
+pub(crate) use change::{Amendment, Change, Done, NewObject, NewPart, Precondition, Refusal};
 pub(crate) use configuration::Configuration;
+pub(crate) use history::Entry as VersionEntry;
 pub(crate) use listing::{Entry, ListQuery, Listing};
 pub(crate) use read::{Found, Source};
 pub(crate) use record::{Bucket, Content, Id, Ids, Object, Part, PartsChecksum, Upload};
 pub(crate) use uploads::UploadsQuery;
+pub(crate) use version::{Marker, Version, VersionId, VersionMarker, Versioning};
+pub(crate) use version_listing::{Line, Versions, VersionsQuery};
 
 use crate::disk::Disk;
 use committer::{Committer, Job};
@@ -146,7 +153,7 @@ impl Store {
     }
 
     /// Makes a change durable. The outer error is the store's, the inner one the client's.
-    pub(crate) async fn change(&self, change: Change) -> Result<Result<(), Refusal>, Error> {
+    pub(crate) async fn change(&self, change: Change) -> Result<Result<Done, Refusal>, Error> {
         let (reply, answer) = oneshot::channel();
         self.committer.send(Job { change, reply }).await?;
         answer.await.map_err(|_| Error::ReadOnly)?
@@ -173,6 +180,8 @@ fn open_database(disk: &dyn Disk) -> Result<Database, Error> {
     start.open_table(record::BUCKETS)?;
     start.open_table(configuration::CONFIGURATIONS)?;
     start.open_table(record::OBJECTS)?;
+    start.open_table(record::VERSIONS)?;
+    start.open_table(record::NULL_VERSIONS)?;
     start.open_table(record::INLINE)?;
     start.open_table(record::BLOBS)?;
     start.open_table(record::SHARED)?;

@@ -71,16 +71,39 @@ actions! {
     PutBucketPublicAccessBlock Bucket;
     GetBucketOwnershipControls Bucket;
     PutBucketOwnershipControls Bucket;
+    ListBucketVersions Bucket Read;
+    GetBucketVersioning Bucket;
+    PutBucketVersioning Bucket;
     PutObject Key Write;
     DeleteObject Key Write;
+    DeleteObjectVersion Key;
     AbortMultipartUpload Key;
     ListMultipartUploadParts Key;
     GetObject Object Read;
     GetObjectAcl Object ReadAcp;
     PutObjectAcl Object WriteAcp;
+    GetObjectVersion Object Read;
+    GetObjectVersionAcl Object ReadAcp;
+    PutObjectVersionAcl Object WriteAcp;
 }
 
 impl Action {
+    /// The action of the same operation on a version that is named.
+    pub(crate) fn of_version(self) -> Self {
+        match self {
+            Self::GetObject => Self::GetObjectVersion,
+            Self::GetObjectAcl => Self::GetObjectVersionAcl,
+            Self::PutObjectAcl => Self::PutObjectVersionAcl,
+            Self::DeleteObject => Self::DeleteObjectVersion,
+            other => other,
+        }
+    }
+
+    /// Whether it is for the bytes of an object.
+    pub(crate) fn reads(self) -> bool {
+        matches!(self, Self::GetObject | Self::GetObjectVersion)
+    }
+
     /// Whether it handles the bucket's policy.
     pub(crate) fn is_of_policy(self) -> bool {
         matches!(self, Self::GetBucketPolicy | Self::PutBucketPolicy | Self::DeleteBucketPolicy)
@@ -102,7 +125,6 @@ const OTHERS_OF_BUCKETS: &[&str] = &[
     "GetBucketNotification",
     "GetBucketObjectLockConfiguration",
     "GetBucketRequestPayment",
-    "GetBucketVersioning",
     "GetBucketWebsite",
     "GetEncryptionConfiguration",
     "GetIntelligentTieringConfiguration",
@@ -110,7 +132,6 @@ const OTHERS_OF_BUCKETS: &[&str] = &[
     "GetLifecycleConfiguration",
     "GetMetricsConfiguration",
     "GetReplicationConfiguration",
-    "ListBucketVersions",
     "PutAccelerateConfiguration",
     "PutAnalyticsConfiguration",
     "PutBucketCORS",
@@ -118,7 +139,6 @@ const OTHERS_OF_BUCKETS: &[&str] = &[
     "PutBucketNotification",
     "PutBucketObjectLockConfiguration",
     "PutBucketRequestPayment",
-    "PutBucketVersioning",
     "PutBucketWebsite",
     "PutEncryptionConfiguration",
     "PutIntelligentTieringConfiguration",
@@ -131,15 +151,12 @@ const OTHERS_OF_BUCKETS: &[&str] = &[
 const OTHERS_OF_OBJECTS: &[&str] = &[
     "BypassGovernanceRetention",
     "DeleteObjectTagging",
-    "DeleteObjectVersion",
     "DeleteObjectVersionTagging",
     "GetObjectAttributes",
     "GetObjectLegalHold",
     "GetObjectRetention",
     "GetObjectTagging",
     "GetObjectTorrent",
-    "GetObjectVersion",
-    "GetObjectVersionAcl",
     "GetObjectVersionAttributes",
     "GetObjectVersionForReplication",
     "GetObjectVersionTagging",
@@ -148,7 +165,6 @@ const OTHERS_OF_OBJECTS: &[&str] = &[
     "PutObjectLegalHold",
     "PutObjectRetention",
     "PutObjectTagging",
-    "PutObjectVersionAcl",
     "PutObjectVersionTagging",
     "ReplicateDelete",
     "ReplicateObject",

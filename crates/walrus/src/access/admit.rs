@@ -1,11 +1,15 @@
 //! Looking up what a request is about, and letting nobody have it who may not.
 
 use super::{Acl, Action, Context, Decision, Level, Owned, Rules, Wish, decide};
-use crate::fault::{ACCESS_DENIED, Fault, METHOD_NOT_ALLOWED, NO_SUCH_BUCKET, NO_SUCH_KEY};
+use crate::fault::{
+    ACCESS_DENIED, Fault, METHOD_NOT_ALLOWED, NO_SUCH_BUCKET, NO_SUCH_KEY, NO_SUCH_VERSION,
+};
 use crate::request::Request;
-use crate::store::{Bucket, Found, Object, Source, Upload};
+use crate::store::{Bucket, Found, Marker, Object, Source, Upload, VersionId};
 use crate::walrus::Walrus;
-use http::Method;
+use http::header::{ALLOW, LAST_MODIFIED};
+use http::{HeaderName, HeaderValue, Method};
+use std::time::{Duration, UNIX_EPOCH};
 use types::AccountId;
 
 /// What a request may work on.
@@ -17,8 +21,12 @@ pub(crate) struct Place {
     pub(crate) key: String,
     pub(crate) bucket: Bucket,
     pub(crate) rules: Rules,
-    /// What has the key.
+    /// The version that is asked for.
+    pub(crate) version: Option<VersionId>,
+    /// What has the key, or is that version of it.
     pub(crate) object: Option<Object>,
+    /// The delete marker that is there instead.
+    pub(crate) marker: Option<Marker>,
     /// Its bytes, where the request is for them.
     pub(crate) source: Option<Source>,
     context: Context,
@@ -27,7 +35,26 @@ pub(crate) struct Place {
 impl Place {
     /// The object that has the key.
     pub(crate) fn object(&self) -> Result<&Object, Fault> {
-        self.object.as_ref().ok_or_else(|| no_such_key(&self.key))
+        self.object.as_ref().ok_or_else(|| no_object(self))
+    }
+
+    /// What clients are told of the object's version.
+    pub(crate) fn shown_version(&self) -> Option<VersionId> {
+        self.object.as_ref().and_then(|object| self.bucket.versioning.shown(object.version.id()))
+    }
+
+    /// The same for a version of another key than the request names.
+    pub(crate) fn decision_on(
+        &self,
+        caller: Option<AccountId>,
+        action: Action,
+        key: &str,
+        version: Option<VersionId>,
+    ) -> Decision {
+        let (bucket, key) = (self.name.as_str(), Some(key));
+        let context = &self.context.clone().with_version(version);
+        let wish = Wish { caller, action, bucket, key, context };
+        decide(&wish, owned_bucket(&self.bucket), &self.rules, None)
     }
 
     /// What the caller may do here beside what he was admitted for.
@@ -71,12 +98,14 @@ pub(crate) async fn admit(
     name: String,
     key: String,
 ) -> Result<Place, Fault> {
-    let opens = action == Action::GetObject && request.method != Method::HEAD;
+    let opens = action.reads() && request.method != Method::HEAD;
+    let version = request.version()?;
     let upload = request.word("uploadId").filter(|_| action.is_of_initiator());
     let upload = upload.map(str::to_owned);
-    let found = look(walrus, &name, &key, opens, upload).await?;
+    let at = At { name, key, version };
+    let found = look(walrus, &at, opens, upload).await?;
     check_expected_owner(request, "x-amz-expected-bucket-owner", &found.0.bucket)?;
-    judge(walrus, request, action, (name, key), found)
+    judge(walrus, request, action, at, found)
 }
 
 /// The place of a request that names its keys in its body. It may do nothing there yet: each key
@@ -86,21 +115,33 @@ pub(crate) async fn admit_keys(
     request: &Request,
     name: String,
 ) -> Result<Place, Fault> {
-    let (found, _) = look(walrus, &name, "", false, None).await?;
+    let at = At { name, key: String::new(), version: None };
+    let (found, _) = look(walrus, &at, false, None).await?;
     check_expected_owner(request, "x-amz-expected-bucket-owner", &found.bucket)?;
-    place(walrus, request, (name, String::new()), found)
+    place(walrus, request, at, found)
 }
 
 /// The object that a request copies from, if its caller may read it.
 pub(crate) async fn admit_source(
     walrus: &Walrus,
     request: &Request,
-    (name, key): (String, String),
+    at: At,
     opens: bool,
 ) -> Result<Place, Fault> {
-    let found = look(walrus, &name, &key, opens, None).await?;
+    let found = look(walrus, &at, opens, None).await?;
     check_expected_owner(request, "x-amz-source-expected-bucket-owner", &found.0.bucket)?;
-    judge(walrus, request, Action::GetObject, (name, key), found)
+    let action = Action::GetObject;
+    let action = if at.version.is_some() { action.of_version() } else { action };
+    judge(walrus, request, action, at, found)
+}
+
+/// Where to look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct At {
+    /// The bucket's name.
+    pub(crate) name: String,
+    pub(crate) key: String,
+    pub(crate) version: Option<VersionId>,
 }
 
 /// A bucket, what has the key with its bytes, and an upload.
@@ -108,25 +149,25 @@ type Looked = (Found<(Object, Option<Source>)>, Option<Upload>);
 
 async fn look(
     walrus: &Walrus,
-    name: &str,
-    key: &str,
+    at: &At,
     opens: bool,
     upload: Option<String>,
 ) -> Result<Looked, Fault> {
-    let (bucket, wanted) = (name.to_owned(), key.to_owned());
+    let At { name: bucket, key: wanted, version } = at.clone();
     let read = walrus.store.read(move |store| {
         let found = if opens {
-            let found = store.open(&bucket, &wanted)?;
+            let found = store.open(&bucket, &wanted, version)?;
             found.map(|found| found.map(|(object, source)| (object, Some(source))))
         } else {
-            store.find(&bucket, &wanted)?.map(|found| found.map(|object| (object, None)))
+            let found = store.find(&bucket, &wanted, version)?;
+            found.map(|found| found.map(|object| (object, None)))
         };
         let Some(found) = found else { return Ok(None) };
         let id = upload.and_then(|id| id.parse().ok());
         let upload = id.map(|id| store.upload(found.bucket.id, &wanted, id)).transpose()?;
         Ok(Some((found, upload.flatten())))
     });
-    read.await?.ok_or_else(|| Fault::from(NO_SUCH_BUCKET).with("BucketName", name))
+    read.await?.ok_or_else(|| Fault::from(NO_SUCH_BUCKET).with("BucketName", &at.name))
 }
 
 fn check_expected_owner(request: &Request, header: &str, bucket: &Bucket) -> Result<(), Fault> {
@@ -142,7 +183,7 @@ fn judge(
     walrus: &Walrus,
     request: &Request,
     action: Action,
-    at: (String, String),
+    at: At,
     (found, upload): Looked,
 ) -> Result<Place, Fault> {
     let place = place(walrus, request, at, found)?;
@@ -156,7 +197,11 @@ fn judge(
     let key = Some(place.key.as_str()).filter(|_| action.level() != Level::Bucket);
     let decision = place.decision(caller, action, key, has_owner);
     if action.level() == Level::Object && place.object.is_none() && decision != Decision::Denied {
-        return Err(missing(&place, caller));
+        let sees = decision == Decision::Allowed && place.version.is_some();
+        return Err(match place.marker.as_ref().filter(|_| sees) {
+            Some(marker) => is_marker(marker),
+            None => missing(&place, caller),
+        });
     }
     match decision {
         // whatever the policy allows, S3 lets no other account handle it
@@ -165,7 +210,9 @@ fn judge(
         }
         Decision::Allowed if compares(request, action) => {
             // whether the ETag fits would tell what is in the object
-            match (place.decision(caller, Action::GetObject, key, has_owner), &place.object) {
+            let read = Action::GetObject;
+            let read = if place.version.is_some() { read.of_version() } else { read };
+            match (place.decision(caller, read, key, has_owner), &place.object) {
                 (Decision::Allowed, Some(_)) => Ok(place),
                 (Decision::Denied, _) | (_, Some(_)) => Err(ACCESS_DENIED.into()),
                 (_, None) => Err(missing(&place, caller)),
@@ -179,33 +226,63 @@ fn judge(
 fn place(
     walrus: &Walrus,
     request: &Request,
-    (name, key): (String, String),
-    Found { bucket, documents, object }: Found<(Object, Option<Source>)>,
+    At { name, key, version }: At,
+    Found { bucket, documents, object, marker }: Found<(Object, Option<Source>)>,
 ) -> Result<Place, Fault> {
     let rules = Rules::read(&documents, &name)?;
     let context = match rules.policy {
-        Some(_) => Context::of(request, walrus.clock.now())?,
+        Some(_) => Context::of(request, walrus.clock.now(), version)?,
         None => Context::default(),
     };
     let (object, source) = object.unzip();
-    Ok(Place { name, key, bucket, rules, object, source: source.flatten(), context })
+    let source = source.flatten();
+    Ok(Place { name, key, bucket, rules, version, object, marker, source, context })
 }
 
 /// Whether it writes or deletes only where the object has a certain ETag. S3 wants that its caller
 /// may read the object too.
 fn compares(request: &Request, action: Action) -> bool {
     let certain = request.header("if-match").is_some_and(|etag| etag.trim() != "*");
-    certain && matches!(action, Action::PutObject | Action::DeleteObject)
+    let writes = [Action::PutObject, Action::DeleteObject, Action::DeleteObjectVersion];
+    certain && writes.contains(&action)
 }
 
 /// Whether a key is there is known to those only who may list.
 fn missing(place: &Place, caller: Option<AccountId>) -> Fault {
     match place.decision(caller, Action::ListBucket, None, None) {
-        Decision::Allowed => no_such_key(&place.key),
+        Decision::Allowed => no_object(place),
         Decision::NotAllowed | Decision::Denied => ACCESS_DENIED.into(),
     }
 }
 
-fn no_such_key(key: &str) -> Fault {
-    Fault::from(NO_SUCH_KEY).with("Key", key)
+fn no_object(place: &Place) -> Fault {
+    let Place { key, version, marker, .. } = place;
+    match (version, marker) {
+        (Some(version), None) => {
+            Fault::from(NO_SUCH_VERSION).with("Key", key).with("VersionId", version.to_string())
+        }
+        (_, Some(marker)) => of_marker(Fault::from(NO_SUCH_KEY).with("Key", key), marker),
+        (None, None) => Fault::from(NO_SUCH_KEY).with("Key", key),
+    }
+}
+
+/// A marker has nothing of an object, and it can only be deleted.
+fn is_marker(marker: &Marker) -> Fault {
+    let fault = METHOD_NOT_ALLOWED.because("The version is a delete marker");
+    let seconds = marker.modified.millis().max(0) as u64 / 1000;
+    let modified = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
+    let fault = of_marker(fault, marker).with_header(ALLOW, HeaderValue::from_static("DELETE"));
+    match HeaderValue::try_from(modified) {
+        Ok(modified) => fault.with_header(LAST_MODIFIED, modified),
+        Err(_) => fault,
+    }
+}
+
+fn of_marker(fault: Fault, marker: &Marker) -> Fault {
+    let name = HeaderName::from_static;
+    let fault = fault.with_header(name("x-amz-delete-marker"), HeaderValue::from_static("true"));
+    match HeaderValue::try_from(marker.version.id().to_string()) {
+        Ok(id) => fault.with_header(name("x-amz-version-id"), id),
+        Err(_) => fault,
+    }
 }

@@ -3,6 +3,7 @@
 use super::policy::KEYS;
 use crate::fault::{Fault, INVALID_REQUEST};
 use crate::request::Request;
+use crate::store::VersionId;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use types::Timestamp;
@@ -10,6 +11,8 @@ use types::Timestamp;
 /// A longer header or query word is refused where a policy is to be asked, so that no pattern
 /// takes long.
 const MOST_BYTES: usize = 4096;
+
+const VERSION: &str = "s3:versionid";
 
 /// Condition keys in lower case, with the request's value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,7 +30,11 @@ impl Context {
     }
 
     /// What this request says.
-    pub(crate) fn of(request: &Request, now: Timestamp) -> Result<Self, Fault> {
+    pub(crate) fn of(
+        request: &Request,
+        now: Timestamp,
+        version: Option<VersionId>,
+    ) -> Result<Self, Fault> {
         let mut context = Self::default();
         for key in KEYS {
             let Some(value) = value(request, now, key) else { continue };
@@ -37,7 +44,14 @@ impl Context {
             }
             context.0.insert(*key, value);
         }
-        Ok(context)
+        Ok(context.with_version(version))
+    }
+
+    /// The same for another version than the request names, or for none.
+    pub(crate) fn with_version(mut self, version: Option<VersionId>) -> Self {
+        self.0.remove(VERSION);
+        self.0.extend(version.map(|version| (VERSION, version.to_string())));
+        self
     }
 }
 
@@ -64,7 +78,7 @@ fn value(request: &Request, now: Timestamp, key: &str) -> Option<String> {
         "aws:sourceip" => request.origin.peer.address.as_ref().map(plain_address),
         "s3:authtype" => manner.map(|manner| manner.auth_type.to_owned()),
         "s3:signatureversion" => manner.map(|manner| manner.version.to_owned()),
-        "s3:versionid" => word("versionId"),
+        VERSION => None,
         "s3:delimiter" | "s3:max-keys" | "s3:prefix" => word(key.trim_start_matches("s3:")),
         _ => header(key.trim_start_matches("s3:")),
     }

@@ -4,13 +4,13 @@ mod document;
 
 pub(crate) use document::rewritten_acl;
 
-use super::{Answer, empty, xml};
+use super::{Answer, empty, with_version, xml};
 use crate::access::{self, Acl, Canned, Grantee, Place};
 use crate::accounts::Accounts;
 use crate::fault::{Fault, INTERNAL_ERROR, MISSING_SECURITY_HEADER, UNEXPECTED_CONTENT};
 use crate::ingest;
 use crate::request::{Incoming, Request};
-use crate::store::Change;
+use crate::store::{Amendment, Change};
 use crate::walrus::Walrus;
 use std::collections::BTreeMap;
 use types::{AccountId, UserName};
@@ -25,7 +25,8 @@ pub(super) async fn get_bucket(accounts: &dyn Accounts, place: &Place) -> Answer
 pub(super) async fn get_object(accounts: &dyn Accounts, place: &Place) -> Answer {
     let object = place.object()?;
     let owner = object.owner.filter(|_| place.rules.has_acls());
-    show(accounts, place, place.bucket.owner_of(owner), &object.acl).await
+    let answer = show(accounts, place, place.bucket.owner_of(owner), &object.acl).await?;
+    Ok(with_version(answer, place.shown_version()))
 }
 
 pub(super) async fn put_bucket(
@@ -50,11 +51,14 @@ pub(super) async fn put_object(
 ) -> Answer {
     let object = place.object()?;
     let (owner, content) = (place.bucket.owner_of(object.owner), object.content);
+    let version = object.version.id();
     let bucket_owner = Some(place.bucket.owner).filter(|bucket_owner| *bucket_owner != owner);
     let acl = asked(accounts, request, body, &place, owner, bucket_owner).await?;
     let (bucket, id, key) = (place.name, place.bucket.id, place.key);
-    walrus.store.change(Change::SetObjectAcl { bucket, id, key, content, acl }).await??;
-    Ok(empty())
+    let amendment = Amendment::Acl(acl);
+    let change = Change::Amend { bucket, id, key, version, content, amendment };
+    let done = walrus.store.change(change).await??;
+    Ok(with_version(empty(), done.version))
 }
 
 /// The ACL that is asked for, by headers or by a document in the body.

@@ -4,13 +4,17 @@
 use super::conditions;
 use super::description::Description;
 use super::put_object::precondition;
-use super::{Answer, xml};
-use crate::access::{Given, Place, admit_source};
-use crate::fault::{Fault, INVALID_ARGUMENT, INVALID_REQUEST, PRECONDITION_FAILED};
-use crate::request::{Request, Target, not_offered};
-use crate::store::{Change, Object, Refusal};
+use super::{Answer, with_version, xml};
+use crate::access::{At, Given, Place, admit_source};
+use crate::body::Body;
+use crate::fault::{
+    Fault, INVALID_ARGUMENT, INVALID_REQUEST, METHOD_NOT_ALLOWED, PRECONDITION_FAILED,
+};
+use crate::request::{Request, Target, not_offered, version_id};
+use crate::store::{Change, Object, Refusal, Version, VersionId};
 use crate::walrus::Walrus;
 use crate::xml::Xml;
+use http::{HeaderValue, Response};
 
 /// The source may be written over between the look at it and the copy.
 const TRIES: usize = 4;
@@ -31,13 +35,15 @@ pub(super) async fn run(walrus: &Walrus, request: &Request, place: Place, given:
         return Err(INVALID_ARGUMENT.because(why));
     }
     let from = source(request)?;
-    if !replaces && (&from.0, &from.1) == (&place.name, &place.key) {
+    let is_itself = (&from.name, &from.key) == (&place.name, &place.key);
+    // an earlier version may be made the newest one
+    if !replaces && is_itself && from.version.is_none() {
         let why = "a copy onto itself must replace the metadata (x-amz-metadata-directive)";
         return Err(INVALID_REQUEST.because(why));
     }
     let condition = precondition(request)?;
     for _ in 0..TRIES {
-        let from = admit_source(walrus, request, from.clone(), false).await?;
+        let from = look_at(walrus, request, from.clone(), false).await?;
         let found = from.object()?;
         check_conditions(request, found)?;
         let object = described(request, replaces, found.clone(), given.clone(), walrus)?;
@@ -47,13 +53,14 @@ pub(super) async fn run(walrus: &Walrus, request: &Request, place: Place, given:
             key: place.key.clone(),
             object: Box::new(object.clone()),
             condition: condition.clone(),
-            source: (from.bucket.id, from.key),
+            source: (from.bucket.id, from.key.clone(), found.version.id()),
         };
         match walrus.store.change(change).await? {
             Err(Refusal::SourceChanged) => {}
             done => {
-                done?;
-                return Ok(xml(result("CopyObjectResult", &object)));
+                let answer =
+                    with_source(xml(result("CopyObjectResult", &object)), from.shown_version());
+                return Ok(with_version(answer, done?.version));
             }
         }
     }
@@ -70,23 +77,50 @@ fn described(
     walrus: &Walrus,
 ) -> Result<Object, Fault> {
     let modified = walrus.clock.now();
+    let version = Version::new(walrus.store.new_id(modified)?);
     if !replaces {
-        return Ok(Object { owner, acl, modified, ..source });
+        return Ok(Object { version, owner, acl, modified, ..source });
     }
     let Description { headers, metadata } = Description::read(request)?;
-    Ok(Object { owner, acl, modified, headers, metadata, ..source })
+    Ok(Object { version, owner, acl, modified, headers, metadata, ..source })
 }
 
-/// The bucket and the key that are to be copied.
-pub(super) fn source(request: &Request) -> Result<(String, String), Fault> {
+/// Looks at the source, which must not be a delete marker.
+pub(super) async fn look_at(
+    walrus: &Walrus,
+    request: &Request,
+    from: At,
+    opens: bool,
+) -> Result<Place, Fault> {
+    admit_source(walrus, request, from, opens).await.map_err(|fault| {
+        if fault.code() == Fault::from(METHOD_NOT_ALLOWED).code() {
+            return INVALID_REQUEST.because("the source of a copy may not be a delete marker");
+        }
+        fault
+    })
+}
+
+/// Tells the client which version was copied.
+pub(super) fn with_source(
+    mut response: Response<Body>,
+    version: Option<VersionId>,
+) -> Response<Body> {
+    if let Some(Ok(id)) = version.map(|version| HeaderValue::try_from(version.to_string())) {
+        response.headers_mut().insert("x-amz-copy-source-version-id", id);
+    }
+    response
+}
+
+/// The bucket and the key that are to be copied, and the version if one is named.
+pub(super) fn source(request: &Request) -> Result<At, Fault> {
     let bad = || INVALID_ARGUMENT.because("x-amz-copy-source must be bucket/key, percent-encoded");
     let source = request.header("x-amz-copy-source").ok_or_else(bad)?;
-    let (path, version) = source.split_once("?versionId=").unwrap_or((source, "null"));
-    if version != "null" {
-        return Err(not_offered("x-amz-copy-source with a version"));
-    }
+    let (path, version) = match source.split_once("?versionId=") {
+        Some((path, version)) => (path, Some(version_id(version)?)),
+        None => (source, None),
+    };
     match Target::parse(path)? {
-        Target::Object { bucket, key } => Ok((bucket, key)),
+        Target::Object { bucket: name, key } => Ok(At { name, key, version }),
         _ => Err(bad()),
     }
 }

@@ -7,7 +7,7 @@ use crate::accounts::Accounts;
 use crate::fault::{Fault, INVALID_REQUEST};
 use crate::ingest;
 use crate::request::{Incoming, Request};
-use crate::store::{Bucket, Change};
+use crate::store::{Bucket, Change, Versioning};
 use crate::walrus::Walrus;
 use crate::xml;
 use http::HeaderValue;
@@ -42,6 +42,7 @@ pub(super) async fn run(
         acl,
         created: now,
         location,
+        versioning: Versioning::Never,
     };
     let most_buckets = if caller.is_admin { usize::MAX } else { walrus.settings.max_buckets };
     let path = HeaderValue::from_str(&format!("/{name}"));

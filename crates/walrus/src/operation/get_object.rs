@@ -1,7 +1,7 @@
 //! `GetObject` and `HeadObject`, with ranges and conditions.
 
 use super::conditions::{self, Fails};
-use super::{Answer, empty};
+use super::{Answer, empty, with_version};
 use crate::access::Place;
 use crate::body::Body;
 use crate::fault::{
@@ -26,10 +26,10 @@ const OVERRIDES: [(&str, &str); 6] = [
 ];
 
 pub(super) fn run(request: &Request, place: Place) -> Answer {
+    let mut response = with_version(empty(), place.shown_version());
     let object = &place.object.ok_or(NO_SUCH_KEY)?;
     check_conditions(request, object)?;
     let range = range(request, object)?;
-    let mut response = empty();
     describe(&mut response, request, object, range.as_ref())?;
     let whole = 0..object.size;
     if let Some(source) = place.source {

@@ -4,23 +4,28 @@ use super::{Answer, xml};
 use crate::access::Place;
 use crate::fault::{Fault, INVALID_ARGUMENT};
 use crate::request::Request;
-use crate::store::{Bucket, Entry, ListQuery, Listing, Object};
+use crate::store::{Bucket, Entry, ListQuery, Listing};
 use crate::walrus::Walrus;
 use crate::xml::Xml;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use types::AccountId;
 
 /// The most entries of a page, and how many there are when none is asked for.
 const MOST_KEYS: usize = 1000;
 
 /// How keys are written.
 #[derive(Clone, Copy)]
-struct Encoding {
-    url: bool,
+pub(super) struct Encoding {
+    pub(super) url: bool,
 }
 
 impl Encoding {
-    fn apply(self, text: &str) -> String {
+    pub(super) fn asked(request: &Request) -> Result<Self, Fault> {
+        Ok(Self { url: request.url_encoding()? })
+    }
+
+    pub(super) fn apply(self, text: &str) -> String {
         if self.url { signature::uri_encode(text).replace("%2F", "/") } else { text.to_owned() }
     }
 }
@@ -30,7 +35,7 @@ pub(super) async fn run(walrus: &Walrus, request: &Request, place: Place, second
     if second && request.word("list-type") != Some("2") {
         return Err(INVALID_ARGUMENT.because("list-type must be 2"));
     }
-    let encoding = Encoding { url: request.url_encoding()? };
+    let encoding = Encoding::asked(request)?;
     let query = query(request, second)?;
     let bucket = place.bucket;
     let (id, asked) = (bucket.id, query.clone());
@@ -56,19 +61,24 @@ pub(super) async fn run(walrus: &Walrus, request: &Request, place: Place, second
     Ok(xml(answer))
 }
 
-fn query(request: &Request, second: bool) -> Result<ListQuery, Fault> {
-    let word = |name| request.word(name).unwrap_or("").to_owned();
-    let limit = match request.word("max-keys") {
-        None | Some("") => MOST_KEYS,
+/// The most entries that are asked for.
+pub(super) fn max_keys(request: &Request) -> Result<usize, Fault> {
+    match request.word("max-keys") {
+        None | Some("") => Ok(MOST_KEYS),
         Some(text) => {
             let number: i32 = text.parse().map_err(|_| {
                 INVALID_ARGUMENT.because("max-keys must be a number from 0 to 2147483647")
             })?;
-            usize::try_from(number)
-                .map_err(|_| INVALID_ARGUMENT.because("max-keys must not be negative"))?
-                .min(MOST_KEYS)
+            let number = usize::try_from(number)
+                .map_err(|_| INVALID_ARGUMENT.because("max-keys must not be negative"))?;
+            Ok(number.min(MOST_KEYS))
         }
-    };
+    }
+}
+
+fn query(request: &Request, second: bool) -> Result<ListQuery, Fault> {
+    let word = |name| request.word(name).unwrap_or("").to_owned();
+    let limit = max_keys(request)?;
     let after = match (second, request.word("continuation-token")) {
         (false, _) => word("marker"),
         (true, None) => word("start-after"),
@@ -114,7 +124,7 @@ fn entries(answer: &mut Xml, listing: &Listing, encoding: Encoding, owner: Optio
         answer.value("LastModified", object.modified);
         answer.text("ETag", &format!("\"{}\"", object.etag)).value("Size", object.size);
         if let Some(bucket) = owner {
-            owner_of(answer, bucket, object);
+            owner_element(answer, bucket, bucket.owner_of(object.owner));
         }
         answer.value("StorageClass", "STANDARD").close("Contents");
     }
@@ -126,8 +136,7 @@ fn entries(answer: &mut Xml, listing: &Listing, encoding: Encoding, owner: Optio
     }
 }
 
-fn owner_of(answer: &mut Xml, bucket: &Bucket, object: &Object) {
-    let owner = bucket.owner_of(object.owner);
+pub(super) fn owner_element(answer: &mut Xml, bucket: &Bucket, owner: AccountId) {
     answer.open("Owner").value("ID", owner);
     // S3 shows names no more; old clients look for the bucket owner's
     if owner == bucket.owner {

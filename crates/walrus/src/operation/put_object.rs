@@ -1,13 +1,13 @@
 //! `PutObject`: PUT of a key. The answer means that bytes and metadata are on the disk.
 
 use super::description::Description;
-use super::{Answer, empty};
+use super::{Answer, empty, with_version};
 use crate::access::{Given, Place};
 use crate::body::Body;
 use crate::fault::{Fault, INVALID_ARGUMENT, STORAGE_FULL};
 use crate::ingest::{self, Received};
 use crate::request::{Incoming, Request, not_offered};
-use crate::store::{Change, NewObject, Object, Precondition};
+use crate::store::{Change, NewObject, Object, Precondition, Version};
 use crate::walrus::Walrus;
 use http::{HeaderName, HeaderValue, Response};
 
@@ -28,9 +28,9 @@ pub(super) async fn run(
     let new = new_object(walrus, received, description, given)?;
     let (bucket, id, key) = (place.name, place.bucket.id, place.key);
     let change = Change::PutObject { bucket, id, key, new, condition };
-    walrus.store.change(change).await??;
+    let done = walrus.store.change(change).await??;
     let is_checked = checksum.is_some();
-    let mut response = written(&etag, checksum)?;
+    let mut response = with_version(written(&etag, checksum)?, done.version);
     if is_checked {
         let whole = HeaderValue::from_static("FULL_OBJECT");
         response.headers_mut().insert("x-amz-checksum-type", whole);
@@ -66,7 +66,9 @@ fn new_object(
     let Description { headers, metadata } = description;
     let etag = hex::encode(totals.md5);
     let checksums = totals.checksum().into_iter().collect();
-    let object = Object { content, size, etag, modified, owner, acl, headers, metadata, checksums };
+    let version = Version::new(walrus.store.new_id(modified)?);
+    let object =
+        Object { version, content, size, etag, modified, owner, acl, headers, metadata, checksums };
     Ok(NewObject { object, bytes, blob })
 }
 

@@ -35,7 +35,8 @@ macro_rules! operations {
     };
 }
 
-// DeleteObjects is admitted key by key, each for the same action
+// DeleteObjects is admitted key by key, each for the same action; where a version is named, the
+// action is that of versions
 operations! {
     ListBuckets ListAllMyBuckets;
     CreateBucket CreateBucket;
@@ -44,6 +45,9 @@ operations! {
     ListObjects ListBucket;
     ListObjectsV2 ListBucket;
     ListMultipartUploads ListBucketMultipartUploads;
+    ListObjectVersions ListBucketVersions;
+    GetBucketVersioning GetBucketVersioning;
+    PutBucketVersioning PutBucketVersioning;
     GetBucketLocation GetBucketLocation;
     GetBucketAcl GetBucketAcl;
     PutBucketAcl PutBucketAcl;
@@ -98,6 +102,8 @@ impl Operation {
             Method::GET if has("publicAccessBlock") => Self::GetPublicAccessBlock,
             Method::GET if has("tagging") => Self::GetBucketTagging,
             Method::GET if has("uploads") => Self::ListMultipartUploads,
+            Method::GET if has("versioning") => Self::GetBucketVersioning,
+            Method::GET if has("versions") => Self::ListObjectVersions,
             Method::GET if has("list-type") => Self::ListObjectsV2,
             Method::GET => Self::ListObjects,
             Method::HEAD => Self::HeadBucket,
@@ -106,6 +112,7 @@ impl Operation {
             Method::PUT if has("policy") => Self::PutBucketPolicy,
             Method::PUT if has("publicAccessBlock") => Self::PutPublicAccessBlock,
             Method::PUT if has("tagging") => Self::PutBucketTagging,
+            Method::PUT if has("versioning") => Self::PutBucketVersioning,
             Method::PUT => Self::CreateBucket,
             Method::DELETE if has("ownershipControls") => Self::DeleteBucketOwnershipControls,
             Method::DELETE if has("policy") => Self::DeleteBucketPolicy,

@@ -1,10 +1,10 @@
 //! The changes that the store knows, each applied inside a transaction of the committer.
 
 use super::blob::PendingBlob;
-use super::content::{bring, free, share};
-use super::record::{
-    BUCKETS, Bucket, Content, Id, OBJECTS, Object, Part, Upload, decode, encode, object_key,
-};
+use super::content::{bring, share};
+use super::history::{self, Entry};
+use super::record::{BUCKETS, Bucket, Content, Id, Object, Part, Upload, decode, encode};
+use super::version::{Marker, VersionId, Versioning};
 use super::{Configuration, Error, configuration, upload};
 use crate::access::Acl;
 use bytes::Bytes;
@@ -20,23 +20,42 @@ pub(crate) enum Change {
     DeleteBucket { name: String, id: Id },
     /// Changes who may do what with a bucket.
     SetBucketAcl { name: String, id: Id, acl: Acl },
+    /// Says whether a bucket keeps versions from now on.
+    SetVersioning { name: String, id: Id, versioning: Versioning },
     /// Sets a bucket's document of this kind, or removes it.
     Configure { name: String, id: Id, kind: Configuration, document: Option<Vec<u8>> },
-    /// Writes an object over whatever has its key.
+    /// Makes an object the newest version of its key.
     PutObject { bucket: String, id: Id, key: String, new: NewObject, condition: Precondition },
-    /// Writes an object that has the bytes of another one, as long as that one has them.
+    /// The same with the bytes of another one, as long as that one has them.
     CopyObject {
         bucket: String,
         id: Id,
         key: String,
         object: Box<Object>,
         condition: Precondition,
-        source: (Id, String),
+        /// Its bucket, key and version.
+        source: (Id, String, VersionId),
     },
-    /// Removes an object if it is there.
-    DeleteObject { bucket: String, id: Id, key: String, condition: Precondition },
-    /// Changes who may do what with an object, which must be the one that was looked at.
-    SetObjectAcl { bucket: String, id: Id, key: String, content: Content, acl: Acl },
+    /// Removes an object if it is there or, where versions are kept, makes a delete marker the
+    /// newest version of the key.
+    DeleteObject { bucket: String, id: Id, key: String, condition: Precondition, marker: Marker },
+    /// Removes a version for good if it is there.
+    DeleteVersion {
+        bucket: String,
+        id: Id,
+        key: String,
+        version: VersionId,
+        condition: Precondition,
+    },
+    /// Changes what is said of a version, whose bytes must be those that were looked at.
+    Amend {
+        bucket: String,
+        id: Id,
+        key: String,
+        version: VersionId,
+        content: Content,
+        amendment: Amendment,
+    },
     /// Begins an upload in parts.
     StartUpload { bucket: String, id: Id, key: String, upload: Id, record: Box<Upload> },
     /// Writes a part of an upload over the one that has its number.
@@ -53,6 +72,29 @@ pub(crate) enum Change {
     },
     /// Drops an upload with its parts.
     AbortUpload { bucket: String, id: Id, key: String, upload: Id },
+}
+
+/// What can be changed of an object that is there.
+#[derive(Debug)]
+pub(crate) enum Amendment {
+    Acl(Acl),
+}
+
+impl Amendment {
+    fn apply(&self, object: &mut Object) {
+        match self {
+            Self::Acl(acl) => object.acl.clone_from(acl),
+        }
+    }
+}
+
+/// What a client is told of a change beside that it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Done {
+    /// The version that was written, or removed for good; none in a bucket that never had any.
+    pub(crate) version: Option<VersionId>,
+    /// Whether that is a delete marker.
+    pub(crate) is_marker: bool,
 }
 
 /// A part whose bytes are ready, as those of a [`NewObject`].
@@ -87,6 +129,7 @@ pub(crate) enum Precondition {
 pub(crate) enum Refusal {
     NoSuchBucket,
     NoSuchKey,
+    NoSuchVersion,
     BucketAlreadyExists,
     BucketNotEmpty,
     TooManyBuckets,
@@ -100,6 +143,11 @@ pub(crate) enum Refusal {
 
 /// The blobs that a batch of changes has set free.
 pub(super) type Freed = Vec<Id>;
+/// The inner error is the client's.
+pub(super) type Outcome = Result<Result<Done, Refusal>, Error>;
+
+/// What a change answers of which there is nothing to tell.
+pub(super) const DONE: Outcome = Ok(Ok(Done { version: None, is_marker: false }));
 
 impl Change {
     /// The blob that this change brings.
@@ -121,49 +169,36 @@ impl Change {
     }
 
     /// Applies the change. A refused change has changed nothing.
-    pub(super) fn apply(
-        &self,
-        txn: &WriteTransaction,
-        freed: &mut Freed,
-    ) -> Result<Result<(), Refusal>, Error> {
+    pub(super) fn apply(&self, txn: &WriteTransaction, freed: &mut Freed) -> Outcome {
         match self {
             Self::CreateBucket { name, bucket, most_buckets } => {
                 create_bucket(txn, name, bucket, *most_buckets)
             }
             Self::DeleteBucket { name, id } => delete_bucket(txn, name, *id, freed),
             Self::SetBucketAcl { name, id, acl } => {
-                let Some(mut bucket) = bucket(txn, name, *id)? else {
-                    return Ok(Err(Refusal::NoSuchBucket));
-                };
-                bucket.acl.clone_from(acl);
-                txn.open_table(BUCKETS)?.insert(name.as_str(), encode(&bucket)?.as_slice())?;
-                Ok(Ok(()))
+                amend_bucket(txn, name, *id, |bucket| bucket.acl.clone_from(acl))
+            }
+            Self::SetVersioning { name, id, versioning } => {
+                amend_bucket(txn, name, *id, |bucket| bucket.versioning = *versioning)
             }
             Self::Configure { name, id, kind, document } => {
                 configuration::configure(txn, name, *id, *kind, document.as_deref())
             }
             Self::PutObject { bucket, id, key, new, condition } => {
-                let place = Place { bucket, id: *id, key };
-                put_object(txn, &place, new, condition, freed)
+                put_object(txn, &Place { bucket, id: *id, key }, new, condition, freed)
             }
             Self::CopyObject { bucket, id, key, object, condition, source } => {
                 let place = Place { bucket, id: *id, key };
                 copy_object(txn, &place, object, condition, source, freed)
             }
-            Self::DeleteObject { bucket, id, key, condition } => {
-                delete_object(txn, &Place { bucket, id: *id, key }, condition, freed)
+            Self::DeleteObject { bucket, id, key, condition, marker } => {
+                delete_object(txn, &Place { bucket, id: *id, key }, condition, marker, freed)
             }
-            Self::SetObjectAcl { bucket, id, key, content, acl } => {
-                let place = Place { bucket, id: *id, key };
-                let Some(mut object) = place.object(txn)? else {
-                    return Ok(Err(Refusal::NoSuchKey));
-                };
-                if object.content != *content {
-                    return Ok(Err(Refusal::SourceChanged));
-                }
-                object.acl.clone_from(acl);
-                place.write(txn, &object)?;
-                Ok(Ok(()))
+            Self::DeleteVersion { bucket, id, key, version, condition } => {
+                delete_version(txn, &Place { bucket, id: *id, key }, *version, condition, freed)
+            }
+            Self::Amend { bucket, id, key, version, content, amendment } => {
+                amend(txn, &Place { bucket, id: *id, key }, (*version, *content), amendment)
             }
             Self::StartUpload { bucket, id, key, upload, record } => {
                 upload::start(txn, &Place { bucket, id: *id, key }, *upload, record)
@@ -196,7 +231,7 @@ fn create_bucket(
     name: &str,
     bucket: &Bucket,
     most_buckets: usize,
-) -> Result<Result<(), Refusal>, Error> {
+) -> Outcome {
     let mut table = txn.open_table(BUCKETS)?;
     let old: Option<Bucket> = table.get(name)?.map(|record| decode(record.value())).transpose()?;
     if let Some(old) = old {
@@ -205,13 +240,27 @@ fn create_bucket(
         }
         let renewed = Bucket { acl: bucket.acl.clone(), ..old };
         table.insert(name, encode(&renewed)?.as_slice())?;
-        return Ok(Ok(()));
+        return DONE;
     }
     if owned(&table, bucket.owner)? >= most_buckets {
         return Ok(Err(Refusal::TooManyBuckets));
     }
     table.insert(name, encode(bucket)?.as_slice())?;
-    Ok(Ok(()))
+    DONE
+}
+
+fn amend_bucket(
+    txn: &WriteTransaction,
+    name: &str,
+    id: Id,
+    amend: impl FnOnce(&mut Bucket),
+) -> Outcome {
+    let Some(mut bucket) = bucket(txn, name, id)? else {
+        return Ok(Err(Refusal::NoSuchBucket));
+    };
+    amend(&mut bucket);
+    txn.open_table(BUCKETS)?.insert(name, encode(&bucket)?.as_slice())?;
+    DONE
 }
 
 fn owned(
@@ -226,25 +275,17 @@ fn owned(
     Ok(count)
 }
 
-fn delete_bucket(
-    txn: &WriteTransaction,
-    name: &str,
-    id: Id,
-    freed: &mut Freed,
-) -> Result<Result<(), Refusal>, Error> {
+fn delete_bucket(txn: &WriteTransaction, name: &str, id: Id, freed: &mut Freed) -> Outcome {
     if bucket(txn, name, id)?.is_none() {
         return Ok(Err(Refusal::NoSuchBucket));
     }
-    let objects = txn.open_table(OBJECTS)?;
-    let first = objects.range(object_key(id, "").as_slice()..)?.next().transpose()?;
-    if first.is_some_and(|(key, _)| key.value().starts_with(&id.0.to_be_bytes())) {
+    if history::has_any(txn, id)? {
         return Ok(Err(Refusal::BucketNotEmpty));
     }
-    drop(objects);
     upload::abort_all(txn, id, freed)?;
     configuration::forget(txn, id)?;
     txn.open_table(BUCKETS)?.remove(name)?;
-    Ok(Ok(()))
+    DONE
 }
 
 /// A key in a bucket.
@@ -255,43 +296,18 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Whether its bucket is still there.
-    pub(super) fn exists(&self, txn: &WriteTransaction) -> Result<bool, Error> {
-        Ok(bucket(txn, self.bucket, self.id)?.is_some())
-    }
-
-    fn object(&self, txn: &WriteTransaction) -> Result<Option<Object>, Error> {
-        let table = txn.open_table(OBJECTS)?;
-        let record = table.get(object_key(self.id, self.key).as_slice())?;
-        record.map(|record| decode(record.value())).transpose()
-    }
-
-    /// What has the key now, if the condition holds for it.
+    /// Its bucket, if that is still there, and the object that has the key now, if the condition
+    /// holds for it.
     pub(super) fn current(
         &self,
         txn: &WriteTransaction,
         condition: &Precondition,
-    ) -> Result<Result<Option<Object>, Refusal>, Error> {
-        let object = self.object(txn)?;
-        Ok(condition.check(object.as_ref()).map(|()| object))
-    }
-
-    /// Writes an object whose bytes are there over the old one.
-    pub(super) fn write_over(
-        &self,
-        txn: &WriteTransaction,
-        old: Option<Object>,
-        object: &Object,
-        freed: &mut Freed,
-    ) -> Result<(), Error> {
-        self.write(txn, object)?;
-        old.map_or(Ok(()), |old| free(txn, old.content, freed))
-    }
-
-    fn write(&self, txn: &WriteTransaction, object: &Object) -> Result<(), Error> {
-        let key = object_key(self.id, self.key);
-        txn.open_table(OBJECTS)?.insert(key.as_slice(), encode(object)?.as_slice())?;
-        Ok(())
+    ) -> Result<Result<(Bucket, Option<Object>), Refusal>, Error> {
+        let Some(bucket) = bucket(txn, self.bucket, self.id)? else {
+            return Ok(Err(Refusal::NoSuchBucket));
+        };
+        let object = history::object(txn, self.id, self.key)?;
+        Ok(condition.check(object.as_ref()).map(|()| (bucket, object)))
     }
 }
 
@@ -301,17 +317,14 @@ fn put_object(
     new: &NewObject,
     condition: &Precondition,
     freed: &mut Freed,
-) -> Result<Result<(), Refusal>, Error> {
-    if !place.exists(txn)? {
-        return Ok(Err(Refusal::NoSuchBucket));
-    }
-    let old = match place.current(txn, condition)? {
-        Ok(old) => old,
+) -> Outcome {
+    let (bucket, old) = match place.current(txn, condition)? {
+        Ok(current) => current,
         Err(refusal) => return Ok(Err(refusal)),
     };
     bring(txn, new.object.content, new.object.size, &new.bytes)?;
-    place.write_over(txn, old, &new.object, freed)?;
-    Ok(Ok(()))
+    let entry = Entry::Object(Box::new(new.object.clone()));
+    place.push(txn, &bucket, old, entry, freed).map(Ok)
 }
 
 fn copy_object(
@@ -319,41 +332,85 @@ fn copy_object(
     place: &Place<'_>,
     object: &Object,
     condition: &Precondition,
-    (bucket, key): &(Id, String),
+    (source_bucket, key, version): &(Id, String, VersionId),
     freed: &mut Freed,
-) -> Result<Result<(), Refusal>, Error> {
-    if !place.exists(txn)? {
-        return Ok(Err(Refusal::NoSuchBucket));
-    }
-    let source = Place { bucket: "", id: *bucket, key }.object(txn)?;
-    if source.is_none_or(|source| source.content != object.content) {
-        return Ok(Err(Refusal::SourceChanged));
-    }
-    let old = match place.current(txn, condition)? {
-        Ok(old) => old,
+) -> Outcome {
+    let (bucket, old) = match place.current(txn, condition)? {
+        Ok(current) => current,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    let is_source = |entry: &Entry| match entry {
+        Entry::Object(source) => source.content == object.content,
+        Entry::Marker(_) => false,
+    };
+    if !history::find(txn, *source_bucket, key, Some(*version))?.as_ref().is_some_and(is_source) {
+        return Ok(Err(Refusal::SourceChanged));
+    }
     // before the old object gives them up, which may be the source itself
     share(txn, object.content)?;
-    place.write_over(txn, old, object, freed)?;
-    Ok(Ok(()))
+    place.push(txn, &bucket, old, Entry::Object(Box::new(object.clone())), freed).map(Ok)
 }
 
 fn delete_object(
     txn: &WriteTransaction,
     place: &Place<'_>,
     condition: &Precondition,
+    marker: &Marker,
     freed: &mut Freed,
-) -> Result<Result<(), Refusal>, Error> {
-    let old = match place.current(txn, condition)? {
-        Ok(old) => old,
+) -> Outcome {
+    let (bucket, old) = match place.current(txn, condition)? {
+        Ok(current) => current,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    if let Some(old) = old {
-        txn.open_table(OBJECTS)?.remove(object_key(place.id, place.key).as_slice())?;
-        free(txn, old.content, freed)?;
+    if old.is_none() && bucket.versioning == Versioning::Never {
+        return DONE;
     }
-    Ok(Ok(()))
+    place.push(txn, &bucket, old, Entry::Marker(marker.clone()), freed).map(Ok)
+}
+
+fn delete_version(
+    txn: &WriteTransaction,
+    place: &Place<'_>,
+    version: VersionId,
+    condition: &Precondition,
+    freed: &mut Freed,
+) -> Outcome {
+    let Some(bucket) = bucket(txn, place.bucket, place.id)? else {
+        return Ok(Err(Refusal::NoSuchBucket));
+    };
+    let entry = history::find(txn, place.id, place.key, Some(version))?;
+    let object = match &entry {
+        Some(Entry::Object(object)) => Some(&**object),
+        _ => None,
+    };
+    if let Err(refusal) = condition.check(object) {
+        return Ok(Err(refusal));
+    }
+    let Some(entry) = entry else {
+        let version = bucket.versioning.shown(version);
+        return Ok(Ok(Done { version, is_marker: false }));
+    };
+    place.remove_version(txn, &bucket, &entry, freed).map(Ok)
+}
+
+fn amend(
+    txn: &WriteTransaction,
+    place: &Place<'_>,
+    (version, content): (VersionId, Content),
+    amendment: &Amendment,
+) -> Outcome {
+    let Some(bucket) = bucket(txn, place.bucket, place.id)? else {
+        return Ok(Err(Refusal::NoSuchBucket));
+    };
+    match history::find(txn, place.id, place.key, Some(version))? {
+        Some(Entry::Object(mut object)) if object.content == content => {
+            amendment.apply(&mut object);
+            place.rewrite(txn, *object)?;
+            Ok(Ok(Done { version: bucket.versioning.shown(version), is_marker: false }))
+        }
+        Some(_) => Ok(Err(Refusal::SourceChanged)),
+        None => Ok(Err(Refusal::NoSuchVersion)),
+    }
 }
 
 impl Precondition {

@@ -2,7 +2,7 @@
 //! transaction and answers all of it (group commit). A sync costs the same for one change as for
 //! a batch.
 
-use super::change::{Change, Freed, Refusal};
+use super::change::{Change, Freed, Outcome};
 use super::record::{GARBAGE, Id};
 use super::sweep::Sweeper;
 use super::{Error, Shared, durably};
@@ -16,9 +16,6 @@ use tokio::sync::{mpsc, oneshot};
 const BATCH: usize = 256;
 /// Changes that may wait; clients beyond it wait to be queued.
 const QUEUE: usize = 1024;
-
-/// What became of a change: the outer error is the store's, the inner one the client's.
-type Outcome = Result<Result<(), Refusal>, Error>;
 
 /// A change and the one who waits for it.
 pub(super) struct Job {
@@ -82,7 +79,7 @@ fn handle(shared: &Shared, sweeper: &Sweeper, batch: Vec<Job>) {
     match outcome {
         Ok(results) => {
             for (job, result) in batch.into_iter().zip(results) {
-                if matches!(result, Ok(Ok(()))) {
+                if matches!(result, Ok(Ok(_))) {
                     job.change.keep_blob();
                 }
                 // whoever asked may have gone away

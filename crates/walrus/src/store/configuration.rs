@@ -1,7 +1,7 @@
 //! The documents that configure a bucket, one of each kind, beside the bucket's record: most
 //! requests do not need them.
 
-use super::change::{Refusal, bucket};
+use super::change::{DONE, Outcome, Refusal, bucket};
 use super::record::Id;
 use super::{Error, Shared};
 use crate::access::Documents;
@@ -65,7 +65,7 @@ pub(super) fn configure(
     id: Id,
     kind: Configuration,
     document: Option<&[u8]>,
-) -> Result<Result<(), Refusal>, Error> {
+) -> Outcome {
     if bucket(txn, name, id)?.is_none() {
         return Ok(Err(Refusal::NoSuchBucket));
     }
@@ -75,7 +75,7 @@ pub(super) fn configure(
         Some(document) => drop(table.insert(place, document)?),
         None => drop(table.remove(place)?),
     }
-    Ok(Ok(()))
+    DONE
 }
 
 /// Removes all documents of a bucket that is no more.

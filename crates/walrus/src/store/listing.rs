@@ -6,7 +6,7 @@ use super::{Error, Shared};
 use redb::ReadableDatabase;
 
 /// Sorts after every continuation of a prefix, because no UTF-8 contains it.
-const AFTER_ALL: u8 = 0xff;
+pub(super) const AFTER_ALL: u8 = 0xff;
 
 /// What to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(crate) struct Listing {
 
 impl ListQuery {
     /// The group that a key belongs to.
-    fn group<'a>(&self, key: &'a str) -> Option<&'a str> {
+    pub(super) fn group<'a>(&self, key: &'a str) -> Option<&'a str> {
         let rest = key.strip_prefix(self.prefix.as_str())?;
         if self.delimiter.is_empty() {
             return None;

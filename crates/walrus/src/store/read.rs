@@ -1,8 +1,10 @@
 //! Looking things up, each time in one snapshot of the ordered store.
 
 use super::configuration::access;
+use super::history::{self, Entry};
 use super::parts::Parts;
-use super::record::{BUCKETS, Bucket, Content, INLINE, OBJECTS, Object, decode, object_key};
+use super::record::{BUCKETS, Bucket, Content, INLINE, Object, decode};
+use super::version::{Marker, VersionId};
 use super::{Error, Shared};
 use crate::access::Documents;
 use crate::disk::Blob;
@@ -17,12 +19,15 @@ pub(crate) struct Found<T> {
     pub(crate) bucket: Bucket,
     pub(crate) documents: Documents,
     pub(crate) object: Option<T>,
+    /// The delete marker that it is instead of an object.
+    pub(crate) marker: Option<Marker>,
 }
 
 impl<T> Found<T> {
     /// The same with something else in the object's place.
     pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Found<U> {
-        Found { bucket: self.bucket, documents: self.documents, object: self.object.map(change) }
+        let Self { bucket, documents, object, marker } = self;
+        Found { bucket, documents, object: object.map(change), marker }
     }
 }
 
@@ -72,13 +77,14 @@ impl Shared {
         Ok(buckets)
     }
 
-    /// A bucket and the object with this key.
-    pub(crate) fn find(&self, name: &str, key: &str) -> Result<Option<Found<Object>>, Error> {
-        let txn = self.db.begin_read()?;
-        let Some(bucket) = bucket(&txn, name)? else { return Ok(None) };
-        let documents = access(&txn, bucket.id)?;
-        let object = object(&txn, &bucket, key)?;
-        Ok(Some(Found { bucket, documents, object }))
+    /// A bucket and what has this key, or this version of it.
+    pub(crate) fn find(
+        &self,
+        name: &str,
+        key: &str,
+        version: Option<VersionId>,
+    ) -> Result<Option<Found<Object>>, Error> {
+        found(&self.db.begin_read()?, name, key, version)
     }
 
     /// As [`find`](Self::find), with the object's bytes.
@@ -86,14 +92,15 @@ impl Shared {
         &self,
         name: &str,
         key: &str,
+        version: Option<VersionId>,
     ) -> Result<Option<Found<(Object, Source)>>, Error> {
         let mut lost = None;
         for _ in 0..TRIES {
             let txn = self.db.begin_read()?;
-            let Some(bucket) = bucket(&txn, name)? else { return Ok(None) };
-            let documents = access(&txn, bucket.id)?;
-            let Some(object) = object(&txn, &bucket, key)? else {
-                return Ok(Some(Found { bucket, documents, object: None }));
+            let Some(found) = found(&txn, name, key, version)? else { return Ok(None) };
+            let Found { bucket, documents, object, marker } = found;
+            let Some(object) = object else {
+                return Ok(Some(Found { bucket, documents, object: None, marker }));
             };
             match self.source(&txn, &object) {
                 Ok(Source::Parts(_)) if !self.still_has(&bucket, key, &object)? => {
@@ -101,7 +108,7 @@ impl Shared {
                 }
                 Ok(source) => {
                     let object = Some((object, source));
-                    return Ok(Some(Found { bucket, documents, object }));
+                    return Ok(Some(Found { bucket, documents, object, marker }));
                 }
                 Err(Error::Blob(error)) if error.kind() == io::ErrorKind::NotFound => {
                     lost = Some(object.content);
@@ -112,10 +119,11 @@ impl Shared {
         Err(Error::Corrupt(format!("the bytes of {name}/{key} are missing: {lost:?}")))
     }
 
-    /// Whether the key has the same bytes now.
+    /// Whether the version has the same bytes now.
     fn still_has(&self, bucket: &Bucket, key: &str, object: &Object) -> Result<bool, Error> {
-        let now = self::object(&self.db.begin_read()?, bucket, key)?;
-        Ok(now.is_some_and(|now| now.content == object.content))
+        let version = Some(object.version.id());
+        let now = history::find(&self.db.begin_read()?, bucket.id, key, version)?;
+        Ok(matches!(now, Some(Entry::Object(now)) if now.content == object.content))
     }
 
     fn source(&self, txn: &ReadTransaction, object: &Object) -> Result<Source, Error> {
@@ -151,8 +159,22 @@ fn bucket(txn: &ReadTransaction, name: &str) -> Result<Option<Bucket>, Error> {
     table.get(name)?.map(|record| decode(record.value())).transpose()
 }
 
-fn object(txn: &ReadTransaction, bucket: &Bucket, key: &str) -> Result<Option<Object>, Error> {
-    let table = txn.open_table(OBJECTS)?;
-    let record = table.get(object_key(bucket.id, key).as_slice())?;
-    record.map(|record| decode(record.value())).transpose()
+fn found(
+    txn: &ReadTransaction,
+    name: &str,
+    key: &str,
+    version: Option<VersionId>,
+) -> Result<Option<Found<Object>>, Error> {
+    let Some(bucket) = bucket(txn, name)? else { return Ok(None) };
+    let documents = access(txn, bucket.id)?;
+    let entry = match key {
+        "" => None,
+        key => history::find(txn, bucket.id, key, version)?,
+    };
+    let (object, marker) = match entry {
+        Some(Entry::Object(object)) => (Some(*object), None),
+        Some(Entry::Marker(marker)) => (None, Some(marker)),
+        None => (None, None),
+    };
+    Ok(Some(Found { bucket, documents, object, marker }))
 }

@@ -4,6 +4,8 @@
 //! wrote.
 
 use super::Error;
+use super::tables::ByKey;
+use super::version::{Version, Versioning};
 use crate::access::Acl;
 use crate::checksum::Algorithm;
 use redb::TableDefinition;
@@ -17,8 +19,12 @@ use types::{AccountId, Timestamp, UserName};
 
 /// Bucket name → [`Bucket`].
 pub(super) const BUCKETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("buckets");
-/// [`object_key`] → [`Object`].
-pub(super) const OBJECTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("objects");
+/// [`object_key`] → [`Object`], for every key whose newest version is one.
+pub(super) const OBJECTS: ByKey = TableDefinition::new("objects");
+/// [`version_key`] → [`Entry`](super::history::Entry), for all other versions.
+pub(super) const VERSIONS: ByKey = TableDefinition::new("versions");
+/// [`object_key`] → the order of the null version, if it is among [`VERSIONS`].
+pub(super) const NULL_VERSIONS: ByKey = TableDefinition::new("null-versions");
 /// Content id → the bytes of a small object.
 pub(super) const INLINE: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("inline");
 /// Content id → size, for every blob file that an object or a part refers to.
@@ -97,6 +103,8 @@ pub(crate) struct Bucket {
     pub(crate) created: Timestamp,
     /// The location constraint that it was created with; empty when none was.
     pub(crate) location: String,
+    #[serde(default)]
+    pub(crate) versioning: Versioning,
 }
 
 /// Where an object's bytes are.
@@ -122,6 +130,8 @@ impl Content {
 /// An object without its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Object {
+    #[serde(default, skip_serializing_if = "Version::is_only")]
+    pub(crate) version: Version,
     pub(crate) content: Content,
     pub(crate) size: u64,
     /// Without its quotes.
@@ -183,6 +193,12 @@ pub(super) fn object_key(bucket: Id, key: &str) -> Vec<u8> {
     bytes
 }
 
+/// The place of a version among those that are kept apart: its key's, a NUL, which no key contains,
+/// and its order turned round, so that the newest is the first.
+pub(super) fn version_key(bucket: Id, key: &str, order: Id) -> Vec<u8> {
+    [object_key(bucket, key).as_slice(), &[0], &(!order.0).to_be_bytes()].concat()
+}
+
 /// The place of an upload: its object's, a NUL, which no key contains, and its id.
 pub(super) fn upload_key(bucket: Id, key: &str, upload: Id) -> Vec<u8> {
     [object_key(bucket, key).as_slice(), &[0], &upload.0.to_be_bytes()].concat()
@@ -220,6 +236,9 @@ mod tests {
             );
             let object: Object = decode(old.as_bytes()).unwrap();
             assert_eq!((object.owner, object.acl.grants_ec2()), (None, acl == "aws-exec-read"));
+            assert_eq!(object.version, Version::default());
+            let again = String::from_utf8(encode(&object).unwrap()).unwrap();
+            assert!(!again.contains("version"), "it is as long as before: {again}");
         }
         let old = r#"{"initiated":0,"acl":"private","headers":{},"metadata":{},"checksum":null}"#;
         assert_eq!(decode::<Upload>(old.as_bytes()).unwrap().owner, None);

@@ -1,8 +1,9 @@
 //! Uploads in parts, inside a transaction of the committer.
 
 use super::Error;
-use super::change::{Freed, NewPart, Place, Precondition, Refusal};
+use super::change::{DONE, Freed, NewPart, Outcome, Place, Precondition, Refusal, bucket};
 use super::content::{bring, free, parts};
+use super::history::Entry;
 use super::record::{
     Content, Id, Object, PARTS, Part, UPLOADS, Upload, decode, encode, upload_key,
 };
@@ -14,13 +15,13 @@ pub(super) fn start(
     place: &Place<'_>,
     upload: Id,
     record: &Upload,
-) -> Result<Result<(), Refusal>, Error> {
-    if !place.exists(txn)? {
+) -> Outcome {
+    if bucket(txn, place.bucket, place.id)?.is_none() {
         return Ok(Err(Refusal::NoSuchBucket));
     }
     let key = upload_key(place.id, place.key, upload);
     txn.open_table(UPLOADS)?.insert(key.as_slice(), encode(record)?.as_slice())?;
-    Ok(Ok(()))
+    DONE
 }
 
 /// An upload ends with its bucket.
@@ -36,7 +37,7 @@ pub(super) fn put_part(
     number: u16,
     new: &NewPart,
     freed: &mut Freed,
-) -> Result<Result<(), Refusal>, Error> {
+) -> Outcome {
     if !is_there(txn, place, upload)? {
         return Ok(Err(Refusal::NoSuchUpload));
     }
@@ -51,7 +52,7 @@ pub(super) fn put_part(
     if let Some(old) = old {
         free(txn, old.content, freed)?;
     }
-    Ok(Ok(()))
+    DONE
 }
 
 pub(super) fn complete(
@@ -62,7 +63,7 @@ pub(super) fn complete(
     object: &Object,
     condition: &Precondition,
     freed: &mut Freed,
-) -> Result<Result<(), Refusal>, Error> {
+) -> Outcome {
     if !is_there(txn, place, upload)? {
         return Ok(Err(Refusal::NoSuchUpload));
     }
@@ -71,18 +72,18 @@ pub(super) fn complete(
     if !wanted.iter().all(|(number, content)| contents.get(number) == Some(content)) {
         return Ok(Err(Refusal::InvalidPart));
     }
-    let old = match place.current(txn, condition)? {
-        Ok(old) => old,
+    let (bucket, old) = match place.current(txn, condition)? {
+        Ok(current) => current,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    place.write_over(txn, old, object, freed)?;
+    let done = place.push(txn, &bucket, old, Entry::Object(Box::new(object.clone())), freed)?;
     forget(txn, &upload_key(place.id, place.key, upload))?;
     let wanted: HashSet<_> = wanted.iter().map(|(number, _)| *number).collect();
     for (number, part) in there.iter().filter(|(number, _)| !wanted.contains(number)) {
         txn.open_table(PARTS)?.remove((upload.0, *number))?;
         free(txn, part.content, freed)?;
     }
-    Ok(Ok(()))
+    Ok(Ok(done))
 }
 
 pub(super) fn abort(
@@ -90,13 +91,13 @@ pub(super) fn abort(
     place: &Place<'_>,
     upload: Id,
     freed: &mut Freed,
-) -> Result<Result<(), Refusal>, Error> {
+) -> Outcome {
     if !is_there(txn, place, upload)? {
         return Ok(Err(Refusal::NoSuchUpload));
     }
     forget(txn, &upload_key(place.id, place.key, upload))?;
     free(txn, Content::Parts(upload), freed)?;
-    Ok(Ok(()))
+    DONE
 }
 
 /// Drops every upload of a bucket that goes.

@@ -59,6 +59,8 @@ const DELETE: Row = Row { method: "DELETE", ..GET };
 const POST: Row = Row { method: "POST", ..GET };
 
 const TAGS: &str = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>";
+const VERSIONING: &str =
+    "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
 const BLOCK: &str = "<PublicAccessBlockConfiguration/>";
 const OWNERSHIP: &str = "<OwnershipControls><Rule><ObjectOwnership>BucketOwnerPreferred\
                          </ObjectOwnership></Rule></OwnershipControls>";
@@ -82,6 +84,9 @@ const ROWS: &[Row] = &[
     Row { operation: "ListObjects", action: "s3:ListBucket", expected: PUBLIC, ..GET },
     Row { operation: "ListObjectsV2", action: "s3:ListBucket", path: "/{bucket}?list-type=2", expected: PUBLIC, ..GET },
     Row { operation: "ListMultipartUploads", action: "s3:ListBucketMultipartUploads", path: "/{bucket}?uploads", expected: PUBLIC, ..GET },
+    Row { operation: "ListObjectVersions", action: "s3:ListBucketVersions", path: "/{bucket}?versions", expected: PUBLIC, ..GET },
+    Row { operation: "GetBucketVersioning", action: "s3:GetBucketVersioning", path: "/{bucket}?versioning", ..GET },
+    Row { operation: "PutBucketVersioning", action: "s3:PutBucketVersioning", path: "/{bucket}?versioning", body: VERSIONING, ..PUT },
     Row { operation: "GetBucketLocation", action: "s3:GetBucketLocation", path: "/{bucket}?location", ..GET },
     Row { operation: "GetBucketAcl", action: "s3:GetBucketAcl", path: "/{bucket}?acl", ..GET },
     Row { operation: "PutBucketAcl", action: "s3:PutBucketAcl", path: "/{bucket}?acl", headers: &[CANNED], ..PUT },
@@ -103,6 +108,11 @@ const ROWS: &[Row] = &[
     Row { operation: "HeadObject", action: "s3:GetObject", method: "HEAD", path: "/{bucket}/key", expected: PUBLIC, ..GET },
     Row { operation: "GetObjectAcl", action: "s3:GetObjectAcl", path: "/{bucket}/key?acl", ..GET },
     Row { operation: "PutObjectAcl", action: "s3:PutObjectAcl", path: "/{bucket}/key?acl", headers: &[CANNED], ..PUT },
+    Row { operation: "GetObject", action: "s3:GetObjectVersion", path: "/{bucket}/key?versionId=null", expected: PUBLIC, ..GET },
+    Row { operation: "HeadObject", action: "s3:GetObjectVersion", method: "HEAD", path: "/{bucket}/key?versionId=null", expected: PUBLIC, ..GET },
+    Row { operation: "GetObjectAcl", action: "s3:GetObjectVersionAcl", path: "/{bucket}/key?acl&versionId=null", ..GET },
+    Row { operation: "PutObjectAcl", action: "s3:PutObjectVersionAcl", path: "/{bucket}/key?acl&versionId=null", headers: &[CANNED], ..PUT },
+    Row { operation: "DeleteObject", action: "s3:DeleteObjectVersion", path: "/{bucket}/key?versionId=null", ..DELETE },
     Row { operation: "PutObject", action: "s3:PutObject", path: "/{bucket}/key", body: "x", expected: PUBLIC, ..PUT },
     Row { operation: "CopyObject", action: "s3:PutObject", path: "/{bucket}/key", headers: &[COPY], expected: PUBLIC, ..PUT },
     Row { operation: "DeleteObject", action: "s3:DeleteObject", path: "/{bucket}/key", expected: PUBLIC, ..DELETE },

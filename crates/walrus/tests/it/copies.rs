@@ -47,7 +47,7 @@ async fn a_copy_is_refused_where_a_read_or_a_write_would_be() {
         (copy("/missing/key", "/bucket/new"), 404, "NoSuchBucket"),
         (copy("/bucket", "/bucket/new"), 400, "InvalidArgument"),
         (copy("/bucket/../bobs/key", "/bucket/new"), 400, "InvalidURI"),
-        (copy("/bucket/key?versionId=1", "/bucket/new"), 501, "NotImplemented"),
+        (copy("/bucket/key?versionId=1", "/bucket/new"), 400, "InvalidArgument"),
         (copy("/bucket/key", "/bucket/key"), 400, "InvalidRequest"),
         (copy("/bucket/key", "/bucket"), 501, "NotImplemented"),
         (
@@ -110,5 +110,5 @@ async fn many_keys_are_deleted_at_once() {
         refused(&delete("ALICE", &bad).await, 400, "MalformedXML");
     }
     let version = "<Delete><Object><Key>e</Key><VersionId>1</VersionId></Object></Delete>";
-    refused(&delete("ALICE", version).await, 501, "NotImplemented");
+    refused(&delete("ALICE", version).await, 400, "InvalidArgument");
 }

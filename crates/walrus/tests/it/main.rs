@@ -16,3 +16,4 @@ mod policies;
 mod power;
 mod protocol;
 mod twin;
+mod versions;

@@ -2,7 +2,7 @@
 //! copied: the object is its parts.
 
 use super::super::put_object::precondition;
-use super::super::{Answer, xml};
+use super::super::{Answer, with_version, xml};
 use super::part::MOST_PARTS;
 use super::{find, kind, upload_id};
 use crate::access::Place;
@@ -13,7 +13,7 @@ use crate::fault::{
 };
 use crate::ingest;
 use crate::request::{Incoming, Request};
-use crate::store::{Change, Content, Id, Object, Part, Upload};
+use crate::store::{Change, Content, Id, Object, Part, Upload, Version};
 use crate::walrus::Walrus;
 use crate::xml::{self, Element, Xml};
 use md5::{Digest, Md5};
@@ -59,14 +59,15 @@ pub(in crate::operation) async fn complete(
         object: Box::new(object.clone()),
         condition,
     };
-    walrus.store.change(change).await??;
-    Ok(xml(result(&name, &key, &object)))
+    let done = walrus.store.change(change).await??;
+    Ok(with_version(xml(result(&name, &key, &object)), done.version))
 }
 
 fn again(place: &Place, upload: Id) -> Answer {
     let object = place.object.as_ref();
     let object = object.filter(|object| object.content == Content::Parts(upload));
-    Ok(xml(result(&place.name, &place.key, object.ok_or(NO_SUCH_UPLOAD)?)))
+    let answer = xml(result(&place.name, &place.key, object.ok_or(NO_SUCH_UPLOAD)?));
+    Ok(with_version(answer, place.shown_version()))
 }
 
 /// The numbers of the parts that a body lists.
@@ -162,7 +163,8 @@ fn object(
         checksums.insert(name.to_owned(), checksum.of(&sums));
     }
     let (content, modified) = (Content::Parts(upload), walrus.clock.now());
-    Ok(Object { content, size, etag, modified, owner, acl, headers, metadata, checksums })
+    let version = Version::new(walrus.store.new_id(modified)?);
+    Ok(Object { version, content, size, etag, modified, owner, acl, headers, metadata, checksums })
 }
 
 fn result(name: &str, key: &str, object: &Object) -> Xml {

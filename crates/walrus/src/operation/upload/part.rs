@@ -1,15 +1,15 @@
 //! `UploadPart` and `UploadPartCopy`: PUT of a key with `?partNumber` and `?uploadId`.
 
-use super::super::copy_object::{check_conditions, source};
+use super::super::copy_object::{check_conditions, look_at, source, with_source};
 use super::super::put_object::{check_free_space, written};
 use super::super::{Answer, xml};
 use super::{find, upload_id};
-use crate::access::{Place, admit_source};
+use crate::access::Place;
 use crate::body::Body;
 use crate::fault::{Fault, INVALID_ARGUMENT, NO_SUCH_KEY, NO_SUCH_UPLOAD};
 use crate::ingest;
 use crate::request::{Incoming, Request};
-use crate::store::{Change, NewPart, Part};
+use crate::store::{Change, NewPart, Part, VersionId};
 use crate::walrus::Walrus;
 use crate::xml::Xml;
 use http::{HeaderMap, Method};
@@ -30,8 +30,11 @@ pub(in crate::operation) async fn put_part(
     find(walrus, &place, upload).await?.ok_or(NO_SUCH_UPLOAD)?;
     let copies = request.copies();
     let (now, limits) = (walrus.clock.now(), &walrus.limits);
+    let mut copied = None;
     let received = if copies {
-        let (mut inner, mut bytes) = bytes_of_source(walrus, &request).await?;
+        let source = bytes_of_source(walrus, &request).await?;
+        let (mut inner, mut bytes, version) = source;
+        copied = version;
         check_free_space(walrus, &inner)?;
         ingest::object(&mut inner, &mut bytes, &walrus.store, limits, now).await?
     } else {
@@ -57,7 +60,7 @@ pub(in crate::operation) async fn put_part(
     }
     let mut answer = Xml::root("CopyPartResult");
     answer.value("LastModified", modified).text("ETag", &etag).close("CopyPartResult");
-    Ok(xml(answer))
+    Ok(with_source(xml(answer), copied))
 }
 
 fn number(request: &Request) -> Result<u16, Fault> {
@@ -68,8 +71,12 @@ fn number(request: &Request) -> Result<u16, Fault> {
 }
 
 /// The bytes that are to be copied, as if they came with a request of their own.
-async fn bytes_of_source(walrus: &Walrus, request: &Request) -> Result<(Request, Incoming), Fault> {
-    let from = admit_source(walrus, request, source(request)?, true).await?;
+async fn bytes_of_source(
+    walrus: &Walrus,
+    request: &Request,
+) -> Result<(Request, Incoming, Option<VersionId>), Fault> {
+    let from = look_at(walrus, request, source(request)?, true).await?;
+    let version = from.shown_version();
     let object = from.object.ok_or(NO_SUCH_KEY)?;
     check_conditions(request, &object)?;
     let range = range(request, object.size)?;
@@ -86,7 +93,7 @@ async fn bytes_of_source(walrus: &Walrus, request: &Request) -> Result<(Request,
         payload: Payload::Unsigned,
         signer: None,
     };
-    Ok((inner, bytes))
+    Ok((inner, bytes, version))
 }
 
 /// `x-amz-copy-source-range`, which must lie inside of the source.
