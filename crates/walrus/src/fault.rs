@@ -26,9 +26,12 @@ macro_rules! kinds {
 kinds! {
     ACCESS_CONTROL_LIST_NOT_SUPPORTED = "AccessControlListNotSupported" 400
         "The bucket does not allow ACLs (its object ownership is BucketOwnerEnforced)";
+    ACCESS_FORBIDDEN = "AccessForbidden" 403
+        "No rule of the bucket lets a page of this origin ask";
     ACCESS_DENIED = "AccessDenied" 403 "Access Denied";
     BAD_DIGEST = "BadDigest" 400
         "The checksum that was sent does not match the body that was received";
+    BAD_REQUEST = "BadRequest" 400 "Bad request";
     BUCKET_ALREADY_EXISTS = "BucketAlreadyExists" 409
         "Another user has a bucket of this name; bucket names are shared by all users";
     BUCKET_NOT_EMPTY = "BucketNotEmpty" 409 "The bucket is not empty; delete its objects first";
@@ -70,15 +73,25 @@ kinds! {
     METHOD_NOT_ALLOWED = "MethodNotAllowed" 405 "The method is not allowed here";
     NO_SUCH_BUCKET = "NoSuchBucket" 404 "The bucket does not exist";
     NO_SUCH_BUCKET_POLICY = "NoSuchBucketPolicy" 404 "The bucket has no policy";
+    NO_SUCH_CORS_CONFIGURATION = "NoSuchCORSConfiguration" 404
+        "The bucket has no rules for other origins (CORS)";
+    NO_SUCH_ENCRYPTION = "ServerSideEncryptionConfigurationNotFoundError" 404
+        "The bucket has no encryption set, and cannot have it here";
     NO_SUCH_KEY = "NoSuchKey" 404 "The key does not exist";
+    NO_SUCH_OBJECT_LOCK = "ObjectLockConfigurationNotFoundError" 404
+        "The bucket has no object lock, and cannot have it here";
     NO_SUCH_OWNERSHIP_CONTROLS = "OwnershipControlsNotFoundError" 404
         "The bucket has no ownership controls";
     NO_SUCH_PUBLIC_ACCESS_BLOCK = "NoSuchPublicAccessBlockConfiguration" 404
         "The bucket has no public access block";
+    NO_SUCH_REPLICATION = "ReplicationConfigurationNotFoundError" 404
+        "The bucket has no replication, and cannot have it here";
     NO_SUCH_TAG_SET = "NoSuchTagSet" 404 "There are no tags here";
     NO_SUCH_UPLOAD = "NoSuchUpload" 404
         "There is no such upload; it may have been completed or aborted";
     NO_SUCH_VERSION = "NoSuchVersion" 404 "The key has no such version";
+    NO_SUCH_WEBSITE = "NoSuchWebsiteConfiguration" 404
+        "The bucket has no website, and cannot have it here";
     NOT_IMPLEMENTED = "NotImplemented" 501 "Walrus does not offer this";
     NOT_MODIFIED = "NotModified" 304 "Not modified";
     OPERATION_ABORTED = "OperationAborted" 409

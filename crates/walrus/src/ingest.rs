@@ -4,7 +4,7 @@
 use crate::checksum::{Expected, Sums, Totals};
 use crate::fault::{
     ENTITY_TOO_LARGE, Fault, INCOMPLETE_BODY, INTERNAL_ERROR, INVALID_REQUEST, REQUEST_TIMEOUT,
-    SLOW_DOWN,
+    SLOW_DOWN, STORAGE_FULL,
 };
 use crate::request::{Incoming, Request};
 use crate::store::{Content, INLINE_BYTES, PendingBlob, Shared, Store};
@@ -193,6 +193,8 @@ pub(crate) async fn object(
 #[derive(Debug)]
 pub(crate) struct Limits {
     pub(crate) object_bytes: u64,
+    /// What has to stay free on the disk.
+    pub(crate) min_free_bytes: u64,
     /// Large uploads at once.
     pub(crate) uploads: Semaphore,
 }
@@ -204,6 +206,7 @@ type Written = Result<(PendingBlob, Sums), Fault>;
 /// thread waits for the client.
 struct Large<'a> {
     running: JoinHandle<Written>,
+    min_free_bytes: u64,
     _permit: SemaphorePermit<'a>,
 }
 
@@ -218,17 +221,23 @@ impl<'a> Large<'a> {
         let (id, sums) = (store.new_id(now)?, Sums::new(expected));
         let shared: Arc<Shared> = Arc::clone(store.shared());
         let running = tokio::task::spawn_blocking(move || Ok((shared.blobs.create(id)?, sums)));
-        Ok(Self { running, _permit: permit })
+        Ok(Self { running, min_free_bytes: limits.min_free_bytes, _permit: permit })
     }
 
+    /// Looks at the disk each time: other uploads fill it too, and a body need not say beforehand
+    /// how long it is.
     async fn write(self, piece: Bytes) -> Result<Self, Fault> {
         let (mut blob, mut sums) = self.running.await.map_err(|_| INTERNAL_ERROR)??;
+        let min_free_bytes = self.min_free_bytes;
         let running = tokio::task::spawn_blocking(move || {
+            if blob.free_bytes()? < min_free_bytes {
+                return Err(STORAGE_FULL.into());
+            }
             blob.append(&piece)?;
             sums.update(&piece);
             Ok((blob, sums))
         });
-        Ok(Self { running, _permit: self._permit })
+        Ok(Self { running, ..self })
     }
 
     /// Checks the sums, then makes the bytes durable.

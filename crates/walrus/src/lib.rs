@@ -12,6 +12,7 @@ mod accounts;
 mod address;
 mod body;
 mod checksum;
+mod cors;
 mod disk;
 mod fault;
 mod image;

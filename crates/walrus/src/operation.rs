@@ -1,6 +1,7 @@
 //! The operations of S3 that Walrus offers, and the names of those that it does not.
 
 mod acl;
+mod bucket_cors;
 mod bucket_location;
 mod bucket_policy;
 mod bucket_tagging;
@@ -22,6 +23,7 @@ mod public_access_block;
 mod put_object;
 mod routing;
 mod tags;
+mod unset;
 mod upload;
 
 use crate::access::{self, Level, Place};
@@ -42,30 +44,21 @@ pub(crate) type Answer = Result<Response<Body>, Fault>;
 /// would answer another question than was asked.
 const UNOFFERED_WORDS: &[&str] = &[
     "abac",
-    "accelerate",
     "analytics",
     "attributes",
-    "cors",
-    "encryption",
     "intelligent-tiering",
     "inventory",
     "legal-hold",
     "lifecycle",
-    "logging",
     "metadataConfiguration",
     "metadataTable",
     "metrics",
-    "notification",
-    "object-lock",
     "renameObject",
-    "replication",
-    "requestPayment",
     "restore",
     "retention",
     "select",
     "session",
     "torrent",
-    "website",
 ];
 
 /// Headers that ask for what Walrus does not have, by how they start.
@@ -82,20 +75,29 @@ const UNOFFERED_HEADERS: &[&str] = &[
 ];
 
 /// Query words that only some operations have.
-const PARTICULAR_WORDS: [&str; 13] = [
+const PARTICULAR_WORDS: &[&str] = &[
+    "accelerate",
     "acl",
+    "cors",
     "delete",
+    "encryption",
+    "logging",
+    "notification",
+    "object-lock",
     "ownershipControls",
     "partNumber",
     "policy",
     "policyStatus",
     "publicAccessBlock",
+    "replication",
+    "requestPayment",
     "tagging",
     "uploadId",
     "uploads",
     "versionId",
     "versioning",
     "versions",
+    "website",
 ];
 
 pub(crate) use acl::rewritten_acl;
@@ -190,6 +192,12 @@ async fn on_bucket(
             ownership_controls::put(walrus, request, body, place).await
         }
         Operation::DeleteBucketOwnershipControls => ownership_controls::delete(walrus, place).await,
+        Operation::GetBucketCors => bucket_cors::get(walrus, place).await,
+        Operation::PutBucketCors => bucket_cors::put(walrus, request, body, place).await,
+        Operation::DeleteBucketCors => bucket_cors::delete(walrus, place).await,
+        operation if unset::WORDS.iter().any(|(_, unset)| *unset == operation) => {
+            unset::get(operation)
+        }
         _ => Err(METHOD_NOT_ALLOWED.into()),
     }
 }
@@ -236,12 +244,17 @@ fn belongs(word: &str, request: &Request, target: &Target) -> bool {
         (Target::Bucket { .. }, "delete") => method == Method::POST,
         (
             Target::Bucket { .. },
-            "ownershipControls" | "policy" | "publicAccessBlock" | "tagging",
+            "cors" | "ownershipControls" | "policy" | "publicAccessBlock" | "tagging",
         ) => {
             matches!(*method, Method::GET | Method::PUT | Method::DELETE)
         }
-        (Target::Bucket { .. }, "policyStatus" | "uploads" | "versions") => method == Method::GET,
         (Target::Bucket { .. }, "versioning") => matches!(*method, Method::GET | Method::PUT),
+        (
+            Target::Bucket { .. },
+            "accelerate" | "encryption" | "logging" | "notification" | "object-lock"
+            | "policyStatus" | "replication" | "requestPayment" | "uploads" | "versions"
+            | "website",
+        ) => method == Method::GET,
         (Target::Bucket { .. } | Target::Object { .. }, "acl") => {
             matches!(*method, Method::GET | Method::PUT)
         }

@@ -28,6 +28,14 @@ pub(crate) enum Target {
 }
 
 impl Target {
+    /// The bucket that it is, or is in.
+    pub(crate) fn bucket(&self) -> Option<&str> {
+        match self {
+            Self::Service => None,
+            Self::Bucket { bucket } | Self::Object { bucket, .. } => Some(bucket),
+        }
+    }
+
     /// Reads the path below the service's prefix, still percent-encoded.
     pub(crate) fn parse(path: &str) -> Result<Self, Fault> {
         let path = path.strip_prefix('/').unwrap_or(path);

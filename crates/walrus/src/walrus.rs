@@ -3,6 +3,7 @@
 use crate::accounts::{Account, Accounts};
 use crate::address::{Address, Door};
 use crate::body::Body;
+use crate::cors;
 use crate::disk::{Directory, Disk};
 use crate::fault::{Fault, INTERNAL_ERROR, INVALID_ACCESS_KEY_ID};
 use crate::ingest::Limits;
@@ -10,8 +11,8 @@ use crate::operation;
 use crate::request::{Incoming, Origin, Peer, Request};
 use crate::store::{Error, Store};
 use bytes::Bytes;
-use http::header::{CONNECTION, EXPECT};
-use http::{HeaderValue, Method, Response};
+use http::header::{CONNECTION, EXPECT, ORIGIN};
+use http::{HeaderMap, HeaderValue, Method, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use signature::Head;
@@ -99,6 +100,7 @@ impl Walrus {
         let store = Store::open(disk, &*clock)?;
         let limits = Limits {
             object_bytes: settings.max_object_bytes,
+            min_free_bytes: settings.min_free_bytes,
             uploads: Semaphore::new(settings.max_uploads),
         };
         Ok(Self { store, settings, limits, clock })
@@ -118,6 +120,7 @@ impl Walrus {
         let (parts, body) = request.into_parts();
         let mut body: Incoming = body.map_err(Into::into).boxed_unsync();
         let (path, without_body) = (parts.uri.path().to_owned(), parts.method == Method::HEAD);
+        let page = self.page(door, &parts);
         let waits = parts.headers.contains_key(EXPECT);
         let request_id = request_id();
         let mut response = match self.answer(accounts, door, parts, &mut body).await {
@@ -130,6 +133,9 @@ impl Walrus {
                 response
             }
         };
+        if let Some((bucket, method, asked)) = page {
+            cors::permit(self, &bucket, (&method, &asked), response.headers_mut()).await;
+        }
         if without_body {
             *response.body_mut() = Body::empty();
         }
@@ -137,6 +143,21 @@ impl Walrus {
             response.headers_mut().insert("x-amz-request-id", value);
         }
         response
+    }
+
+    /// Of a request that a page of another origin may have sent, what decides whether the page
+    /// sees the answer.
+    fn page(
+        &self,
+        door: Door,
+        parts: &http::request::Parts,
+    ) -> Option<(String, Method, HeaderMap)> {
+        if !parts.headers.contains_key(ORIGIN) || parts.method == Method::OPTIONS {
+            return None;
+        }
+        let address = Address::of(door, &self.settings, parts);
+        let target = address.target(parts.uri.path()).ok()?;
+        Some((target.bucket()?.to_owned(), parts.method.clone(), parts.headers.clone()))
     }
 
     async fn answer(
@@ -148,6 +169,10 @@ impl Walrus {
     ) -> Result<Response<Body>, Fault> {
         let peer = parts.extensions.get::<Peer>().copied().unwrap_or_default();
         let address = Address::of(door, &self.settings, &parts);
+        if parts.method == Method::OPTIONS {
+            let target = address.target(parts.uri.path())?;
+            return cors::preflight(self, &target, &parts.headers).await;
+        }
         let signed = self.authenticate(accounts, &address, &parts).await?;
         let target = address.target(parts.uri.path())?;
         let query = signature::decode_pairs(parts.uri.query().unwrap_or(""))?;

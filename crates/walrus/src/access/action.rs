@@ -61,8 +61,18 @@ actions! {
     GetBucketAcl Bucket ReadAcp;
     PutBucketAcl Bucket WriteAcp;
     GetBucketLocation Bucket;
+    GetAccelerateConfiguration Bucket;
+    GetBucketCORS Bucket;
+    PutBucketCORS Bucket;
+    GetBucketLogging Bucket;
+    GetBucketNotification Bucket;
+    GetBucketObjectLockConfiguration Bucket;
+    GetBucketRequestPayment Bucket;
     GetBucketTagging Bucket;
     PutBucketTagging Bucket;
+    GetBucketWebsite Bucket;
+    GetEncryptionConfiguration Bucket;
+    GetReplicationConfiguration Bucket;
     GetBucketPolicy Bucket;
     PutBucketPolicy Bucket;
     DeleteBucketPolicy Bucket;
@@ -118,23 +128,13 @@ impl Action {
 /// Actions of S3 that no operation of Walrus needs yet; a policy may name them all the same.
 const OTHERS_OF_BUCKETS: &[&str] = &[
     "DeleteBucketWebsite",
-    "GetAccelerateConfiguration",
     "GetAnalyticsConfiguration",
-    "GetBucketCORS",
-    "GetBucketLogging",
-    "GetBucketNotification",
-    "GetBucketObjectLockConfiguration",
-    "GetBucketRequestPayment",
-    "GetBucketWebsite",
-    "GetEncryptionConfiguration",
     "GetIntelligentTieringConfiguration",
     "GetInventoryConfiguration",
     "GetLifecycleConfiguration",
     "GetMetricsConfiguration",
-    "GetReplicationConfiguration",
     "PutAccelerateConfiguration",
     "PutAnalyticsConfiguration",
-    "PutBucketCORS",
     "PutBucketLogging",
     "PutBucketNotification",
     "PutBucketObjectLockConfiguration",

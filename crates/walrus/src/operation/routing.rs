@@ -1,5 +1,6 @@
 //! Which operation a request asks for, and the action that it needs.
 
+use super::unset;
 use crate::access::Action;
 use crate::fault::{Fault, METHOD_NOT_ALLOWED};
 use crate::request::{Request, Target, not_offered};
@@ -51,6 +52,17 @@ operations! {
     GetBucketLocation GetBucketLocation;
     GetBucketAcl GetBucketAcl;
     PutBucketAcl PutBucketAcl;
+    GetBucketCors GetBucketCORS;
+    PutBucketCors PutBucketCORS;
+    DeleteBucketCors PutBucketCORS;
+    GetBucketAccelerateConfiguration GetAccelerateConfiguration;
+    GetBucketEncryption GetEncryptionConfiguration;
+    GetBucketLogging GetBucketLogging;
+    GetBucketNotificationConfiguration GetBucketNotification;
+    GetBucketReplication GetReplicationConfiguration;
+    GetBucketRequestPayment GetBucketRequestPayment;
+    GetBucketWebsite GetBucketWebsite;
+    GetObjectLockConfiguration GetBucketObjectLockConfiguration;
     GetBucketTagging GetBucketTagging;
     PutBucketTagging PutBucketTagging;
     DeleteBucketTagging PutBucketTagging;
@@ -93,8 +105,13 @@ impl Operation {
     }
 
     fn on_bucket(method: &Method, has: impl Fn(&'static str) -> bool) -> Result<Self, Fault> {
+        let unset = unset::WORDS.iter().find(|(word, _)| has(word));
+        if let (&Method::GET, Some((_, operation))) = (method, unset) {
+            return Ok(*operation);
+        }
         Ok(match *method {
             Method::GET if has("acl") => Self::GetBucketAcl,
+            Method::GET if has("cors") => Self::GetBucketCors,
             Method::GET if has("location") => Self::GetBucketLocation,
             Method::GET if has("ownershipControls") => Self::GetBucketOwnershipControls,
             Method::GET if has("policy") => Self::GetBucketPolicy,
@@ -108,12 +125,14 @@ impl Operation {
             Method::GET => Self::ListObjects,
             Method::HEAD => Self::HeadBucket,
             Method::PUT if has("acl") => Self::PutBucketAcl,
+            Method::PUT if has("cors") => Self::PutBucketCors,
             Method::PUT if has("ownershipControls") => Self::PutBucketOwnershipControls,
             Method::PUT if has("policy") => Self::PutBucketPolicy,
             Method::PUT if has("publicAccessBlock") => Self::PutPublicAccessBlock,
             Method::PUT if has("tagging") => Self::PutBucketTagging,
             Method::PUT if has("versioning") => Self::PutBucketVersioning,
             Method::PUT => Self::CreateBucket,
+            Method::DELETE if has("cors") => Self::DeleteBucketCors,
             Method::DELETE if has("ownershipControls") => Self::DeleteBucketOwnershipControls,
             Method::DELETE if has("policy") => Self::DeleteBucketPolicy,
             Method::DELETE if has("publicAccessBlock") => Self::DeletePublicAccessBlock,

@@ -138,6 +138,11 @@ impl PendingBlob {
         self.id
     }
 
+    /// How much there is room for, in bytes.
+    pub(crate) fn free_bytes(&self) -> io::Result<u64> {
+        self.blobs.free_bytes()
+    }
+
     pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.append(bytes)
     }

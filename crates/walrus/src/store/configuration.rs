@@ -18,6 +18,7 @@ pub(crate) enum Configuration {
     Policy,
     PublicAccessBlock,
     OwnershipControls,
+    Cors,
 }
 
 impl Configuration {
@@ -28,6 +29,7 @@ impl Configuration {
             Self::Policy => "policy",
             Self::PublicAccessBlock => "public-access-block",
             Self::OwnershipControls => "ownership-controls",
+            Self::Cors => "cors",
         }
     }
 }

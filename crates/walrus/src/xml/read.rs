@@ -91,6 +91,11 @@ impl Element {
         first.map(Self::text).transpose()
     }
 
+    /// The texts of all children of this name.
+    pub(crate) fn texts_of(&self, name: &'static str) -> Result<Vec<String>, Fault> {
+        self.all(name).map(|child| child.text().map(str::to_owned)).collect()
+    }
+
     /// The same, of a child that must be there.
     pub(crate) fn required(&self, name: &str) -> Result<&str, Fault> {
         self.text_of(name)?

@@ -45,6 +45,11 @@ const PUBLIC: Expected = Expected { public_acl: "", ..OWNERS };
 /// A bucket's policy is its owner's, and cannot lock him out.
 const POLICY: Expected = Expected { policy_allow: "MethodNotAllowed", policy_deny: "", ..OWNERS };
 
+/// What no bucket has: who may ask is told so.
+const fn none(code: &'static str) -> Expected {
+    Expected { owner: code, policy_allow: code, ..OWNERS }
+}
+
 const GET: Row = Row {
     operation: "",
     action: "",
@@ -61,6 +66,8 @@ const POST: Row = Row { method: "POST", ..GET };
 const TAGS: &str = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>";
 const VERSIONING: &str =
     "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+const CORS: &str = "<CORSConfiguration><CORSRule><AllowedOrigin>*</AllowedOrigin>\
+                    <AllowedMethod>GET</AllowedMethod></CORSRule></CORSConfiguration>";
 const BLOCK: &str = "<PublicAccessBlockConfiguration/>";
 const OWNERSHIP: &str = "<OwnershipControls><Rule><ObjectOwnership>BucketOwnerPreferred\
                          </ObjectOwnership></Rule></OwnershipControls>";
@@ -90,6 +97,21 @@ const ROWS: &[Row] = &[
     Row { operation: "GetBucketLocation", action: "s3:GetBucketLocation", path: "/{bucket}?location", ..GET },
     Row { operation: "GetBucketAcl", action: "s3:GetBucketAcl", path: "/{bucket}?acl", ..GET },
     Row { operation: "PutBucketAcl", action: "s3:PutBucketAcl", path: "/{bucket}?acl", headers: &[CANNED], ..PUT },
+    Row { operation: "GetBucketCors", action: "s3:GetBucketCORS", path: "/{bucket}?cors", ..GET },
+    Row { operation: "PutBucketCors", action: "s3:PutBucketCORS", path: "/{bucket}?cors", body: CORS, ..PUT },
+    Row { operation: "DeleteBucketCors", action: "s3:PutBucketCORS", path: "/{bucket}?cors", ..DELETE },
+    Row { operation: "GetBucketAccelerateConfiguration", action: "s3:GetAccelerateConfiguration", path: "/{bucket}?accelerate", ..GET },
+    Row { operation: "GetBucketLogging", action: "s3:GetBucketLogging", path: "/{bucket}?logging", ..GET },
+    Row { operation: "GetBucketNotificationConfiguration", action: "s3:GetBucketNotification", path: "/{bucket}?notification", ..GET },
+    Row { operation: "GetBucketRequestPayment", action: "s3:GetBucketRequestPayment", path: "/{bucket}?requestPayment", ..GET },
+    Row { operation: "GetBucketEncryption", action: "s3:GetEncryptionConfiguration", path: "/{bucket}?encryption",
+          expected: none("ServerSideEncryptionConfigurationNotFoundError"), ..GET },
+    Row { operation: "GetBucketReplication", action: "s3:GetReplicationConfiguration", path: "/{bucket}?replication",
+          expected: none("ReplicationConfigurationNotFoundError"), ..GET },
+    Row { operation: "GetBucketWebsite", action: "s3:GetBucketWebsite", path: "/{bucket}?website",
+          expected: none("NoSuchWebsiteConfiguration"), ..GET },
+    Row { operation: "GetObjectLockConfiguration", action: "s3:GetBucketObjectLockConfiguration", path: "/{bucket}?object-lock",
+          expected: none("ObjectLockConfigurationNotFoundError"), ..GET },
     Row { operation: "GetBucketTagging", action: "s3:GetBucketTagging", path: "/{bucket}?tagging", ..GET },
     Row { operation: "PutBucketTagging", action: "s3:PutBucketTagging", path: "/{bucket}?tagging", body: TAGS, ..PUT },
     Row { operation: "DeleteBucketTagging", action: "s3:PutBucketTagging", path: "/{bucket}?tagging", ..DELETE },
@@ -148,9 +170,12 @@ async fn furnish(walrus: &Walrus, bucket: &str, action: &str, setting: Setting) 
     let upload = begun.elements("UploadId")[0].to_owned();
     let part = at(&format!("/key?partNumber=1&uploadId={upload}"));
     done(call("ALICE", "PUT", &part).body("hello"), walrus).await;
-    for (word, document) in
-        [("tagging", TAGS), ("publicAccessBlock", BLOCK), ("ownershipControls", OWNERSHIP)]
-    {
+    for (word, document) in [
+        ("cors", CORS),
+        ("tagging", TAGS),
+        ("publicAccessBlock", BLOCK),
+        ("ownershipControls", OWNERSHIP),
+    ] {
         done(call("ALICE", "PUT", &at(&format!("?{word}"))).body(document), walrus).await;
     }
     let mut policy = NEW_POLICY.replace("{bucket}", bucket);

@@ -36,3 +36,52 @@ async fn the_tags_of_a_bucket_are_kept_until_it_goes() {
     }
     refused(&call("ALICE", "GET", "/bucket?tagging").send(&walrus).await, 404, "NoSuchTagSet");
 }
+
+#[tokio::test]
+async fn what_no_bucket_has_is_answered_as_s3_does_and_cannot_be_set() {
+    let (_dir, walrus) = furnished().await;
+    for (word, root) in [
+        ("accelerate", "AccelerateConfiguration"),
+        ("logging", "BucketLoggingStatus"),
+        ("notification", "NotificationConfiguration"),
+        ("requestPayment", "RequestPaymentConfiguration"),
+    ] {
+        let answer = call("ALICE", "GET", &format!("/bucket?{word}")).send(&walrus).await;
+        let start = format!("<{root} xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+        assert!(answer.status == 200 && answer.text().contains(&start), "{word}: {answer:?}");
+    }
+    let payment = call("ALICE", "GET", "/bucket?requestPayment").send(&walrus).await;
+    assert_eq!(payment.elements("Payer"), ["BucketOwner"]);
+    for (word, code) in [
+        ("encryption", "ServerSideEncryptionConfigurationNotFoundError"),
+        ("object-lock", "ObjectLockConfigurationNotFoundError"),
+        ("replication", "ReplicationConfigurationNotFoundError"),
+        ("website", "NoSuchWebsiteConfiguration"),
+    ] {
+        let answer = call("ALICE", "GET", &format!("/bucket?{word}")).send(&walrus).await;
+        refused(&answer, 404, code);
+    }
+    for word in [
+        "accelerate",
+        "encryption",
+        "logging",
+        "notification",
+        "object-lock",
+        "replication",
+        "requestPayment",
+        "website",
+    ] {
+        for (method, path) in [
+            ("PUT", "/bucket"),
+            ("DELETE", "/bucket"),
+            ("POST", "/bucket"),
+            ("GET", "/bucket/key"),
+            ("GET", "/"),
+        ] {
+            let answer = call("ALICE", method, &format!("{path}?{word}")).send(&walrus).await;
+            refused(&answer, 501, "NotImplemented");
+            assert!(answer.text().contains(&format!("?{word}")), "{}", answer.text());
+        }
+    }
+    assert_eq!(call("ALICE", "GET", "/bucket/key").send(&walrus).await.text(), "hello");
+}

@@ -6,6 +6,7 @@ mod access;
 mod client;
 mod configuration;
 mod copies;
+mod cors;
 mod doors;
 mod grants;
 mod guest;

@@ -1,8 +1,11 @@
 //! The answers to single requests: statuses, codes, headers, XML.
 
 use crate::client::{Answer, account, call, content, open, open_with};
+use crate::twin::{ROOM, Twin};
 use std::io::Read;
+use std::sync::Arc;
 use tempfile::TempDir;
+use types::SystemClock;
 use walrus::{Settings, Walrus};
 
 /// A store in which ALICE has `bucket` with the object `key`.
@@ -168,6 +171,20 @@ async fn a_full_disk_refuses_uploads_and_lets_delete() {
     let walrus = open_with(dir.path(), full);
     let put = call("ALICE", "PUT", "/bucket/new").body("x").send(&walrus).await;
     refused(&put, 507, "StorageFull");
+    assert_eq!(call("ALICE", "DELETE", "/bucket/key").send(&walrus).await.status, 204);
+}
+
+/// Of a body that does not say how long it is, and of many at once, only the disk knows.
+#[tokio::test]
+async fn an_upload_ends_where_the_disk_gets_full() {
+    let disk = Twin::with_power_for(u64::MAX);
+    let settings = Settings { min_free_bytes: ROOM - 1_000_000, ..Settings::default() };
+    let walrus = Walrus::open_on(Arc::new(disk.clone()), settings, Arc::new(SystemClock)).unwrap();
+    assert_eq!(call("ALICE", "PUT", "/bucket").send(&walrus).await.status, 200);
+    let put = |bytes| call("ALICE", "PUT", "/bucket/key").body(vec![0; bytes]);
+    assert_eq!(put(800_000).send(&walrus).await.status, 200);
+    refused(&put(3_000_000).send(&walrus).await, 507, "StorageFull");
+    assert_eq!(disk.blobs(), 1, "what was written of it is gone");
     assert_eq!(call("ALICE", "DELETE", "/bucket/key").send(&walrus).await.status, 204);
 }
 

@@ -12,6 +12,9 @@ const DATABASE: &str = "database";
 /// What is written at once, whatever happens.
 const SECTOR: usize = 512;
 
+/// What there is room for in blobs, in bytes.
+pub(crate) const ROOM: u64 = 1 << 40;
+
 /// What becomes of that which was not synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unsynced {
@@ -210,7 +213,9 @@ impl Disk for Twin {
     }
 
     fn free_bytes(&self) -> io::Result<u64> {
-        Ok(1 << 40)
+        let state = self.running()?;
+        let blobs = state.names.iter().filter(|((_, name), _)| name != DATABASE);
+        Ok(ROOM - blobs.map(|(_, file)| file.lock().unwrap().now.len() as u64).sum::<u64>())
     }
 }
 
