@@ -17,7 +17,7 @@ pub(crate) use action::{Action, Level};
 pub(crate) use admit::{At, Place, admit, admit_keys, admit_source};
 pub(crate) use context::Context;
 pub(crate) use decide::{Decision, Owned, decide};
-pub(crate) use given::{Given, check_acl, given};
+pub(crate) use given::{Given, check_acl, given, may_tag};
 pub(crate) use grants::{EC2_READER, GROUPS, by_id, by_uri, check_accounts, from_headers};
 pub(crate) use policy::{Effect, MOST_BYTES as MOST_POLICY_BYTES, Policy, Wish};
 pub(crate) use rules::{Documents, Ownership, PublicAccessBlock, Rules};

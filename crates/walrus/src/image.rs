@@ -80,7 +80,7 @@ impl Walrus {
             bucket: &name,
             key: Some(key),
             // the cloud's own: no address, no header
-            context: &Context::default(),
+            context: &Context::default().with_tags(&object.tags),
         };
         let is_readable = match decide(&wish, bucket, &rules, Some(owned)) {
             Decision::Allowed => true,

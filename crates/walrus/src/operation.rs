@@ -18,6 +18,7 @@ mod head_bucket;
 mod list_buckets;
 mod list_objects;
 mod list_versions;
+mod object_tagging;
 mod ownership_controls;
 mod public_access_block;
 mod put_object;
@@ -142,6 +143,14 @@ async fn perform(
         Target::Bucket { bucket } => (bucket, String::new()),
         Target::Object { bucket, key } => (bucket, key),
     };
+    let mut request = request;
+    if let Some(header) = request.header("x-amz-tagging") {
+        request.tags = Some(tags::of_header(header)?);
+    }
+    if operation == Operation::PutObjectTagging {
+        // what may be given depends on what it is
+        request.tags = Some(object_tagging::read(&mut request, body).await?);
+    }
     let place = access::admit(walrus, &request, action, name, key).await?;
     match action.level() {
         Level::Bucket => on_bucket(walrus, accounts, operation, request, body, place).await,
@@ -212,6 +221,9 @@ async fn on_object(
 ) -> Answer {
     match operation {
         Operation::GetObject | Operation::HeadObject => get_object::run(&request, place),
+        Operation::GetObjectTagging => object_tagging::get(&place),
+        Operation::PutObjectTagging => object_tagging::put(walrus, request, place).await,
+        Operation::DeleteObjectTagging => object_tagging::delete(walrus, place).await,
         Operation::GetObjectAcl => acl::get_object(accounts, &place).await,
         Operation::PutObjectAcl => acl::put_object(walrus, accounts, request, body, place).await,
         Operation::PutObject => {
@@ -248,6 +260,9 @@ fn belongs(word: &str, request: &Request, target: &Target) -> bool {
         ) => {
             matches!(*method, Method::GET | Method::PUT | Method::DELETE)
         }
+        (Target::Object { .. }, "tagging") => {
+            matches!(*method, Method::GET | Method::PUT | Method::DELETE)
+        }
         (Target::Bucket { .. }, "versioning") => matches!(*method, Method::GET | Method::PUT),
         (
             Target::Bucket { .. },
@@ -262,7 +277,8 @@ fn belongs(word: &str, request: &Request, target: &Target) -> bool {
         (Target::Object { .. }, "versionId") => {
             let reads = matches!(*method, Method::GET | Method::HEAD | Method::DELETE);
             let of_upload = request.word("uploadId").is_some();
-            reads && !of_upload || method == Method::PUT && request.word("acl").is_some()
+            let has = |word| request.word(word).is_some();
+            reads && !of_upload || method == Method::PUT && (has("acl") || has("tagging"))
         }
         (Target::Object { .. }, "uploadId") => method != Method::HEAD,
         (Target::Object { .. }, "partNumber") => {
@@ -280,10 +296,14 @@ fn refuse_unoffered(request: &Request, target: &Target) -> Result<(), Fault> {
     if let Some((word, _)) = request.query.iter().find(|(word, _)| unoffered(word)) {
         return Err(not_offered(&format!("{} with ?{word}", request.method)));
     }
+    let has = |word: &&str| request.word(word).is_some();
     let copies_object = matches!(target, Target::Object { .. }) && request.method == Method::PUT;
+    let begins = request.method == Method::POST && request.word("uploads").is_some();
+    let puts = copies_object && !["acl", "tagging", "uploadId"].iter().any(has);
+    let makes_object = puts || matches!(target, Target::Object { .. }) && begins;
     let unoffered = |name: &&str| {
         UNOFFERED_HEADERS.iter().any(|start| name.starts_with(start))
-            || *name == "x-amz-tagging"
+            || *name == "x-amz-tagging" && !makes_object
             || !copies_object && name.starts_with("x-amz-copy-source")
     };
     if let Some(name) = request.headers.keys().map(http::HeaderName::as_str).find(unoffered) {

@@ -11,6 +11,7 @@ use http::{HeaderMap, Method};
 use http_body_util::combinators::UnsyncBoxBody;
 use signature::chunked::ChunkSigner;
 use signature::s3::{Manner, Payload};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// A request's body, whatever server it came through.
@@ -126,6 +127,8 @@ pub(crate) struct Request {
     pub(crate) origin: Origin,
     pub(crate) payload: Payload,
     pub(crate) signer: Option<ChunkSigner>,
+    /// The tags that it gives to an object.
+    pub(crate) tags: Option<BTreeMap<String, String>>,
 }
 
 impl Request {

@@ -180,7 +180,8 @@ impl Walrus {
         let Some((caller, claim, signer)) = signed else {
             let payload = signature::s3::anonymous_payload(&headers)?;
             let (caller, origin, signer) = (None, Origin { peer, manner: None }, None);
-            let request = Request { method, query, headers, caller, origin, payload, signer };
+            let tags = None;
+            let request = Request { method, query, headers, caller, origin, payload, signer, tags };
             return operation::run(self, accounts, target, request, body).await;
         };
         for (name, value) in claim.hoisted_headers() {
@@ -188,7 +189,8 @@ impl Walrus {
         }
         let payload = claim.payload().clone();
         let (caller, origin) = (Some(caller), Origin { peer, manner: Some(claim.manner()) });
-        let request = Request { method, query, headers, caller, origin, payload, signer };
+        let tags = None;
+        let request = Request { method, query, headers, caller, origin, payload, signer, tags };
         operation::run(self, accounts, target, request, body).await
     }
 

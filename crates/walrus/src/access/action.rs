@@ -92,6 +92,12 @@ actions! {
     GetObject Object Read;
     GetObjectAcl Object ReadAcp;
     PutObjectAcl Object WriteAcp;
+    GetObjectTagging Object;
+    PutObjectTagging Object;
+    DeleteObjectTagging Object;
+    GetObjectVersionTagging Object;
+    PutObjectVersionTagging Object;
+    DeleteObjectVersionTagging Object;
     GetObjectVersion Object Read;
     GetObjectVersionAcl Object ReadAcp;
     PutObjectVersionAcl Object WriteAcp;
@@ -105,6 +111,9 @@ impl Action {
             Self::GetObjectAcl => Self::GetObjectVersionAcl,
             Self::PutObjectAcl => Self::PutObjectVersionAcl,
             Self::DeleteObject => Self::DeleteObjectVersion,
+            Self::GetObjectTagging => Self::GetObjectVersionTagging,
+            Self::PutObjectTagging => Self::PutObjectVersionTagging,
+            Self::DeleteObjectTagging => Self::DeleteObjectVersionTagging,
             other => other,
         }
     }
@@ -150,22 +159,16 @@ const OTHERS_OF_BUCKETS: &[&str] = &[
 
 const OTHERS_OF_OBJECTS: &[&str] = &[
     "BypassGovernanceRetention",
-    "DeleteObjectTagging",
-    "DeleteObjectVersionTagging",
     "GetObjectAttributes",
     "GetObjectLegalHold",
     "GetObjectRetention",
-    "GetObjectTagging",
     "GetObjectTorrent",
     "GetObjectVersionAttributes",
     "GetObjectVersionForReplication",
-    "GetObjectVersionTagging",
     "GetObjectVersionTorrent",
     "ObjectOwnerOverrideToBucketOwner",
     "PutObjectLegalHold",
     "PutObjectRetention",
-    "PutObjectTagging",
-    "PutObjectVersionTagging",
     "ReplicateDelete",
     "ReplicateObject",
     "ReplicateTags",

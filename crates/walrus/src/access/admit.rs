@@ -43,7 +43,15 @@ impl Place {
         self.object.as_ref().and_then(|object| self.bucket.versioning.shown(object.version.id()))
     }
 
-    /// The same for a version of another key than the request names.
+    /// Whether the caller may do this with the object too.
+    pub(crate) fn may(&self, caller: Option<AccountId>, action: Action) -> bool {
+        let Some(object) = &self.object else { return false };
+        let action = if self.version.is_some() { action.of_version() } else { action };
+        let owned = owned(&self.bucket, object.owner, &object.acl);
+        self.decision(caller, action, Some(&self.key), Some(owned)) == Decision::Allowed
+    }
+
+    /// The decision for a version of another key than the request names.
     pub(crate) fn decision_on(
         &self,
         caller: Option<AccountId>,
@@ -235,7 +243,10 @@ fn place(
         None => Context::default(),
     };
     let (object, source) = object.unzip();
-    let source = source.flatten();
+    let (context, source) = match &object {
+        Some(object) => (context.with_tags(&object.tags), source.flatten()),
+        None => (context, None),
+    };
     Ok(Place { name, key, bucket, rules, version, object, marker, source, context })
 }
 

@@ -14,19 +14,32 @@ const MOST_BYTES: usize = 4096;
 
 const VERSION: &str = "s3:versionid";
 
-/// Condition keys in lower case, with the request's value.
+/// What conditions may compare.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Context(BTreeMap<&'static str, String>);
+pub(crate) struct Context {
+    /// Condition keys in lower case, with the request's value.
+    values: BTreeMap<&'static str, String>,
+    /// The tags that the request gives to an object.
+    pub(super) given_tags: BTreeMap<String, String>,
+    /// Those of the object that it is about.
+    pub(super) tags: BTreeMap<String, String>,
+}
 
 impl FromIterator<(&'static str, String)> for Context {
     fn from_iter<I: IntoIterator<Item = (&'static str, String)>>(values: I) -> Self {
-        Self(values.into_iter().collect())
+        Self { values: values.into_iter().collect(), ..Self::default() }
     }
 }
 
 impl Context {
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
+        self.values.get(key).map(String::as_str)
+    }
+
+    /// The same for an object with these tags.
+    pub(crate) fn with_tags(mut self, tags: &BTreeMap<String, String>) -> Self {
+        self.tags.clone_from(tags);
+        self
     }
 
     /// What this request says.
@@ -42,15 +55,16 @@ impl Context {
                 let why = format!("{key} has more than {MOST_BYTES} bytes");
                 return Err(INVALID_REQUEST.because(why));
             }
-            context.0.insert(*key, value);
+            context.values.insert(*key, value);
         }
+        context.given_tags = request.tags.clone().unwrap_or_default();
         Ok(context.with_version(version))
     }
 
     /// The same for another version than the request names, or for none.
     pub(crate) fn with_version(mut self, version: Option<VersionId>) -> Self {
-        self.0.remove(VERSION);
-        self.0.extend(version.map(|version| (VERSION, version.to_string())));
+        self.values.remove(VERSION);
+        self.values.extend(version.map(|version| (VERSION, version.to_string())));
         self
     }
 }

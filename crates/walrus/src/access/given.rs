@@ -27,6 +27,7 @@ pub(crate) async fn given(
     place: &Place,
 ) -> Result<Given, Fault> {
     let bucket_owner = place.bucket.owner;
+    check_tags(request, place)?;
     let gives_all = request.header("x-amz-acl") == Some(GIVES_ALL);
     let caller = request.caller.as_ref().map(|caller| caller.id);
     // what the anonymous write is the bucket owner's: S3's anonymous user could do nothing with it
@@ -49,6 +50,22 @@ pub(crate) async fn given(
         Decision::Allowed => Ok(Given { owner, acl }),
         _ => Err(ACCESS_DENIED.because("the request may not set the ACL of what it writes")),
     }
+}
+
+/// Refuses tags from whom nobody allows to give any: the bucket's owner may, and who may by policy.
+fn check_tags(request: &Request, place: &Place) -> Result<(), Fault> {
+    let caller = request.caller.as_ref().map(|caller| caller.id);
+    let gives = request.tags.as_ref().is_some_and(|tags| !tags.is_empty());
+    if !gives || may_tag(place, caller) {
+        return Ok(());
+    }
+    Err(ACCESS_DENIED.because("the request may not set the tags of what it writes"))
+}
+
+/// Whether the caller may set the tags of a new object.
+pub(crate) fn may_tag(place: &Place, caller: Option<AccountId>) -> bool {
+    let action = Action::PutObjectTagging;
+    place.decision(caller, action, Some(&place.key), None) == Decision::Allowed
 }
 
 /// Refuses an ACL that the bucket's rules forbid, or that names nobody.

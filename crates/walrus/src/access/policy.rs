@@ -96,12 +96,13 @@ impl Policy {
             Some(key) => format!("{ARN}{}/{key}", wish.bucket),
             None => format!("{ARN}{}", wish.bucket),
         };
+        let level = wish.action.level();
         let action = wish.action.name().trim_start_matches("s3:").to_ascii_lowercase();
         let speaks = |statement: &&Statement| {
             statement.actions.has(|pattern| fits(pattern, &action))
                 && statement.principals.has(|principal| principal.is(wish.caller))
                 && statement.resources.has(|pattern| fits(pattern, &resource))
-                && statement.conditions.iter().all(|condition| condition.holds(wish.context))
+                && statement.conditions.iter().all(|condition| condition.holds(wish.context, level))
         };
         let mut found = None;
         for statement in self.statements.iter().filter(speaks) {

@@ -5,12 +5,13 @@ use super::conditions;
 use super::description::Description;
 use super::put_object::precondition;
 use super::{Answer, with_version, xml};
-use crate::access::{At, Given, Place, admit_source};
+use crate::access::{Action, At, Given, Place, admit_source, may_tag};
 use crate::body::Body;
 use crate::fault::{
-    Fault, INVALID_ARGUMENT, INVALID_REQUEST, METHOD_NOT_ALLOWED, PRECONDITION_FAILED,
+    ACCESS_DENIED, Fault, INVALID_ARGUMENT, INVALID_REQUEST, METHOD_NOT_ALLOWED,
+    PRECONDITION_FAILED,
 };
-use crate::request::{Request, Target, not_offered, version_id};
+use crate::request::{Request, Target, version_id};
 use crate::store::{Change, Object, Refusal, Version, VersionId};
 use crate::walrus::Walrus;
 use crate::xml::Xml;
@@ -27,9 +28,17 @@ pub(super) async fn run(walrus: &Walrus, request: &Request, place: Place, given:
             return Err(INVALID_ARGUMENT.because("x-amz-metadata-directive is COPY or REPLACE"));
         }
     };
-    if !matches!(request.header("x-amz-tagging-directive"), None | Some("COPY")) {
-        return Err(not_offered("x-amz-tagging-directive other than COPY"));
-    }
+    let retags = match (request.header("x-amz-tagging-directive"), &request.tags) {
+        (None | Some("COPY"), None) => false,
+        (Some("REPLACE"), _) => true,
+        (None | Some("COPY"), Some(_)) => {
+            let why = "x-amz-tagging needs x-amz-tagging-directive: REPLACE in a copy";
+            return Err(INVALID_ARGUMENT.because(why));
+        }
+        (Some(_), _) => {
+            return Err(INVALID_ARGUMENT.because("x-amz-tagging-directive is COPY or REPLACE"));
+        }
+    };
     if request.header("x-amz-copy-source-range").is_some() {
         let why = "x-amz-copy-source-range is for parts of an upload; a copy is whole";
         return Err(INVALID_ARGUMENT.because(why));
@@ -46,7 +55,12 @@ pub(super) async fn run(walrus: &Walrus, request: &Request, place: Place, given:
         let from = look_at(walrus, request, from.clone(), false).await?;
         let found = from.object()?;
         check_conditions(request, found)?;
-        let object = described(request, replaces, found.clone(), given.clone(), walrus)?;
+        let mut object = described(request, replaces, found.clone(), given.clone(), walrus)?;
+        if retags {
+            object.tags = request.tags.clone().unwrap_or_default();
+        } else {
+            check_tags(request, &from, &place)?;
+        }
         let change = Change::CopyObject {
             bucket: place.name.clone(),
             id: place.bucket.id,
@@ -67,6 +81,17 @@ pub(super) async fn run(walrus: &Walrus, request: &Request, place: Place, given:
     Err(Refusal::SourceChanged.into())
 }
 
+/// Refuses to copy tags for whom may not read or not set them.
+fn check_tags(request: &Request, from: &Place, to: &Place) -> Result<(), Fault> {
+    let caller = request.caller.as_ref().map(|caller| caller.id);
+    if from.object()?.tags.is_empty()
+        || from.may(caller, Action::GetObjectTagging) && may_tag(to, caller)
+    {
+        return Ok(());
+    }
+    Err(ACCESS_DENIED.because("the request may not copy the tags of the source"))
+}
+
 /// The object as its copy will be.
 fn described(
     request: &Request,
@@ -81,7 +106,7 @@ fn described(
     if !replaces {
         return Ok(Object { version, owner, acl, modified, ..source });
     }
-    let Description { headers, metadata } = Description::read(request)?;
+    let Description { headers, metadata, .. } = Description::read(request)?;
     Ok(Object { version, owner, acl, modified, headers, metadata, ..source })
 }
 

@@ -25,11 +25,13 @@ pub(super) struct Description {
     pub(super) headers: BTreeMap<String, String>,
     /// As of [`Object::metadata`](crate::store::Object::metadata).
     pub(super) metadata: BTreeMap<String, String>,
+    pub(super) tags: BTreeMap<String, String>,
 }
 
 impl Description {
     pub(super) fn read(request: &Request) -> Result<Self, Fault> {
-        Ok(Self { headers: kept_headers(request)?, metadata: metadata(request)? })
+        let tags = request.tags.clone().unwrap_or_default();
+        Ok(Self { headers: kept_headers(request)?, metadata: metadata(request)?, tags })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::conditions::{self, Fails};
 use super::{Answer, empty, with_version};
-use crate::access::Place;
+use crate::access::{Action, Place};
 use crate::body::Body;
 use crate::fault::{
     Fault, INVALID_RANGE, INVALID_REQUEST, NO_SUCH_KEY, NOT_MODIFIED, PRECONDITION_FAILED,
@@ -27,6 +27,11 @@ const OVERRIDES: [(&str, &str); 6] = [
 
 pub(super) fn run(request: &Request, place: Place) -> Answer {
     let mut response = with_version(empty(), place.shown_version());
+    let tags = place.object.as_ref().map_or(0, |object| object.tags.len());
+    let caller = request.caller.as_ref().map(|caller| caller.id);
+    if tags > 0 && place.may(caller, Action::GetObjectTagging) {
+        response.headers_mut().insert("x-amz-tagging-count", tags.into());
+    }
     let object = &place.object.ok_or(NO_SUCH_KEY)?;
     check_conditions(request, object)?;
     let range = range(request, object)?;

@@ -63,12 +63,23 @@ fn new_object(
     let modified = walrus.clock.now();
     let content = received.content(walrus, modified)?;
     let Received { size, totals, bytes, blob } = received;
-    let Description { headers, metadata } = description;
+    let Description { headers, metadata, tags } = description;
     let etag = hex::encode(totals.md5);
     let checksums = totals.checksum().into_iter().collect();
     let version = Version::new(walrus.store.new_id(modified)?);
-    let object =
-        Object { version, content, size, etag, modified, owner, acl, headers, metadata, checksums };
+    let object = Object {
+        version,
+        content,
+        size,
+        etag,
+        modified,
+        owner,
+        acl,
+        headers,
+        metadata,
+        tags,
+        checksums,
+    };
     Ok(NewObject { object, bytes, blob })
 }
 

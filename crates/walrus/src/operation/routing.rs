@@ -81,6 +81,9 @@ operations! {
     HeadObject GetObject;
     GetObjectAcl GetObjectAcl;
     PutObjectAcl PutObjectAcl;
+    GetObjectTagging GetObjectTagging;
+    PutObjectTagging PutObjectTagging;
+    DeleteObjectTagging DeleteObjectTagging;
     PutObject PutObject;
     CopyObject PutObject;
     DeleteObject DeleteObject;
@@ -151,16 +154,19 @@ impl Operation {
     ) -> Result<Self, Fault> {
         Ok(match *method {
             Method::GET if has("acl") => Self::GetObjectAcl,
+            Method::GET if has("tagging") => Self::GetObjectTagging,
             Method::GET if has("uploadId") => Self::ListParts,
             Method::GET => Self::GetObject,
             Method::HEAD => Self::HeadObject,
             Method::PUT if has("acl") => Self::PutObjectAcl,
+            Method::PUT if has("tagging") => Self::PutObjectTagging,
             Method::PUT if has("uploadId") && copies => Self::UploadPartCopy,
             Method::PUT if has("uploadId") => Self::UploadPart,
             Method::PUT if copies => Self::CopyObject,
             Method::PUT => Self::PutObject,
             Method::POST if has("uploadId") => Self::CompleteMultipartUpload,
             Method::POST if has("uploads") => Self::CreateMultipartUpload,
+            Method::DELETE if has("tagging") => Self::DeleteObjectTagging,
             Method::DELETE if has("uploadId") => Self::AbortMultipartUpload,
             Method::DELETE => Self::DeleteObject,
             _ => return Err(METHOD_NOT_ALLOWED.into()),

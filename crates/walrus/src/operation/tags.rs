@@ -1,6 +1,6 @@
 //! Tags: names with values that a user gives to what he owns.
 
-use crate::fault::{Fault, INVALID_TAG};
+use crate::fault::{Fault, INVALID_ARGUMENT, INVALID_TAG};
 use crate::xml::{self, Xml};
 use std::collections::BTreeMap;
 
@@ -9,6 +9,8 @@ pub(super) type Tags = BTreeMap<String, String>;
 
 /// The most tags of a bucket (S3 user guide, cost allocation tags).
 pub(super) const MOST_OF_A_BUCKET: usize = 50;
+/// The most tags of an object.
+pub(super) const MOST_OF_AN_OBJECT: usize = 10;
 const MOST_NAME_CHARACTERS: usize = 128;
 const MOST_VALUE_CHARACTERS: usize = 256;
 
@@ -23,6 +25,20 @@ pub(super) fn read(body: &[u8], most: usize) -> Result<Tags, Fault> {
         tag.only(&["Key", "Value"])?;
         add(&mut tags, tag.required("Key")?, tag.required("Value")?)?;
     }
+    limited(tags, most)
+}
+
+/// Reads the header `x-amz-tagging`, which has the form of a query.
+pub(super) fn of_header(header: &str) -> Result<Tags, Fault> {
+    let bad = || INVALID_ARGUMENT.because("x-amz-tagging must be key=value pairs, URL-encoded");
+    let mut tags = Tags::new();
+    for (name, value) in signature::decode_pairs(header).map_err(|_| bad())? {
+        add(&mut tags, &name, &value)?;
+    }
+    limited(tags, MOST_OF_AN_OBJECT)
+}
+
+fn limited(tags: Tags, most: usize) -> Result<Tags, Fault> {
     if tags.len() > most {
         return Err(INVALID_TAG.because(format!("there can be at most {most} tags")));
     }

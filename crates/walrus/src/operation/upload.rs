@@ -29,11 +29,11 @@ pub(super) async fn start(
     Given { owner, acl }: Given,
 ) -> Answer {
     let checksum = checksum(request)?;
-    let Description { headers, metadata } = Description::read(request)?;
+    let Description { headers, metadata, tags } = Description::read(request)?;
     let (bucket, id, key) = (place.name, place.bucket.id, place.key);
     let initiated = walrus.clock.now();
     let upload = walrus.store.new_id(initiated)?;
-    let record = Box::new(Upload { initiated, owner, acl, headers, metadata, checksum });
+    let record = Box::new(Upload { initiated, owner, acl, headers, metadata, tags, checksum });
     let mut answer = Xml::root("InitiateMultipartUploadResult");
     answer.text("Bucket", &bucket).text("Key", &key).value("UploadId", upload);
     answer.close("InitiateMultipartUploadResult");

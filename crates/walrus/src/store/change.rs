@@ -9,6 +9,7 @@ use super::{Configuration, Error, configuration, upload};
 use crate::access::Acl;
 use bytes::Bytes;
 use redb::{ReadableTable, WriteTransaction};
+use std::collections::BTreeMap;
 use types::AccountId;
 
 /// A change of the store.
@@ -78,12 +79,14 @@ pub(crate) enum Change {
 #[derive(Debug)]
 pub(crate) enum Amendment {
     Acl(Acl),
+    Tags(BTreeMap<String, String>),
 }
 
 impl Amendment {
     fn apply(&self, object: &mut Object) {
         match self {
             Self::Acl(acl) => object.acl.clone_from(acl),
+            Self::Tags(tags) => object.tags.clone_from(tags),
         }
     }
 }

@@ -145,6 +145,8 @@ pub(crate) struct Object {
     pub(crate) headers: BTreeMap<String, String>,
     /// The `x-amz-meta-` headers, names without the prefix.
     pub(crate) metadata: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) tags: BTreeMap<String, String>,
     /// Checksums that the client sent and that were verified: `crc32` → base64. One of parts'
     /// checksums ends with `-` and their number.
     pub(crate) checksums: BTreeMap<String, String>,
@@ -160,6 +162,8 @@ pub(crate) struct Upload {
     pub(crate) acl: Acl,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) metadata: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) tags: BTreeMap<String, String>,
     /// The checksum that the client will send with the parts.
     pub(crate) checksum: Option<PartsChecksum>,
 }

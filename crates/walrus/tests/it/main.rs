@@ -16,5 +16,6 @@ mod parts;
 mod policies;
 mod power;
 mod protocol;
+mod tags;
 mod twin;
 mod versions;

@@ -97,7 +97,6 @@ async fn what_is_not_offered_is_refused_by_its_name() {
     for (name, value) in [
         ("x-amz-acl", "log-delivery-write"),
         ("x-amz-server-side-encryption", "AES256"),
-        ("x-amz-tagging", "a=b"),
         ("x-amz-storage-class", "GLACIER"),
         ("x-amz-grant-read", "emailAddress=\"a@b\""),
         ("x-amz-object-lock-mode", "COMPLIANCE"),

@@ -2,6 +2,7 @@
 //! it with.
 
 use super::pattern::fits;
+use crate::access::Level;
 use crate::access::context::Context;
 use ipnet::IpNet;
 use std::cmp::Ordering;
@@ -25,6 +26,7 @@ pub(crate) const KEYS: &[&str] = &[
     "s3:if-none-match",
     "s3:max-keys",
     "s3:prefix",
+    "s3:requestobjecttagkeys",
     "s3:signatureversion",
     "s3:versionid",
     "s3:x-amz-acl",
@@ -39,15 +41,63 @@ pub(crate) const KEYS: &[&str] = &[
     "s3:x-amz-storage-class",
 ];
 
+/// Keys that the name of a tag follows: of the object that a request is about, and of those that
+/// it gives.
+const EXISTING_TAG: &str = "s3:existingobjecttag/";
+const GIVEN_TAG: &str = "s3:requestobjecttag/";
+
+#[derive(Debug, Clone, PartialEq)]
+enum Key {
+    /// One of [`KEYS`].
+    Plain(&'static str),
+    ExistingTag(String),
+    GivenTag(String),
+}
+
+impl Key {
+    /// Letters may be small or capital, but for those of a tag.
+    fn read(key: &str) -> Option<Self> {
+        let lower = key.to_ascii_lowercase();
+        let tag = |start: &str| {
+            let is_tag = lower.starts_with(start) && lower.len() > start.len();
+            is_tag.then(|| key[start.len()..].to_owned())
+        };
+        let plain = || KEYS.iter().find(|known| **known == lower).map(|known| Self::Plain(known));
+        let tag = tag(EXISTING_TAG).map(Self::ExistingTag).or(tag(GIVEN_TAG).map(Self::GivenTag));
+        tag.or_else(plain)
+    }
+
+    /// What a request has of it. The tags of an object say nothing of who may write over it.
+    fn values<'a>(&self, context: &'a Context, level: Level) -> Vec<&'a str> {
+        let one = |value: Option<&'a String>| value.map(String::as_str).into_iter().collect();
+        match self {
+            Self::Plain("s3:requestobjecttagkeys") => {
+                context.given_tags.keys().map(String::as_str).collect()
+            }
+            Self::Plain(key) => context.get(key).into_iter().collect(),
+            Self::ExistingTag(tag) if level == Level::Object => one(context.tags.get(tag)),
+            Self::ExistingTag(_) => Vec::new(),
+            Self::GivenTag(tag) => one(context.given_tags.get(tag)),
+        }
+    }
+}
+
+/// How the values of a key that may have several count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quantity {
+    /// `ForAllValues:`, which holds of no value too.
+    All,
+    /// `ForAnyValue:`
+    Any,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Condition {
-    key: &'static str,
+    key: Key,
     test: Test,
     negated: bool,
     if_exists: bool,
-    /// `ForAllValues:`, which holds of no value too; `ForAnyValue:` says nothing more where no key
-    /// has several values.
-    for_all: bool,
+    quantity: Option<Quantity>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -88,16 +138,16 @@ impl Relation {
 impl Condition {
     /// Reads a condition; the fault is a reason that names what is wrong.
     pub(super) fn read(operator: &str, key: &str, values: Vec<String>) -> Result<Self, String> {
-        let unknown = || format!("Condition has the unknown key {key:?}");
-        let lower = key.to_ascii_lowercase();
-        let key = KEYS.iter().find(|known| **known == lower).copied().ok_or_else(unknown)?;
+        let shown = key;
+        let unknown = || format!("Condition has the unknown key {shown:?}");
+        let key = Key::read(key).ok_or_else(unknown)?;
         if values.is_empty() {
-            return Err(format!("Condition of {key} has no value"));
+            return Err(format!("Condition of {shown} has no value"));
         }
-        let (for_all, rest) = match operator.split_once(':') {
-            Some(("ForAllValues", rest)) => (true, rest),
-            Some(("ForAnyValue", rest)) => (false, rest),
-            _ => (false, operator),
+        let (quantity, rest) = match operator.split_once(':') {
+            Some(("ForAllValues", rest)) => (Some(Quantity::All), rest),
+            Some(("ForAnyValue", rest)) => (Some(Quantity::Any), rest),
+            _ => (None, operator),
         };
         let (if_exists, name) = match rest.strip_suffix("IfExists") {
             Some("Null") | None => (false, rest),
@@ -106,28 +156,36 @@ impl Condition {
         let (negated, plain) = plain(name);
         let test = test(&plain, values)
             .ok_or_else(|| format!("Condition has the unknown operator {operator:?}"))?
-            .ok_or_else(|| format!("Condition {operator} of {key} has a value of another kind"))?;
-        Ok(Self { key, test, negated, if_exists, for_all })
+            .ok_or_else(|| {
+                format!("Condition {operator} of {shown} has a value of another kind")
+            })?;
+        Ok(Self { key, test, negated, if_exists, quantity })
     }
 
-    pub(super) fn holds(&self, context: &Context) -> bool {
-        let value = context.get(self.key);
+    /// Whether it holds of a request for something of this level.
+    pub(super) fn holds(&self, context: &Context, level: Level) -> bool {
+        let values = self.key.values(context, level);
         if let Test::Null(absent) = self.test {
-            return value.is_none() == absent;
+            return values.is_empty() == absent;
         }
-        match value {
-            None => self.if_exists || self.for_all || self.negated,
-            Some(value) => self.test.meets(value) != self.negated,
+        let mut each = values.iter().map(|value| self.test.meets(value) != self.negated);
+        match self.quantity {
+            _ if values.is_empty() && self.if_exists => true,
+            Some(Quantity::All) => each.all(|holds| holds),
+            Some(Quantity::Any) => each.any(|holds| holds),
+            None if self.negated => each.all(|holds| holds),
+            None => each.any(|holds| holds),
         }
     }
 
     /// Whether it holds for certain accounts or networks only.
     pub(super) fn narrows(&self) -> bool {
-        if self.negated || self.if_exists || self.for_all {
+        if self.negated || self.if_exists || self.quantity == Some(Quantity::All) {
             return false;
         }
         let fixed = |values: &[String]| values.iter().all(|value| !value.contains(['*', '?']));
-        match (&self.test, self.key) {
+        let Key::Plain(key) = self.key else { return false };
+        match (&self.test, key) {
             (Test::Address(networks), "aws:sourceip") => networks.iter().all(|network| {
                 let least = if network.addr().is_ipv4() { 8 } else { 32 };
                 network.prefix_len() >= least
@@ -253,7 +311,43 @@ mod tests {
         let values = values.iter().map(|&value| value.to_owned()).collect();
         let condition = Condition::read(operator, key, values).unwrap();
         let lower = KEYS.iter().find(|known| **known == key.to_ascii_lowercase()).unwrap();
-        condition.holds(&found.map(|found| (*lower, found.to_owned())).into_iter().collect())
+        let context = found.map(|found| (*lower, found.to_owned())).into_iter().collect();
+        condition.holds(&context, Level::Object)
+    }
+
+    #[test]
+    fn tags_are_compared_by_their_exact_names() {
+        let tags = |tags: &[(&str, &str)]| {
+            tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let mut context = Context::default().with_tags(&tags(&[("Team", "office")]));
+        context.given_tags = tags(&[("Team", "lab"), ("size", "l")]);
+        for (operator, key, values, level, expected) in [
+            ("StringEquals", "s3:ExistingObjectTag/Team", &["office"][..], Level::Object, true),
+            ("StringEquals", "S3:existingObjectTag/Team", &["lab"], Level::Object, false),
+            ("StringEquals", "s3:ExistingObjectTag/team", &["office"], Level::Object, false),
+            ("StringEquals", "s3:ExistingObjectTag/Team", &["office"], Level::Key, false),
+            ("StringNotEquals", "s3:ExistingObjectTag/Team", &["office"], Level::Key, true),
+            ("StringEquals", "s3:RequestObjectTag/Team", &["lab"], Level::Key, true),
+            ("Null", "s3:RequestObjectTag/other", &["true"], Level::Key, true),
+            (
+                "ForAllValues:StringEquals",
+                "s3:RequestObjectTagKeys",
+                &["Team", "size"],
+                Level::Key,
+                true,
+            ),
+            ("ForAllValues:StringEquals", "s3:RequestObjectTagKeys", &["Team"], Level::Key, false),
+            ("ForAnyValue:StringEquals", "s3:RequestObjectTagKeys", &["size"], Level::Key, true),
+            ("ForAnyValue:StringEquals", "s3:RequestObjectTagKeys", &["other"], Level::Key, false),
+            ("ForAnyValue:StringNotEquals", "s3:RequestObjectTagKeys", &["size"], Level::Key, true),
+        ] {
+            let values = values.iter().map(|&value| value.to_owned()).collect();
+            let condition = Condition::read(operator, key, values).unwrap();
+            assert_eq!(condition.holds(&context, level), expected, "{operator} {key}");
+        }
+        let none = Condition::read("StringEquals", "s3:ExistingObjectTag/", vec![String::new()]);
+        assert!(none.is_err());
     }
 
     #[test]

@@ -130,7 +130,7 @@ fn chosen(wanted: &[Wanted], mut there: BTreeMap<u16, Part>) -> Result<Vec<(u16,
 fn object(
     walrus: &Walrus,
     upload: Id,
-    Upload { owner, acl, headers, metadata, checksum, .. }: Upload,
+    Upload { owner, acl, headers, metadata, tags, checksum, .. }: Upload,
     parts: &[(u16, Part)],
 ) -> Result<Object, Fault> {
     let size = parts.iter().map(|(_, part)| part.size).sum();
@@ -164,7 +164,19 @@ fn object(
     }
     let (content, modified) = (Content::Parts(upload), walrus.clock.now());
     let version = Version::new(walrus.store.new_id(modified)?);
-    Ok(Object { version, content, size, etag, modified, owner, acl, headers, metadata, checksums })
+    Ok(Object {
+        version,
+        content,
+        size,
+        etag,
+        modified,
+        owner,
+        acl,
+        headers,
+        metadata,
+        tags,
+        checksums,
+    })
 }
 
 fn result(name: &str, key: &str, object: &Object) -> Xml {

@@ -92,6 +92,7 @@ async fn bytes_of_source(
         origin: request.origin,
         payload: Payload::Unsigned,
         signer: None,
+        tags: None,
     };
     Ok((inner, bytes, version))
 }
