@@ -21,7 +21,8 @@ pub struct Settings {
     pub layout: Layout,
     /// DATABASE_URL.
     pub database_url: String,
-    /// `http://HOST:PORT` or `https://HOST:PORT` at which users reach the cloud.
+    /// `http://HOST:PORT` or `https://HOST:PORT` at which users reach the cloud, until an
+    /// administrator sets another one.
     pub public_url: String,
     /// `http://HOST:PORT` at whose root users reach Walrus, if it has a port of its own.
     pub walrus_url: Option<String>,
@@ -104,11 +105,6 @@ impl Cloud {
     /// The time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
-    }
-
-    /// Where users reach the EC2 API.
-    pub(crate) fn ec2_url(&self) -> String {
-        format!("{}{}", self.settings.public_url, crate::front::EC2)
     }
 
     /// Says that desired state was changed, so that its cluster is told at once.

@@ -24,7 +24,7 @@ impl Cloud {
     pub async fn credentials(&self, name: UserName) -> Result<Vec<u8>> {
         let user = self.user(&name).await?;
         let pair = new_pair(name.to_string(), CERTIFICATE_YEARS, self.now()).await?;
-        let zip = self.pack(&user, &pair)?;
+        let zip = self.pack(&user, &pair, &self.public_url().await?)?;
         let certificate = Certificate {
             fingerprint: pair.fingerprint,
             account: user.account,
@@ -35,13 +35,13 @@ impl Cloud {
         Ok(zip)
     }
 
-    fn pack(&self, user: &User, pair: &NewPair) -> Result<Vec<u8>> {
+    fn pack(&self, user: &User, pair: &NewPair, public_url: &str) -> Result<Vec<u8>> {
         let stem = format!("euca2-{}-{}", user.name, pair.key_name);
         let (certificate, key) = (format!("{stem}-cert.pem"), format!("{stem}-pk.pem"));
-        let authority = self.authority()?;
+        let authority = self.authority(public_url)?;
         let eucarc = Eucarc {
             user,
-            public_url: &self.settings.public_url,
+            public_url,
             walrus_url: self.settings.walrus_url.as_deref(),
             certificate: &certificate,
             key: &key,
@@ -59,8 +59,8 @@ impl Cloud {
     }
 
     /// The authority's certificate, where clients need it: when the cloud is reached by HTTPS.
-    fn authority(&self) -> Result<Option<String>> {
-        if !self.settings.public_url.starts_with("https:") {
+    fn authority(&self, public_url: &str) -> Result<Option<String>> {
+        if !public_url.starts_with("https:") {
             return Ok(None);
         }
         read(&transport::pki::authority_certificate(&self.settings.layout.keys())).map(Some)

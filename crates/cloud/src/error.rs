@@ -49,6 +49,12 @@ pub enum Error {
     /// A request to the administrator's interface that is not what it should be.
     #[error("the request is not understood: {0}")]
     Malformed(serde_json::Error),
+    /// What cannot be the address of Walrus.
+    #[error(
+        "this cannot be where Walrus is: {0}; write, for example, \
+         http://192.0.2.1:8773/services/Walrus"
+    )]
+    WalrusUrl(&'static str),
     /// What cannot be where a cluster controller is.
     #[error(
         "\"{0}\" is not HOST or HOST:PORT, the name or address of the machine that runs the cluster \

@@ -18,7 +18,7 @@ pub(crate) const EC2: &str = "/services/Eucalyptus";
 pub(crate) const STS: &str = "/services/Tokens";
 pub(crate) const IAM: &str = "/services/Euare";
 /// Where S3 is.
-const WALRUS: &str = "/services/Walrus";
+pub(crate) const WALRUS: &str = "/services/Walrus";
 
 const ELSEWHERE: &str = "There is nothing here. EC2 is at /services/Eucalyptus and S3 at \
                          /services/Walrus, STS at /services/Tokens and IAM at /services/Euare; \

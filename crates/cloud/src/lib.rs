@@ -4,6 +4,7 @@
 //! it to the cluster controllers and folds in what they report. Nothing but the database, Walrus'
 //! buckets and the files of images is kept; a killed cloud starts where it was.
 
+mod address;
 mod admin;
 mod cloud;
 mod credentials;

@@ -22,11 +22,18 @@ impl Cloud {
     /// # Errors
     /// [`state::Error::UserExists`].
     pub async fn create_user(&self, name: UserName, admin: bool) -> Result<User> {
-        let (access_key, secret_key) = new_keys()?;
-        let new = NewUser { name, admin, access_key, secret_key };
-        let user = self.state.create_user(new, self.now()).await?;
+        let user = self.state.create_user(self.new_user(name, admin)?, self.now()).await?;
         tracing::info!(user = user.name.as_str(), account = %user.account, admin, "user made");
         Ok(user)
+    }
+
+    /// A user to be made, with a random access key.
+    ///
+    /// # Errors
+    /// When the operating system gives no randomness.
+    pub fn new_user(&self, name: UserName, admin: bool) -> Result<NewUser> {
+        let (access_key, secret_key) = new_keys()?;
+        Ok(NewUser { name, admin, access_key, secret_key })
     }
 
     /// Gives a user a new access key; the old one is refused from now on.

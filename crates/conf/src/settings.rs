@@ -31,6 +31,8 @@ pub struct Conf {
     pub database_url: String,
     /// EC2_SIGNATURE_V1: whether EC2 takes signature version 1, which can be forged.
     pub ec2_signature_v1: bool,
+    /// SMTP_SERVER: `HOST:PORT` of the mail server that takes the console's mail.
+    pub smtp_server: String,
     /// CLUSTER_NAME: the availability zone of this cluster controller.
     pub cluster_name: ClusterName,
     /// SCHEDPOLICY.
@@ -226,6 +228,7 @@ impl Conf {
             cloud_host,
             database_url: database_url(&mut reader, &layout),
             ec2_signature_v1: reader.or("EC2_SIGNATURE_V1", false, "Y or N", yes_or_no),
+            smtp_server: smtp_server(&mut reader),
             cluster_name: cluster_name(&mut reader),
             sched_policy: sched_policy(&mut reader),
             drained_nodes: nodes::drained(&mut reader, &nodes),
@@ -307,6 +310,18 @@ fn cloud_host(reader: &mut Reader<'_>) -> String {
     reader.or("CLOUD_HOST", "127.0.0.1".to_owned(), right, |v| {
         let plain = v.parse::<NodeName>().is_ok() && !v.contains(':') && v != "0.0.0.0";
         plain.then(|| v.to_owned())
+    })
+}
+
+fn smtp_server(reader: &mut Reader<'_>) -> String {
+    let right = "HOST or HOST:PORT of a mail server";
+    reader.or("SMTP_SERVER", "localhost:25".to_owned(), right, |v| {
+        let (host, port) = v.rsplit_once(':').unwrap_or((v, "25"));
+        let plain = host.parse::<NodeName>().is_ok() && !host.contains(':');
+        port.parse()
+            .ok()
+            .filter(|port: &u16| *port > 0 && plain)
+            .map(|port| format!("{host}:{port}"))
     })
 }
 

@@ -16,6 +16,7 @@ pub(crate) const USED: &[&str] = &[
     "CLOUD_SSL_PORT",
     "WALRUS_PORT",
     "WALRUS_DOMAINS",
+    "SMTP_SERVER",
     "CC_PORT",
     "NC_PORT",
     "METADATA_PORT",

@@ -23,14 +23,14 @@ const LAYERS: [(&str, &[&str]); 7] = [
     ),
     ("pure domain", &["placement", "netplan"]),
     ("adapters", &["state", "hostnet", "hypervisor", "disks", "transport"]),
-    ("roles", &["walrus", "cloud", "cc", "nc", "client", "euca-conf"]),
+    ("roles", &["walrus", "cloud", "cc", "nc", "console", "client", "euca-conf"]),
     ("simulated world", &["sim"]),
     ("binary", &["eucalyptus"]),
 ];
 
-/// The one dependency within a layer: the cloud controller serves Walrus until Walrus is a
-/// process of its own.
-const SIDEWAYS: [(&str, &str); 1] = [("cloud", "walrus")];
+/// The dependencies within a layer: the cloud controller serves Walrus until Walrus is a process
+/// of its own, and the console is the cloud controller's face for browsers.
+const SIDEWAYS: [(&str, &str); 2] = [("cloud", "walrus"), ("console", "cloud")];
 
 fn layer(name: &str) -> usize {
     let holds = |(_, members): &(&str, &[&str])| members.contains(&name);

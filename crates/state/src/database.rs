@@ -35,6 +35,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0006_capacity.sql"),
     include_str!("../migrations/0007_addresses.sql"),
     include_str!("../migrations/0008_modes.sql"),
+    include_str!("../migrations/0009_people.sql"),
 ];
 
 /// The cloud's state. Cheap to clone; all clones share one writer and one pool of readers.

@@ -56,6 +56,9 @@ pub enum Error {
     /// The name is taken.
     #[error("there is already a user \"{0}\"")]
     UserExists(UserName),
+    /// The account is not one that waits for approval.
+    #[error("\"{0}\" does not wait for approval (any more)")]
+    NotUnapproved(UserName),
     /// The user still owns things.
     #[error("user \"{user}\" still owns {owned}; remove these first")]
     UserOwns {

@@ -1,6 +1,7 @@
 //! Cloud-wide settings and the VM types.
 
 use crate::database::{Connection, Row, State};
+use crate::deeds::Deed;
 use crate::error::{Error, Result};
 use crate::fields::{Fields, column, corrupt};
 use types::{ImageId, ImageKind, VmType};
@@ -8,6 +9,7 @@ use types::{ImageId, ImageKind, VmType};
 const DEFAULT_KERNEL: &str = "default_kernel";
 const DEFAULT_RAMDISK: &str = "default_ramdisk";
 const ADDRESSES_PER_USER: &str = "addresses_per_user";
+const WALRUS_URL: &str = "walrus_url";
 
 /// What an administrator sets for the whole cloud.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,11 +20,18 @@ pub struct Settings {
     pub default_ramdisk: Option<ImageId>,
     /// How many elastic addresses a user may have who is no administrator.
     pub addresses_per_user: u32,
+    /// Where users reach Walrus; none until an administrator has said it.
+    pub walrus_url: Option<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { default_kernel: None, default_ramdisk: None, addresses_per_user: 5 }
+        Self {
+            default_kernel: None,
+            default_ramdisk: None,
+            addresses_per_user: 5,
+            walrus_url: None,
+        }
     }
 }
 
@@ -51,6 +60,20 @@ impl State {
     pub async fn set_addresses_per_user(&self, most: u32) -> Result<()> {
         self.write(move |db| {
             Box::pin(async move { store_one(db, ADDRESSES_PER_USER, Some(most.to_string())).await })
+        })
+        .await
+    }
+
+    /// Sets where users reach Walrus. The caller has seen that it can be an address.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn set_walrus_url(&self, url: String, deed: Deed) -> Result<()> {
+        self.write(move |db| {
+            Box::pin(async move {
+                store_one(db, WALRUS_URL, Some(url)).await?;
+                deed.record(db).await
+            })
         })
         .await
     }
@@ -134,6 +157,7 @@ pub(crate) async fn read(db: &mut Connection) -> Result<Settings> {
             DEFAULT_KERNEL => settings.default_kernel = Some(row.parsed("value")?),
             DEFAULT_RAMDISK => settings.default_ramdisk = Some(row.parsed("value")?),
             ADDRESSES_PER_USER => settings.addresses_per_user = row.parsed("value")?,
+            WALRUS_URL => settings.walrus_url = Some(row.text("value")?),
             other => return Err(corrupt("name", format!("unknown setting {other}"))),
         }
     }

@@ -1,6 +1,7 @@
 //! Users, their access keys and their certificates.
 
 use crate::database::{Connection, Row, State};
+use crate::deeds::Deed;
 use crate::error::{Error, Result};
 use crate::fields::Fields;
 use types::{AccountId, Secret, Timestamp, UserName};
@@ -14,7 +15,8 @@ pub struct User {
     pub name: UserName,
     /// Whether the user administers the cloud.
     pub admin: bool,
-    /// Whether the user's keys and certificates are accepted.
+    /// Whether the user's keys and certificates are accepted: the account is approved, confirmed
+    /// and not disabled.
     pub enabled: bool,
     /// The access key id (1.4: query id).
     pub access_key: String,
@@ -54,7 +56,8 @@ pub struct Certificate {
 macro_rules! select_users {
     ($condition:literal) => {
         concat!(
-            "SELECT account, name, admin, enabled, access_key, secret_key, created_ms FROM users ",
+            "SELECT account, name, admin, enabled * approved * confirmed AS accepted, access_key,
+                 secret_key, created_ms FROM users ",
             $condition
         )
     };
@@ -105,12 +108,26 @@ impl State {
         rows.iter().map(user).collect()
     }
 
-    /// Accepts or refuses the user's credentials from now on.
+    /// Accepts or refuses the user's credentials from now on. When they are refused, sessions end.
     ///
     /// # Errors
     /// [`Error::UserNotFound`], [`Error::LastAdministrator`].
     pub async fn set_user_enabled(&self, name: UserName, enabled: bool) -> Result<User> {
         self.write(move |db| Box::pin(set_enabled(db, name, enabled))).await
+    }
+
+    /// Makes the user an administrator, or an ordinary user.
+    ///
+    /// # Errors
+    /// [`Error::UserNotFound`], [`Error::LastAdministrator`].
+    pub async fn set_administrator(&self, name: UserName, admin: bool, deed: Deed) -> Result<()> {
+        self.write(move |db| {
+            Box::pin(async move {
+                set_admin(db, name, admin).await?;
+                deed.record(db).await
+            })
+        })
+        .await
     }
 
     /// Gives the user a new access key and secret; the old ones are refused from now on.
@@ -194,12 +211,12 @@ async fn by_name(db: &mut Connection, name: &UserName) -> Result<User> {
         .map_or_else(|| Err(Error::UserNotFound(name.to_string())), user)
 }
 
-fn user(row: &Row) -> Result<User> {
+pub(crate) fn user(row: &Row) -> Result<User> {
     Ok(User {
         account: row.parsed("account")?,
         name: row.parsed("name")?,
         admin: row.flag("admin")?,
-        enabled: row.flag("enabled")?,
+        enabled: row.flag("accepted")?,
         access_key: row.text("access_key")?,
         secret_key: row.secret("secret_key")?,
         created: row.time("created_ms")?,
@@ -215,7 +232,7 @@ fn certificate(row: &Row) -> Result<Certificate> {
     })
 }
 
-async fn create(db: &mut Connection, new: NewUser, now: Timestamp) -> Result<User> {
+pub(crate) async fn create(db: &mut Connection, new: NewUser, now: Timestamp) -> Result<User> {
     match by_name(db, &new.name).await {
         Ok(_) => return Err(Error::UserExists(new.name)),
         Err(Error::UserNotFound(_)) => {}
@@ -263,14 +280,34 @@ async fn set_enabled(db: &mut Connection, name: UserName, enabled: bool) -> Resu
     sqlx::query("UPDATE users SET enabled = $1 WHERE account = $2")
         .bind(i64::from(enabled))
         .bind(user.account.to_string())
+        .execute(&mut *db)
+        .await?;
+    if !enabled {
+        sqlx::query("DELETE FROM sessions WHERE account = $1")
+            .bind(user.account.to_string())
+            .execute(&mut *db)
+            .await?;
+    }
+    by_account(db, user.account).await
+}
+
+async fn set_admin(db: &mut Connection, name: UserName, admin: bool) -> Result<()> {
+    let user = by_name(db, &name).await?;
+    if !admin {
+        keep_an_administrator(db, &user).await?;
+    }
+    sqlx::query("UPDATE users SET admin = $1 WHERE account = $2")
+        .bind(i64::from(admin))
+        .bind(user.account.to_string())
         .execute(db)
         .await?;
-    Ok(User { enabled, ..user })
+    Ok(())
 }
 
 async fn keep_an_administrator(db: &mut Connection, user: &User) -> Result<()> {
     let others: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM users WHERE admin = 1 AND enabled = 1 AND account <> $1",
+        "SELECT COUNT(*) FROM users
+             WHERE admin = 1 AND enabled * approved * confirmed = 1 AND account <> $1",
     )
     .bind(user.account.to_string())
     .fetch_one(db)
@@ -338,8 +375,11 @@ async fn owned(db: &mut Connection, account: AccountId) -> Result<Vec<String>> {
 
 /// Removes what is left of an account that owns nothing: records of terminated instances, images
 /// that only those used, the default group, rules that name it, permissions, certificates.
-async fn forget(db: &mut Connection, account: AccountId) -> Result<()> {
-    const STATEMENTS: [&str; 13] = [
+pub(crate) async fn forget(db: &mut Connection, account: AccountId) -> Result<()> {
+    const STATEMENTS: [&str; 16] = [
+        "DELETE FROM sessions WHERE account = $1",
+        "DELETE FROM codes WHERE account = $1",
+        "DELETE FROM people WHERE account = $1",
         "DELETE FROM tags WHERE resource IN (SELECT id FROM group_rules WHERE peer_account = $1)",
         "DELETE FROM tags WHERE resource IN (SELECT id FROM instances WHERE account = $1)",
         "DELETE FROM instances WHERE account = $1",

@@ -1,5 +1,6 @@
 //! A component's own keys, loaded, and the TLS configurations made from them.
 
+use crate::listener::ServerKeys;
 use crate::pki::{self, der_of, file_error, read};
 use crate::role::Caller;
 use crate::{Role, TransportError};
@@ -93,14 +94,16 @@ impl Identity {
         }
     }
 
-    /// For a server: a client may present a component's certificate or none.
-    pub(crate) fn server(&self) -> Arc<ServerConfig> {
-        self.shared.current.read().unwrap_or_else(PoisonError::into_inner).server.clone()
-    }
-
     /// For a client of another component.
     pub(crate) fn client(&self) -> Arc<ClientConfig> {
         self.shared.current.read().unwrap_or_else(PoisonError::into_inner).client.clone()
+    }
+}
+
+impl ServerKeys for Identity {
+    /// A client may present a component's certificate or none.
+    fn server(&self) -> Arc<ServerConfig> {
+        self.shared.current.read().unwrap_or_else(PoisonError::into_inner).server.clone()
     }
 }
 

@@ -12,12 +12,14 @@ mod internal;
 mod listener;
 pub mod pki;
 mod role;
+mod web;
 
 pub use client::{ClusterClient, ImageClient, NodeClient};
 pub use identity::Identity;
 pub use internal::{ImageStore, cluster_routes, image_routes, node_routes};
-pub use listener::{Limits, Listener, Peer};
+pub use listener::{Limits, Listener, Peer, ServerKeys};
 pub use role::Role;
+pub use web::WebKeys;
 
 /// Why a component's keys could not be made, read or used.
 #[derive(Debug, thiserror::Error)]

@@ -3,10 +3,10 @@
 //! The first byte tells TLS from HTTP; a verified component certificate tells internal calls from
 //! the public. The two sets of routes never meet.
 
+use crate::TransportError;
 use crate::identity::caller_of;
 use crate::idle::Idle;
 use crate::role::Caller;
-use crate::{Identity, TransportError};
 use axum::Router;
 use axum::body::Body;
 use http::Request;
@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -62,16 +63,22 @@ pub struct Peer {
     pub tls: bool,
 }
 
+/// The keys of a server. They may change: each connection begins with those of its moment.
+pub trait ServerKeys: Send + Sync {
+    /// How the server proves who it is.
+    fn server(&self) -> Arc<ServerConfig>;
+}
+
 /// A bound port.
 pub struct Listener {
     socket: TcpListener,
-    identity: Identity,
+    keys: Arc<dyn ServerKeys>,
     limits: Limits,
 }
 
 /// What every connection of a listener shares.
 struct Shared {
-    identity: Identity,
+    keys: Arc<dyn ServerKeys>,
     limits: Limits,
     public: Option<Router>,
     internal: Router,
@@ -84,7 +91,7 @@ impl Listener {
     /// When the port is in use (the text says so).
     pub async fn bind(
         address: SocketAddr,
-        identity: &Identity,
+        keys: &(impl ServerKeys + Clone + 'static),
         limits: Limits,
     ) -> Result<Self, TransportError> {
         let socket = TcpListener::bind(address).await.map_err(|e| {
@@ -96,7 +103,7 @@ impl Listener {
             };
             TransportError::Tls(format!("cannot listen on {address}: {e}{remedy}"))
         })?;
-        Ok(Self { socket, identity: identity.clone(), limits })
+        Ok(Self { socket, keys: Arc::new(keys.clone()), limits })
     }
 
     /// The address that was bound.
@@ -115,10 +122,10 @@ impl Listener {
         internal: Router,
         stop: impl Future<Output = ()>,
     ) {
-        let Self { socket, identity, limits } = self;
+        let Self { socket, keys, limits } = self;
         let slots = Arc::new(Semaphore::new(limits.connections));
         let (stopping, stopped) = watch::channel(false);
-        let shared = Arc::new(Shared { identity, limits, public, internal });
+        let shared = Arc::new(Shared { keys, limits, public, internal });
         tokio::pin!(stop);
         loop {
             let accepted = tokio::select! {
@@ -180,7 +187,7 @@ async fn connection(
             None => Ok(()),
         };
     }
-    let tls = TlsAcceptor::from(shared.identity.server());
+    let tls = TlsAcceptor::from(shared.keys.server());
     let stream = timeout(limits.head_timeout, tls.accept(stream)).await??;
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let (caller, routes) = match certificate {

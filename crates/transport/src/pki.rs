@@ -171,6 +171,24 @@ fn issue(
     write_secret(&certificate_path, &certificate)
 }
 
+/// Writes a pair that nobody but itself vouches for.
+pub(crate) fn self_signed(
+    certificate_path: &Path,
+    key_path: &Path,
+    subject: &str,
+    hosts: &[String],
+) -> Result<(), TransportError> {
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::new(hosts)?;
+    params.distinguished_name.push(DnType::CommonName, subject);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    set_validity(&mut params, COMPONENT_YEARS);
+    let certificate = params.self_signed(&key)?.pem();
+    write_secret(key_path, &key.serialize_pem())?;
+    write_secret(certificate_path, &certificate)
+}
+
 fn set_validity(params: &mut CertificateParams, years: i64) {
     let now = OffsetDateTime::now_utc();
     params.not_before = now - Duration::days(1);

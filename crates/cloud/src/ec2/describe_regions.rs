@@ -50,7 +50,8 @@ impl Run for DescribeRegions {
             let message = format!("the region \"{other}\" does not exist; this cloud is {REGION}");
             return Err(Error::new(Code::InvalidParameterValue, message));
         }
-        let mut regions = vec![Region { endpoint: call.cloud.ec2_url() }];
+        let mut regions =
+            vec![Region { endpoint: call.cloud.ec2_url().await.map_err(Error::internal)? }];
         regions.retain(|region| passes(region, &input.filters));
         Ok(Output(regions))
     }

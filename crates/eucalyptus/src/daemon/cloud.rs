@@ -5,11 +5,13 @@ use super::{Failure, Ready, Stop, admin_socket, policy};
 use axum::Router;
 use cloud::{Cloud, ClusterFactory, Settings};
 use conf::{Conf, is_here};
+use console::Console;
 use protocol::{CallError, ClusterApi, Networks};
 use state::ClusterConfig;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::Arc;
-use transport::{ClusterClient, Identity, Limits, Listener, Role, image_routes, pki};
+use transport::{ClusterClient, Identity, Limits, Listener, Role, WebKeys, image_routes, pki};
 use types::{ClusterName, SystemClock, VnetMode};
 
 pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Failure> {
@@ -25,8 +27,15 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
         None => None,
     };
 
+    let web = WebKeys::prepare(&keys, &public_hosts(&conf))?;
+    tokio::spawn(web.clone().keep_fresh());
+    let address = (Ipv4Addr::UNSPECIFIED, conf.ports.cloud_ssl).into();
+    let web = Listener::bind(address, &web, Limits::default()).await?;
+
     let clusters = Arc::new(MutualTls(identity));
     let cloud = Cloud::open(settings(&conf)?, Arc::new(SystemClock), clusters).await?;
+
+    let console = Console::open(cloud.clone(), console_settings(&conf)).await?;
 
     let admin = axum::serve(admin_socket(&conf.layout.cloud_socket())?, cloud.admin_router());
     let admin = admin.with_graceful_shutdown(stop.clone().wanted());
@@ -40,9 +49,11 @@ pub(super) async fn serve(conf: Conf, stop: Stop, ready: Ready) -> Result<(), Fa
     };
     let _held = ready()?;
     let watched = watch(conf.ports.metrics.map(|it| it.cloud), cloud.clone(), stop.clone());
-    let ((), (), (), admin, ()) = tokio::join!(
+    let ((), (), (), (), (), admin, ()) = tokio::join!(
         listener.serve(Some(public), internal, stop.clone().wanted()),
         walrus,
+        web.serve(Some(console.router()), Router::new(), stop.clone().wanted()),
+        console.clone().run(stop.receiver()),
         cloud.run(stop.receiver()),
         admin,
         watched,
@@ -112,6 +123,15 @@ fn settings(conf: &Conf) -> Result<Settings, Failure> {
         signature_v1: conf.ec2_signature_v1,
         cluster: if conf.start.cc { Some(cluster(conf)?) } else { None },
     })
+}
+
+fn console_settings(conf: &Conf) -> console::Settings {
+    let configuration = conf.path.parent().map_or_else(Default::default, Path::to_owned);
+    console::Settings {
+        url: format!("https://{}:{}", conf.cloud_host, conf.ports.cloud_ssl),
+        configuration,
+        smtp_server: conf.smtp_server.clone(),
+    }
 }
 
 /// The cluster of this machine.

@@ -11,6 +11,7 @@ mod images;
 mod launch;
 mod life;
 mod modes;
+mod people;
 mod power;
 mod public;
 mod rules;

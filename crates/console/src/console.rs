@@ -1,0 +1,101 @@
+//! The console as a whole: what it is made of, and its routes.
+
+use crate::error::Error;
+use crate::password::Hasher;
+use crate::throttle::Throttle;
+use crate::words::Words;
+use crate::{account, apply, extras, first, guard, log, login, mail, recover, start, style, users};
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use cloud::Cloud;
+use lettre::{AsyncSmtpTransport, Tokio1Executor};
+use state::Deed;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::{Notify, watch};
+use types::Timestamp;
+
+/// What the configuration says of the console.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `https://HOST:8443` at which browsers reach it; mails have links to it.
+    pub url: String,
+    /// The directory of `eucalyptus-web.properties`.
+    pub configuration: PathBuf,
+    /// `HOST:PORT` of the mail server (SMTP_SERVER).
+    pub smtp_server: String,
+}
+
+/// The console.
+pub struct Console {
+    pub(crate) cloud: Arc<Cloud>,
+    pub(crate) settings: Settings,
+    pub(crate) words: Words,
+    pub(crate) hasher: Hasher,
+    pub(crate) throttle: Throttle,
+    pub(crate) smtp: AsyncSmtpTransport<Tokio1Executor>,
+    /// Wakes whoever sends mail.
+    pub(crate) mail_waits: Notify,
+}
+
+impl Console {
+    /// Makes the console of a cloud. At the first start the user `admin` gets the password
+    /// `admin`, which must be changed before anything else.
+    ///
+    /// # Errors
+    /// When the mail server's name cannot be used, or the database fails.
+    pub async fn open(cloud: Arc<Cloud>, settings: Settings) -> Result<Arc<Self>, Error> {
+        let words = Words::read(&settings.configuration);
+        let smtp = mail::server(&settings.smtp_server)?;
+        let hasher = Hasher::new()?;
+        first::give_the_first_password(&cloud, &hasher).await?;
+        let (throttle, mail_waits) = (Throttle::default(), Notify::new());
+        Ok(Arc::new(Self { cloud, settings, words, hasher, throttle, smtp, mail_waits }))
+    }
+
+    /// The pages.
+    pub fn router(self: &Arc<Self>) -> Router {
+        Router::new()
+            .route("/", get(start::show))
+            .route("/console.css", get(style::sheet))
+            .route("/login", get(login::show).post(login::log_in))
+            .route("/logout", post(login::log_out))
+            .route("/apply", get(apply::show).post(apply::apply))
+            .route("/recover", get(recover::show).post(recover::ask))
+            .route("/recovered", post(recover::recover))
+            .route("/first/password", get(first::password).post(first::set_password))
+            .route("/first/email", get(first::email).post(first::set_email))
+            .route("/first/walrus", get(first::walrus).post(first::set_walrus))
+            .route("/credentials", get(account::show))
+            .route("/credentials/account", get(account::edit).post(account::save))
+            .route("/credentials/password", get(account::password).post(account::set_password))
+            .route("/credentials/certificate", post(account::certificate))
+            .route("/credentials/link", post(account::link))
+            .route("/credentials/keys", get(account::ask_keys).post(account::new_keys))
+            .route("/getX509", get(account::get_x509))
+            .route("/users", get(users::list).post(users::add))
+            .route("/users/{name}", get(users::view).post(users::change))
+            .route("/users/{name}/{step}", get(users::ask).post(users::take_step))
+            .route("/log", get(log::show))
+            .route("/extras", get(extras::show))
+            .fallback(guard::not_here)
+            .layer(from_fn_with_state(Arc::clone(self), guard::every_answer))
+            .with_state(Arc::clone(self))
+    }
+
+    /// Sends mail until `stop` says so.
+    pub async fn run(self: Arc<Self>, stop: watch::Receiver<bool>) {
+        mail::send_all(&self, stop).await;
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.cloud.now()
+    }
+
+    /// A deed without mails.
+    pub(crate) fn deed(&self, actor: &str, action: &'static str, object: &str) -> Deed {
+        let (actor, object) = (actor.to_owned(), object.chars().take(200).collect());
+        Deed { actor, action, object, mails: Vec::new(), at: self.now() }
+    }
+}
