@@ -9,6 +9,8 @@ pub enum Place {
     Header,
     /// In the query string (or, for EC2, the form).
     Query,
+    /// In the fields of an upload form.
+    Form,
 }
 
 /// Why a request's signature is not accepted.
@@ -92,7 +94,7 @@ impl Error {
     pub fn ec2(&self) -> (&'static str, u16) {
         match self {
             Self::NotSigned => ("MissingAuthenticationToken", 403),
-            Self::Missing { place: Place::Query, .. } => ("MissingParameter", 400),
+            Self::Missing { place: Place::Query | Place::Form, .. } => ("MissingParameter", 400),
             Self::Missing { place: Place::Header, .. } => ("IncompleteSignature", 400),
             Self::Malformed { .. } => ("IncompleteSignature", 400),
             Self::NotOffered { .. } | Self::Version1 => ("InvalidParameterValue", 400),
@@ -114,6 +116,8 @@ impl Error {
             | Self::Malformed { place: Place::Query, .. } => {
                 ("AuthorizationQueryParametersError", 400)
             }
+            Self::Missing { place: Place::Form, .. }
+            | Self::Malformed { place: Place::Form, .. } => ("InvalidArgument", 400),
             Self::NotOffered { .. } | Self::Version1 => ("InvalidRequest", 400),
             Self::TwoSignatures => ("InvalidArgument", 400),
             Self::Mismatch { .. } => ("SignatureDoesNotMatch", 403),

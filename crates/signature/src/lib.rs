@@ -13,6 +13,7 @@ pub mod client;
 pub mod ec2;
 mod encode;
 mod error;
+pub mod form;
 mod head;
 mod instant;
 mod mac;

@@ -94,7 +94,7 @@ impl Claim {
         Self::new(Place::Query, credential, headers, signature, at, Some(expires))
     }
 
-    fn new(
+    pub(crate) fn new(
         place: Place,
         credential: &str,
         headers: &str,

@@ -53,6 +53,7 @@ kinds! {
         "The bucket's ACL gives something to others; make it private before ACLs are switched off";
     INVALID_DIGEST = "InvalidDigest" 400
         "A checksum header is not the base64 of a checksum of its kind";
+    INVALID_POLICY_DOCUMENT = "InvalidPolicyDocument" 400 "The policy of the form is not valid";
     INVALID_PART = "InvalidPart" 400
         "A part of the list was not uploaded, or has another ETag or checksum";
     INVALID_PART_ORDER = "InvalidPartOrder" 400
@@ -65,6 +66,8 @@ kinds! {
     KEY_TOO_LONG = "KeyTooLongError" 400 "A key has at most 1024 bytes";
     MALFORMED_ACL = "MalformedACLError" 400 "The ACL is not well-formed or not a whole one";
     MALFORMED_POLICY = "MalformedPolicy" 400 "The policy is not valid";
+    MALFORMED_POST = "MalformedPOSTRequest" 400
+        "The body of your POST request is not well-formed multipart/form-data";
     MALFORMED_XML = "MalformedXML" 400 "The XML of the body is not what this operation reads";
     METADATA_TOO_LARGE = "MetadataTooLarge" 400
         "The x-amz-meta- headers have more than 2048 bytes";
@@ -105,6 +108,8 @@ kinds! {
         "The disk of the store is full; delete objects or ask the administrator for space";
     UNEXPECTED_CONTENT = "UnexpectedContent" 400
         "An ACL is either in the headers or in the body";
+    TOO_LONG_FORM = "MaxPostPreDataLengthExceededError" 400
+        "Your POST request fields preceding the upload file were too large.";
     TOO_MANY_BUCKETS = "TooManyBuckets" 400 "The user has as many buckets as are allowed";
 }
 

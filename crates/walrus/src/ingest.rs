@@ -23,7 +23,7 @@ use types::Timestamp;
 /// How much is gathered before it is hashed and written; a body holds about twice this much.
 const FLUSH_BYTES: usize = 256 * 1024;
 /// A client that sends nothing for so long is given up.
-const IDLE: Duration = Duration::from_secs(60);
+pub(crate) const IDLE: Duration = Duration::from_secs(60);
 
 /// The pieces of a body, unwrapped and counted.
 struct Pieces<'a> {
@@ -163,7 +163,19 @@ pub(crate) async fn object(
     limits: &Limits,
     now: Timestamp,
 ) -> Result<Received, Fault> {
-    let mut pieces = Pieces::new(request, body, limits.object_bytes)?;
+    object_up_to(request, body, store, limits, now, limits.object_bytes).await
+}
+
+/// The same, of an object that may have `most` bytes.
+pub(crate) async fn object_up_to(
+    request: &mut Request,
+    body: &mut Incoming,
+    store: &Store,
+    limits: &Limits,
+    now: Timestamp,
+    most: u64,
+) -> Result<Received, Fault> {
+    let mut pieces = Pieces::new(request, body, most)?;
     let length = pieces.promised.unwrap_or(FLUSH_BYTES as u64).min(FLUSH_BYTES as u64);
     let mut gathered = BytesMut::with_capacity(length as usize);
     let mut large: Option<Large<'_>> = None;

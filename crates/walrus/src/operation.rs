@@ -20,6 +20,7 @@ mod list_objects;
 mod list_versions;
 mod object_tagging;
 mod ownership_controls;
+mod post_object;
 mod public_access_block;
 mod put_object;
 mod routing;
@@ -139,6 +140,9 @@ async fn perform(
         }
         Target::Bucket { bucket } if operation == Operation::DeleteObjects => {
             return delete_objects::run(walrus, request, body, bucket).await;
+        }
+        Target::Bucket { bucket } if operation == Operation::PostObject => {
+            return post_object::run(walrus, accounts, request, body, bucket).await;
         }
         Target::Bucket { bucket } => (bucket, String::new()),
         Target::Object { bucket, key } => (bucket, key),

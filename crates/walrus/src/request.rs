@@ -120,6 +120,8 @@ pub(crate) struct Origin {
 /// A request whose signature has been verified, or that has none, without its body.
 pub(crate) struct Request {
     pub(crate) method: Method,
+    /// As it was sent.
+    pub(crate) path: String,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
     /// None for the anonymous.

@@ -176,12 +176,14 @@ impl Walrus {
         let signed = self.authenticate(accounts, &address, &parts).await?;
         let target = address.target(parts.uri.path())?;
         let query = signature::decode_pairs(parts.uri.query().unwrap_or(""))?;
+        let path = parts.uri.path().to_owned();
         let (method, mut headers) = (parts.method, parts.headers);
         let Some((caller, claim, signer)) = signed else {
             let payload = signature::s3::anonymous_payload(&headers)?;
             let (caller, origin, signer) = (None, Origin { peer, manner: None }, None);
             let tags = None;
-            let request = Request { method, query, headers, caller, origin, payload, signer, tags };
+            let request =
+                Request { method, path, query, headers, caller, origin, payload, signer, tags };
             return operation::run(self, accounts, target, request, body).await;
         };
         for (name, value) in claim.hoisted_headers() {
@@ -190,7 +192,8 @@ impl Walrus {
         let payload = claim.payload().clone();
         let (caller, origin) = (Some(caller), Origin { peer, manner: Some(claim.manner()) });
         let tags = None;
-        let request = Request { method, query, headers, caller, origin, payload, signer, tags };
+        let request =
+            Request { method, path, query, headers, caller, origin, payload, signer, tags };
         operation::run(self, accounts, target, request, body).await
     }
 
@@ -204,20 +207,29 @@ impl Walrus {
     ) -> Result<Option<(Account, Claim, Option<ChunkSigner>)>, Fault> {
         let head = Head::of_parts(parts);
         let Some(claim) = signature::s3::claim(&head)? else { return Ok(None) };
-        let account = accounts.by_access_key(claim.access_key()).await.map_err(|error| {
-            tracing::error!(%error, "walrus cannot look up an access key");
-            INTERNAL_ERROR
-        })?;
-        let account = account.filter(|account| account.enabled).ok_or(INVALID_ACCESS_KEY_ID)?;
+        let account = self.account(accounts, claim.access_key()).await?;
         let (secret, now) = (account.secret.expose(), self.clock.now());
         let signer = claim.verify(&head, address.base(), secret, now)?;
         Ok(Some((account, claim, signer)))
+    }
+
+    /// The account that may sign with this key.
+    pub(crate) async fn account(
+        &self,
+        accounts: &dyn Accounts,
+        access_key: &str,
+    ) -> Result<Account, Fault> {
+        let account = accounts.by_access_key(access_key).await.map_err(|error| {
+            tracing::error!(%error, "walrus cannot look up an access key");
+            INTERNAL_ERROR
+        })?;
+        account.filter(|account| account.enabled).ok_or_else(|| INVALID_ACCESS_KEY_ID.into())
     }
 }
 
 /// Takes the rest of a refused request's body, if it is short, so that the client reads the
 /// answer and can use the connection again. Says whether it came to the end.
-async fn drain(body: &mut Incoming) -> bool {
+pub(crate) async fn drain(body: &mut Incoming) -> bool {
     let mut left = DRAIN_BYTES;
     while !body.is_end_stream() {
         match tokio::time::timeout(DRAIN_TIME, body.frame()).await {

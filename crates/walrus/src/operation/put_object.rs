@@ -7,7 +7,7 @@ use crate::body::Body;
 use crate::fault::{Fault, INVALID_ARGUMENT, STORAGE_FULL};
 use crate::ingest::{self, Received};
 use crate::request::{Incoming, Request, not_offered};
-use crate::store::{Change, NewObject, Object, Precondition, Version};
+use crate::store::{Change, Done, NewObject, Object, Precondition, Version};
 use crate::walrus::Walrus;
 use http::{HeaderName, HeaderValue, Response};
 
@@ -25,10 +25,7 @@ pub(super) async fn run(
     let received = ingest::object(&mut request, body, &walrus.store, &walrus.limits, now).await?;
     let checksum = received.totals.checksum();
     let etag = format!("\"{}\"", hex::encode(received.totals.md5));
-    let new = new_object(walrus, received, description, given)?;
-    let (bucket, id, key) = (place.name, place.bucket.id, place.key);
-    let change = Change::PutObject { bucket, id, key, new, condition };
-    let done = walrus.store.change(change).await??;
+    let done = store(walrus, place, received, description, given, condition).await?;
     let is_checked = checksum.is_some();
     let mut response = with_version(written(&etag, checksum)?, done.version);
     if is_checked {
@@ -36,6 +33,21 @@ pub(super) async fn run(
         response.headers_mut().insert("x-amz-checksum-type", whole);
     }
     Ok(response)
+}
+
+/// Makes what was received the object of the place's key.
+pub(super) async fn store(
+    walrus: &Walrus,
+    place: Place,
+    received: Received,
+    description: Description,
+    given: Given,
+    condition: Precondition,
+) -> Result<Done, Fault> {
+    let new = new_object(walrus, received, description, given)?;
+    let (bucket, id, key) = (place.name, place.bucket.id, place.key);
+    let change = Change::PutObject { bucket, id, key, new, condition };
+    Ok(walrus.store.change(change).await??)
 }
 
 /// The answer that bytes were written: their ETag, in quotes, and the checksum that was verified.

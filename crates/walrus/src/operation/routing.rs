@@ -3,7 +3,7 @@
 use super::unset;
 use crate::access::Action;
 use crate::fault::{Fault, METHOD_NOT_ALLOWED};
-use crate::request::{Request, Target, not_offered};
+use crate::request::{Request, Target};
 use http::Method;
 
 macro_rules! operations {
@@ -36,7 +36,8 @@ macro_rules! operations {
     };
 }
 
-// DeleteObjects is admitted key by key, each for the same action; where a version is named, the
+// PostObject is admitted for the key that its form names, DeleteObjects key by key, each for the
+// same action; where a version is named, the
 // action is that of versions
 operations! {
     ListBuckets ListAllMyBuckets;
@@ -85,6 +86,7 @@ operations! {
     PutObjectTagging PutObjectTagging;
     DeleteObjectTagging DeleteObjectTagging;
     PutObject PutObject;
+    PostObject PutObject;
     CopyObject PutObject;
     DeleteObject DeleteObject;
     CreateMultipartUpload PutObject;
@@ -142,7 +144,7 @@ impl Operation {
             Method::DELETE if has("tagging") => Self::DeleteBucketTagging,
             Method::DELETE => Self::DeleteBucket,
             Method::POST if has("delete") => Self::DeleteObjects,
-            Method::POST => return Err(not_offered("POST of an object by a form")),
+            Method::POST => Self::PostObject,
             _ => return Err(METHOD_NOT_ALLOWED.into()),
         })
     }

@@ -135,6 +135,10 @@ impl Call<'_> {
         self.host(host)
     }
 
+    pub(crate) fn set_path(&mut self, path: &str) {
+        self.path = path.to_owned();
+    }
+
     pub(crate) fn host(mut self, host: &str) -> Self {
         self.headers.insert("host", HeaderValue::from_str(host).unwrap());
         self

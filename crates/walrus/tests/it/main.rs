@@ -8,6 +8,7 @@ mod configuration;
 mod copies;
 mod cors;
 mod doors;
+mod forms;
 mod grants;
 mod guest;
 mod kill;

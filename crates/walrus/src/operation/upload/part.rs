@@ -86,6 +86,7 @@ async fn bytes_of_source(
     let bytes = Body::part(source, range).map_err(Into::into).boxed_unsync();
     let inner = Request {
         method: Method::PUT,
+        path: request.path.clone(),
         query: Vec::new(),
         headers,
         caller: request.caller.clone(),
