@@ -1,6 +1,7 @@
 //! What is left after `kill -9` under load.
 
 use crate::client::{Answer, call, content, open};
+use crate::versions::set;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -16,20 +17,22 @@ pub(crate) const WRITERS: u64 = 6;
 const KEYS: u64 = 5;
 const SIZES: [usize; 5] = [0, 100, 65_536, 65_537, 900_000];
 
-/// The writer that changes ACLs: of the bucket and of an object in turn.
+/// The writer that changes ACLs of the bucket and of an object, and the object's tags, in turn.
 const ACL_WRITER: u64 = WRITERS;
 
 pub(crate) fn path(writer: u64, number: u64) -> String {
-    match (writer, number % 2) {
+    match (writer, number % 3) {
         (ACL_WRITER, 0) => "/bucket?acl".to_owned(),
-        (ACL_WRITER, _) => "/bucket/acl?acl".to_owned(),
-        _ => format!("/bucket/{writer}/{}", number % KEYS),
+        (ACL_WRITER, 1) => "/bucket/acl?acl".to_owned(),
+        (ACL_WRITER, _) => "/bucket/acl?tagging".to_owned(),
+        _ if writer.is_multiple_of(2) => format!("/bucket/{writer}/{}", number % KEYS),
+        _ => format!("/versioned/{writer}/{}", number % KEYS),
     }
 }
 
 /// The ACL that a change of this number sets, and its permissions.
 fn acl(number: u64) -> (&'static str, &'static [&'static str]) {
-    match number / 2 % 3 {
+    match number / 3 % 3 {
         0 => ("private", &["FULL_CONTROL"]),
         1 => ("public-read", &["FULL_CONTROL", "READ"]),
         _ => ("public-read-write", &["FULL_CONTROL", "READ", "WRITE"]),
@@ -46,14 +49,21 @@ fn size(number: u64) -> usize {
 async fn write_until_killed(dir: &str, round: u64) {
     let walrus = Arc::new(open(Path::new(dir)));
     if round == 0 {
-        call("ALICE", "PUT", "/bucket").send(&walrus).await;
-        call("ALICE", "PUT", "/bucket/acl").send(&walrus).await;
+        make_buckets(&walrus).await;
     }
     let writers = 0..=ACL_WRITER;
     let writers = writers.map(|writer| tokio::spawn(write(walrus.clone(), writer, round)));
     for writer in writers.collect::<Vec<_>>() {
         writer.await.unwrap();
     }
+}
+
+/// One bucket that keeps versions, and one that does not.
+pub(crate) async fn make_buckets(walrus: &Walrus) {
+    for path in ["/bucket", "/bucket/acl", "/versioned"] {
+        assert!(call("ALICE", "PUT", path).send(walrus).await.status.is_success());
+    }
+    set(walrus, "versioned", "Enabled").await;
 }
 
 async fn write(walrus: Arc<Walrus>, writer: u64, round: u64) {
@@ -69,6 +79,11 @@ async fn write(walrus: Arc<Walrus>, writer: u64, round: u64) {
 pub(crate) async fn change(walrus: &Walrus, path: &str, number: u64) -> bool {
     let body = content(number, size(number));
     let answer = match number % 6 {
+        _ if path.ends_with("?tagging") => {
+            let tag = format!("<Tag><Key>number</Key><Value>{number}</Value></Tag>");
+            let body = format!("<Tagging><TagSet>{tag}</TagSet></Tagging>");
+            call("ALICE", "PUT", path).body(body).send(walrus).await
+        }
         _ if path.ends_with("?acl") => {
             call("ALICE", "PUT", path).header("x-amz-acl", acl(number).0).send(walrus).await
         }
@@ -109,6 +124,16 @@ pub(crate) type Seen = BTreeMap<String, Allowed>;
 pub(crate) struct Allowed {
     pub(crate) acknowledged: Option<u64>,
     pub(crate) under_way: Option<u64>,
+    /// How many writes and deletes there were, of which each made a version where they are kept.
+    pub(crate) changes: u64,
+}
+
+impl Allowed {
+    /// This change is done.
+    pub(crate) fn acknowledge(&mut self, number: u64) {
+        (self.acknowledged, self.under_way) = (Some(number), None);
+        self.changes += 1;
+    }
 }
 
 /// The arguments with which this program is the child.
@@ -134,7 +159,7 @@ pub(crate) fn run_and_kill(mut child: Command, operations: usize, seen: &mut See
         if what == "start" {
             allowed.under_way = Some(number);
         } else {
-            *allowed = Allowed { acknowledged: Some(number), under_way: None };
+            allowed.acknowledge(number);
             done += 1;
         }
         if done == operations {
@@ -152,6 +177,8 @@ pub(crate) async fn check(walrus: &Walrus, seen: &mut Seen) {
         let holds = |number: u64| {
             if path.ends_with("?acl") {
                 answer.elements("Permission") == acl(number).1
+            } else if path.ends_with("?tagging") {
+                answer.elements("Value") == [number.to_string()]
             } else if number % 6 == 5 {
                 answer.status == 404
             } else {
@@ -159,12 +186,59 @@ pub(crate) async fn check(walrus: &Walrus, seen: &mut Seen) {
             }
         };
         // as the bucket and the object were made
-        let unchanged = path.ends_with("?acl") && answer.elements("Permission") == acl(0).1;
-        let nothing = allowed.acknowledged.is_none() && (answer.status == 404 || unchanged);
-        let found =
-            [allowed.acknowledged, allowed.under_way].into_iter().flatten().find(|n| holds(*n));
+        let unchanged = path.ends_with("?acl") && answer.elements("Permission") == acl(0).1
+            || path.ends_with("?tagging") && answer.elements("Value").is_empty();
+        let mut nothing = allowed.acknowledged.is_none() && (answer.status == 404 || unchanged);
+        let mut may_hold = [allowed.acknowledged, allowed.under_way];
+        if let Some(key) = path.strip_prefix("/versioned/") {
+            // each change has made one, so their number tells which change was the last
+            match ids(walrus, key).await.len() as u64 - allowed.changes {
+                0 => may_hold[1] = None,
+                1 => (may_hold[0], nothing) = (None, false),
+                more => panic!("{path} has {more} versions too many: {allowed:?}"),
+            }
+        }
+        let found = may_hold.into_iter().flatten().find(|number| holds(*number));
         assert!(found.is_some() || nothing, "{path} is none of {allowed:?}: {:?}", answer.status);
-        *allowed = Allowed { acknowledged: found, under_way: None };
+        let more = u64::from(found.is_some() && found == allowed.under_way);
+        *allowed =
+            Allowed { acknowledged: found, under_way: None, changes: allowed.changes + more };
+    }
+}
+
+/// The ids of all versions of a key, or of those that begin so, with their keys.
+async fn ids(walrus: &Walrus, prefix: &str) -> Vec<(String, String)> {
+    let (mut from, mut ids) = (String::new(), Vec::new());
+    loop {
+        let path = format!("/versioned?versions&prefix={prefix}{from}");
+        let page = call("ALICE", "GET", &path).send(walrus).await;
+        let entries = page.elements("Key").into_iter().zip(page.elements("VersionId"));
+        ids.extend(entries.map(|(key, id)| (key.to_owned(), id.to_owned())));
+        if page.elements("IsTruncated") == ["false"] {
+            return ids;
+        }
+        let next = ["NextKeyMarker", "NextVersionIdMarker"].map(|name| page.elements(name)[0]);
+        from = format!("&key-marker={}&version-id-marker={}", next[0], next[1]);
+    }
+}
+
+/// Deletes all versions that keys of writers have, and the buckets.
+pub(crate) async fn delete_everything(walrus: &Walrus, paths: impl Iterator<Item = &String>) {
+    for path in paths {
+        let key = path.split('?').next().unwrap();
+        if key.starts_with("/bucket/") {
+            call("ALICE", "DELETE", key).send(walrus).await;
+        } else if let Some(prefix) = path.strip_prefix("/versioned/") {
+            for (key, id) in ids(walrus, prefix).await {
+                let path = format!("/versioned/{key}?versionId={id}");
+                call("ALICE", "DELETE", &path).send(walrus).await;
+            }
+        }
+    }
+    call("ALICE", "DELETE", "/bucket/acl").send(walrus).await;
+    // with the uploads that were never completed
+    for bucket in ["/bucket", "/versioned"] {
+        assert_eq!(call("ALICE", "DELETE", bucket).send(walrus).await.status, 204);
     }
 }
 
@@ -195,12 +269,7 @@ fn every_acknowledged_write_survives_kill_9() {
 
 /// After the last object and the bucket are gone no blob stays behind, not even one that a crash left.
 async fn delete_all(walrus: &Walrus, dir: &Path, paths: impl Iterator<Item = &String>) {
-    for path in paths.filter(|path| path.starts_with("/bucket/")) {
-        let key = path.trim_end_matches("?acl");
-        call("ALICE", "DELETE", key).send(walrus).await;
-    }
-    // with the uploads that were never completed
-    assert_eq!(call("ALICE", "DELETE", "/bucket").send(walrus).await.status, 204);
+    delete_everything(walrus, paths).await;
     let limit = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while blobs(dir) > 0 {
         assert!(std::time::Instant::now() < limit, "{} blobs stay behind", blobs(dir));

@@ -1,10 +1,15 @@
 //! Random operations of two users, with restarts, compared with maps in memory.
 
+mod bucket;
+mod versions;
+
 use crate::client::{Answer, call, content, open};
 use crate::kill::blobs;
+use bucket::{Bucket, Version, Versioning};
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::collections::BTreeMap;
+use versions::{expect_version, picked, step_of_versions, version_of};
 use walrus::Walrus;
 
 const USERS: [&str; 2] = ["ALICE", "BOB"];
@@ -17,14 +22,70 @@ const SIZES: [usize; 6] = [0, 1, 65_536, 65_537, 262_144, 600_000];
 enum Operation {
     CreateBucket,
     DeleteBucket,
-    Put { key: &'static str, size: usize, seed: u64 },
-    Get { key: &'static str },
-    GetRange { key: &'static str, first: usize, last: usize },
-    Delete { key: &'static str },
-    DeleteMany { keys: Vec<&'static str> },
-    Copy { from: (&'static str, &'static str), key: &'static str },
-    Parts { key: &'static str, last: usize, seed: u64, end: End },
-    List { prefix: &'static str, delimiter: &'static str, after: &'static str, limit: usize },
+    Put {
+        key: &'static str,
+        size: usize,
+        seed: u64,
+    },
+    Get {
+        key: &'static str,
+    },
+    GetRange {
+        key: &'static str,
+        first: usize,
+        last: usize,
+    },
+    Delete {
+        key: &'static str,
+    },
+    DeleteMany {
+        keys: Vec<&'static str>,
+    },
+    SetVersioning {
+        suspended: bool,
+    },
+    GetVersion {
+        key: &'static str,
+        pick: usize,
+    },
+    DeleteVersion {
+        key: &'static str,
+        pick: usize,
+        among_others: bool,
+    },
+    /// Of a version, or of what has the key.
+    Tag {
+        key: &'static str,
+        pick: Option<usize>,
+        count: usize,
+    },
+    SetAcl {
+        key: &'static str,
+        pick: Option<usize>,
+        public: bool,
+    },
+    ListVersions {
+        prefix: &'static str,
+        delimiter: &'static str,
+        limit: usize,
+    },
+    Copy {
+        from: (&'static str, &'static str),
+        pick: Option<usize>,
+        key: &'static str,
+    },
+    Parts {
+        key: &'static str,
+        last: usize,
+        seed: u64,
+        end: End,
+    },
+    List {
+        prefix: &'static str,
+        delimiter: &'static str,
+        after: &'static str,
+        limit: usize,
+    },
     Reopen,
 }
 
@@ -40,7 +101,9 @@ enum End {
 const PART: usize = 5 << 20;
 
 fn operations() -> impl Strategy<Value = Vec<(&'static str, &'static str, Operation)>> {
-    let key = || select(&KEYS[..]);
+    // one key most of the time, so that it has versions
+    let key = || prop_oneof![1 => Just(KEYS[2]), 2 => select(&KEYS[..])];
+    let pick = || proptest::option::of(0..5usize);
     let operation = prop_oneof![
         2 => Just(Operation::CreateBucket),
         1 => Just(Operation::DeleteBucket),
@@ -51,8 +114,22 @@ fn operations() -> impl Strategy<Value = Vec<(&'static str, &'static str, Operat
             .prop_map(|(key, first, last)| Operation::GetRange { key, first, last }),
         3 => key().prop_map(|key| Operation::Delete { key }),
         1 => proptest::collection::vec(key(), 1..5).prop_map(|keys| Operation::DeleteMany { keys }),
-        3 => ((prop_oneof![4 => Just(BUCKETS[0]), 1 => select(&BUCKETS[1..])], key()), key())
-            .prop_map(|(from, key)| Operation::Copy { from, key }),
+        3 => ((prop_oneof![4 => Just(BUCKETS[0]), 1 => select(&BUCKETS[1..])], key()), pick(), key())
+            .prop_map(|(from, pick, key)| Operation::Copy { from, pick, key }),
+        2 => prop_oneof![2 => Just(false), 1 => Just(true)]
+            .prop_map(|suspended| Operation::SetVersioning { suspended }),
+        3 => (key(), 0..5usize).prop_map(|(key, pick)| Operation::GetVersion { key, pick }),
+        4 => (key(), 0..5usize, any::<bool>()).prop_map(|(key, pick, among_others)| {
+            Operation::DeleteVersion { key, pick, among_others }
+        }),
+        1 => (key(), pick(), 0..3usize)
+            .prop_map(|(key, pick, count)| Operation::Tag { key, pick, count }),
+        1 => (key(), pick(), any::<bool>())
+            .prop_map(|(key, pick, public)| Operation::SetAcl { key, pick, public }),
+        3 => (select(&["", "a", "a/", "b", "z"][..]), select(&["", "/", "b"][..]), 1..6usize)
+            .prop_map(|(prefix, delimiter, limit)| {
+                Operation::ListVersions { prefix, delimiter, limit }
+            }),
         1 => (key(), select(&SIZES[..]), any::<u64>(),
               prop_oneof![3 => Just(End::Completed), 1 => Just(End::Aborted), 1 => Just(End::Left)])
             .prop_map(|(key, last, seed, end)| Operation::Parts { key, last, seed, end }),
@@ -67,12 +144,6 @@ fn operations() -> impl Strategy<Value = Vec<(&'static str, &'static str, Operat
     let user = prop_oneof![4 => Just(USERS[0]), 1 => Just(USERS[1])];
     let bucket = prop_oneof![4 => Just(BUCKETS[0]), 1 => select(&BUCKETS[1..])];
     proptest::collection::vec((user, bucket, operation), 1..60)
-}
-
-#[derive(Debug, Default)]
-struct Bucket {
-    owner: &'static str,
-    objects: BTreeMap<String, Vec<u8>>,
 }
 
 type Model = BTreeMap<&'static str, Bucket>;
@@ -90,7 +161,7 @@ fn page(
     limit: usize,
 ) -> (Vec<String>, bool) {
     let mut names: Vec<String> = Vec::new();
-    for key in bucket.objects.keys().filter(|key| key.starts_with(prefix)) {
+    for key in bucket.objects().filter(|key| key.starts_with(prefix)) {
         let rest = &key[prefix.len()..];
         let group = rest.find(delimiter).filter(|_| !delimiter.is_empty());
         let end = group.map_or(key.len(), |at| prefix.len() + at + delimiter.len());
@@ -125,7 +196,7 @@ async fn step(
         Operation::DeleteBucket => {
             let answer = call(user, "DELETE", &bucket_path).send(walrus).await;
             let code = match access(model, user, name) {
-                Ok(bucket) if !bucket.objects.is_empty() => "BucketNotEmpty",
+                Ok(bucket) if !bucket.keys.is_empty() => "BucketNotEmpty",
                 other => other.err().unwrap_or(""),
             };
             expect(&answer, code);
@@ -139,12 +210,20 @@ async fn step(
             let code = access(model, user, name).err().unwrap_or("");
             expect(&answer, code);
             if code.is_empty() {
-                model.get_mut(name).unwrap().objects.insert(decoded(key), body);
+                let id = answer.header("x-amz-version-id");
+                model.get_mut(name).unwrap().push(&decoded(key), id, Some(body), 0);
             }
         }
         Operation::Get { key } => {
             let answer = call(user, "GET", &at(key)).send(walrus).await;
-            expect_bytes(&answer, object(model, user, name, key));
+            let object = object(model, user, name, key);
+            if let (Err("NoSuchKey"), Some(bucket)) = (&object, model.get(name)) {
+                let newest = bucket.keys.get(&decoded(key)).map(|versions| &*versions[0].id);
+                assert_eq!(answer.header("x-amz-version-id"), newest.unwrap_or(""));
+                let marker = if newest.is_some() { "true" } else { "" };
+                assert_eq!(answer.header("x-amz-delete-marker"), marker);
+            }
+            expect_version(&answer, &model.get(name), object);
         }
         Operation::GetRange { key, first, last } => {
             let call =
@@ -153,7 +232,7 @@ async fn step(
             let whole = object(model, user, name, key);
             expect_bytes(
                 &answer,
-                whole.and_then(|bytes| {
+                whole.map(|version| version.bytes.as_deref().unwrap()).and_then(|bytes| {
                     let end = bytes.len().min(last + 1);
                     match (first <= last, first < bytes.len()) {
                         (true, true) => Ok(&bytes[first..end]),
@@ -167,7 +246,11 @@ async fn step(
             let answer = call(user, "DELETE", &at(key)).send(walrus).await;
             expect(&answer, access(model, user, name).err().unwrap_or(""));
             if answer.status.is_success() {
-                model.get_mut(name).unwrap().objects.remove(&decoded(key));
+                let id = answer.header("x-amz-version-id");
+                let bucket = model.get_mut(name).unwrap();
+                let marker = if bucket.versioning == Versioning::Never { "" } else { "true" };
+                assert_eq!(answer.header("x-amz-delete-marker"), marker);
+                bucket.push(&decoded(key), id, None, 0);
             }
         }
         Operation::DeleteMany { keys } => {
@@ -181,22 +264,47 @@ async fn step(
             assert_eq!(answer.code(), code, "{answer:?}");
             if code.is_empty() {
                 assert_eq!(answer.elements("Key").len(), keys.len());
-                let objects = &mut model.get_mut(name).unwrap().objects;
-                keys.iter().for_each(|key| drop(objects.remove(&decoded(key))));
+                let bucket = model.get_mut(name).unwrap();
+                let mut ids = answer.elements("DeleteMarkerVersionId").into_iter();
+                for key in keys {
+                    let never = bucket.versioning == Versioning::Never;
+                    let id = if never { "" } else { ids.next().unwrap() };
+                    bucket.push(&decoded(key), id, None, 0);
+                }
             }
         }
-        Operation::Copy { from: (bucket, from), key } => {
-            let source = format!("/{bucket}/{from}");
+        Operation::Copy { from: (bucket, from), pick, key } => {
+            let id = pick.map(|pick| picked(model, bucket, from, pick));
+            let version = id.as_ref().map_or(String::new(), |id| format!("?versionId={id}"));
+            let source = format!("/{bucket}/{from}{version}");
             let copy = call(user, "PUT", &at(key)).header("x-amz-copy-source", &source);
             let copy = copy.header("x-amz-metadata-directive", "REPLACE");
             let answer = copy.send(walrus).await;
             let source = access(model, user, name)
-                .and_then(|_| object(model, user, bucket, from).map(<[u8]>::to_vec));
-            expect(&answer, source.as_ref().err().copied().unwrap_or(""));
-            if let Ok(bytes) = source {
-                model.get_mut(name).unwrap().objects.insert(decoded(key), bytes);
+                .and_then(|_| match &id {
+                    None => object(model, user, bucket, from),
+                    Some(id) => version_of(model, user, bucket, from, id),
+                })
+                .map(|version| (version.bytes.clone(), version.tags));
+            let code = source.as_ref().err().copied().unwrap_or("");
+            expect(&answer, if code == "MethodNotAllowed" { "InvalidRequest" } else { code });
+            if let Ok((bytes, tags)) = source {
+                let id = answer.header("x-amz-version-id");
+                model.get_mut(name).unwrap().push(&decoded(key), id, bytes, tags);
             }
         }
+        operation => step_of_versions(walrus, model, (user, name, operation)).await,
+    }
+}
+
+async fn step_of_listing_and_parts(
+    walrus: &Walrus,
+    model: &mut Model,
+    (user, name, operation): (&'static str, &'static str, Operation),
+) {
+    let at = |key: &str| format!("/{name}/{key}");
+    let bucket_path = format!("/{name}");
+    match operation {
         Operation::Parts { key, last, seed, end } => {
             let path = at(key);
             let begun = call(user, "POST", &format!("{path}?uploads")).send(walrus).await;
@@ -207,9 +315,9 @@ async fn step(
             let id = begun.elements("UploadId")[0].to_owned();
             let bytes = content(seed, PART + last);
             let parts = [&bytes[..PART], &bytes[PART..]].map(<[u8]>::to_vec);
-            upload_parts(walrus, user, &path, &id, &parts, end).await;
-            if end == End::Completed {
-                model.get_mut(name).unwrap().objects.insert(decoded(key), bytes);
+            let made = upload_parts(walrus, user, &path, &id, &parts, end).await;
+            if let Some(id) = made {
+                model.get_mut(name).unwrap().push(&decoded(key), &id, Some(bytes), 0);
             }
         }
         Operation::List { prefix, delimiter, after, limit } => {
@@ -231,7 +339,7 @@ async fn step(
                 }
             }
         }
-        Operation::Reopen => unreachable!("handled by the caller"),
+        operation => unreachable!("{operation:?} is handled elsewhere"),
     }
 }
 
@@ -242,7 +350,7 @@ async fn upload_parts(
     id: &str,
     parts: &[Vec<u8>],
     end: End,
-) {
+) -> Option<String> {
     let mut list = String::new();
     for (at, bytes) in parts.iter().enumerate() {
         let part = format!("{path}?partNumber={}&uploadId={id}", at + 1);
@@ -258,18 +366,22 @@ async fn upload_parts(
             call(user, "POST", &path).body(list).send(walrus).await
         }
         End::Aborted => call(user, "DELETE", &path).send(walrus).await,
-        End::Left => return,
+        End::Left => return None,
     };
     expect(&answer, "");
+    (end == End::Completed).then(|| answer.header("x-amz-version-id").to_owned())
 }
 
 /// Deletes all that there is and looks whether any blob stays.
 async fn nothing_stays(walrus: &Walrus, model: &Model) {
     for (name, bucket) in model {
         let path = format!("/{name}");
-        for key in bucket.objects.keys() {
+        for (key, versions) in &bucket.keys {
             let key = format!("{path}/{}", signature::uri_encode(key).replace("%2F", "/"));
-            expect(&call(bucket.owner, "DELETE", &key).send(walrus).await, "");
+            for Version { id, .. } in versions {
+                let version = format!("{key}?versionId={id}");
+                expect(&call(bucket.owner, "DELETE", &version).send(walrus).await, "");
+            }
         }
         expect(&call(bucket.owner, "DELETE", &path).send(walrus).await, "");
     }
@@ -280,9 +392,8 @@ fn object<'a>(
     user: &str,
     name: &str,
     key: &str,
-) -> Result<&'a [u8], &'static str> {
-    let object = access(model, user, name)?.objects.get(&decoded(key));
-    object.map(Vec::as_slice).ok_or("NoSuchKey")
+) -> Result<&'a Version, &'static str> {
+    access(model, user, name)?.current(&decoded(key)).ok_or("NoSuchKey")
 }
 
 fn expect(answer: &Answer, code: &str) {

@@ -2,7 +2,7 @@
 //! at any moment under load. The disk drops, keeps or tears what was not synced.
 
 use crate::client::{call, content};
-use crate::kill::{Allowed, Seen, WRITERS, change, check, path};
+use crate::kill::{Seen, WRITERS, change, check, delete_everything, make_buckets, path};
 use crate::twin::{Twin, Unsynced};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ fn open(disk: &Twin) -> Result<Walrus, walrus::Error> {
 }
 
 /// The changes of the story: method, path, header and how many bytes.
-const STORY: [(&str, &str, (&str, &str), usize); 17] = [
+const STORY: [(&str, &str, (&str, &str), usize); 26] = [
     ("PUT", "/bucket", NONE, 0),
     ("PUT", "/bucket/small", NONE, 1000),
     ("PUT", "/bucket/large", NONE, 70_000),
@@ -37,6 +37,15 @@ const STORY: [(&str, &str, (&str, &str), usize); 17] = [
     ("DELETE", "/bucket/copy", NONE, 0),
     ("DELETE", "/bucket/parts", NONE, 0),
     ("DELETE", "/bucket?tagging", NONE, 0),
+    ("PUT", "/bucket?versioning", NONE, 0),
+    ("PUT", "/bucket/small", NONE, 90_000),
+    ("PUT", "/bucket/small?tagging", NONE, 0),
+    ("DELETE", "/bucket/small", NONE, 0),
+    ("DELETE", "/bucket/small", NONE, 0),
+    ("PUT", "/bucket/copy", ("x-amz-copy-source", "/bucket/small?versionId=null"), 0),
+    ("DELETE", "/bucket/small?versionId=null", NONE, 0),
+    ("DELETE", "/bucket/small?versionId=NEWEST", NONE, 0),
+    ("DELETE", "/bucket/small?versionId=NEWEST", NONE, 0),
 ];
 const NONE: (&str, &str) = ("x-amz-meta-none", "");
 const KEYS: [&str; 4] = ["small", "large", "copy", "parts"];
@@ -44,9 +53,18 @@ const KEYS: [&str; 4] = ["small", "large", "copy", "parts"];
 /// Does a change; whether it is acknowledged. Keeps the id of the upload and its part's ETag.
 async fn tell(walrus: &Walrus, at: usize, upload: &mut (String, String)) -> bool {
     let (method, path, (name, value), size) = STORY[at];
-    let path = path.replace("ID", &upload.0);
+    let mut path = path.replace("=ID", &format!("={}", upload.0));
+    if path.ends_with("NEWEST") {
+        let listed = call("ALICE", "GET", "/bucket?versions&prefix=small").send(walrus).await;
+        let Some(id) = listed.elements("VersionId").first().map(|id| (*id).to_owned()) else {
+            return false;
+        };
+        path = path.replace("NEWEST", &id);
+    }
     let body = if path.ends_with("?tagging") {
         b"<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>".to_vec()
+    } else if path.ends_with("?versioning") {
+        b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>".to_vec()
     } else if method == "POST" && path.contains("uploadId") {
         let part = format!("<PartNumber>1</PartNumber><ETag>{}</ETag>", upload.1);
         format!("<CompleteMultipartUpload><Part>{part}</Part></CompleteMultipartUpload>").into()
@@ -66,9 +84,17 @@ async fn tell(walrus: &Walrus, at: usize, upload: &mut (String, String)) -> bool
 /// All that a client can see of the store, except times and ids.
 async fn look(walrus: &Walrus) -> Vec<String> {
     let mut seen = Vec::new();
-    for path in ["/bucket", "/bucket?acl", "/bucket?tagging", "/bucket?uploads"] {
+    for path in [
+        "/bucket",
+        "/bucket?acl",
+        "/bucket?tagging",
+        "/bucket?uploads",
+        "/bucket?versioning",
+        "/bucket?versions",
+        "/bucket/small?tagging",
+    ] {
         let answer = call("ALICE", "GET", path).send(walrus).await;
-        let names = ["Code", "Key", "Size", "ETag", "Permission", "Value"];
+        let names = ["Code", "Key", "Size", "ETag", "Permission", "Value", "Status", "IsLatest"];
         let words: Vec<_> = names.iter().flat_map(|name| answer.elements(name)).collect();
         seen.push(format!("{path}: {words:?}"));
     }
@@ -146,8 +172,7 @@ async fn write(walrus: Arc<Walrus>, writer: u64, round: u64, seen: Arc<Mutex<See
         if !change(&walrus, &path, number).await {
             return;
         }
-        let settled = Allowed { acknowledged: Some(number), under_way: None };
-        seen.lock().unwrap().insert(path, settled);
+        seen.lock().unwrap().entry(path).or_default().acknowledge(number);
     }
 }
 
@@ -158,7 +183,7 @@ fn after_power_cuts_under_load_everything_acknowledged_is_there() {
     let mut disk = Twin::with_power_for(FOR_EVER);
     runtime.block_on(async {
         let walrus = open(&disk).unwrap();
-        assert!(call("ALICE", "PUT", "/bucket").send(&walrus).await.status.is_success());
+        make_buckets(&walrus).await;
     });
     let cuts = std::env::var(KILLS).map_or(12, |kills| kills.parse().unwrap());
     for round in 1..=cuts {
@@ -185,10 +210,7 @@ fn after_power_cuts_under_load_everything_acknowledged_is_there() {
 /// No blob stays of what a cut left.
 async fn delete_all(disk: &Twin, seen: &Seen) {
     let walrus = open(disk).unwrap();
-    for path in seen.keys() {
-        call("ALICE", "DELETE", path).send(&walrus).await;
-    }
-    assert_eq!(call("ALICE", "DELETE", "/bucket").send(&walrus).await.status, 204);
+    delete_everything(&walrus, seen.keys()).await;
     let limit = Instant::now() + Duration::from_secs(20);
     while disk.blobs() > 0 {
         assert!(Instant::now() < limit, "{} blobs stay behind", disk.blobs());
