@@ -1,6 +1,6 @@
 # The entry points; the work is in scripts/. `make` alone says what there is.
 
-.PHONY: help run stop clean-cloud test test-long lint bench-launch bench-launches bench-networks bench-api bench-s3
+.PHONY: help run stop clean-cloud test test-long lint bench-launch bench-launches bench-networks bench-api bench-s3 bench-soap
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -37,3 +37,6 @@ bench-s3: ## Walrus beside other S3 servers and a bare HTTP server
 
 bench-api: ## the EC2 API of a simulated cloud beside moto's server
 	@scripts/bench-api
+
+bench-soap: ## what it costs to verify a signed SOAP message, and to refuse the worst one
+	@cargo run --quiet --release --locked -p ws-security --features signer --example cost

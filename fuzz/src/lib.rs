@@ -6,6 +6,7 @@ mod disk_image;
 mod manifest;
 mod policy;
 mod query;
+mod soap;
 mod user_data;
 mod xml;
 
@@ -14,6 +15,7 @@ pub use disk_image::disk_image;
 pub use manifest::manifest;
 pub use policy::policy;
 pub use query::query;
+pub use soap::soap;
 pub use user_data::user_data;
 pub use xml::xml;
 

@@ -1,7 +1,7 @@
 //! A request to the Query interface, as anybody may send it.
 
 use ec2_wire::{
-    Base64, Code, Error, Filter, OneOrMore, Parameters, Place, Service, Text, Tree, Version,
+    Base64, Code, Error, Filter, OneOrMore, Param, Parameters, Place, Service, Text, Tree, Version,
     check_filters, error_document, filterable, parameters, passes, unknown, words,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -145,7 +145,7 @@ fn encoded(pairs: &[(String, String)]) -> String {
 }
 
 /// The value, or none for an error that can be told to the caller.
-fn checked<T>(result: Result<T, Error>) -> Option<T> {
+pub(crate) fn checked<T>(result: Result<T, Error>) -> Option<T> {
     let told = |error: &Error| {
         assert!(crate::is_short(error.message()), "{error}");
         assert_ne!(error.code(), Code::InternalError, "{error}");
@@ -215,8 +215,13 @@ fn accepted(request: &ec2::Request<'_>) {
     assert_eq!(claim.verify(request, SIGNER.secret, NOW), Ok(()), "{request:?}");
 }
 
+/// The parameters that [`read`] reads.
+pub(crate) const fn table() -> &'static [Param] {
+    Input::TABLE
+}
+
 /// What an action does with the parameters before it acts.
-fn read(tree: &Tree) {
+pub(crate) fn read(tree: &Tree) {
     assert!(unknown(tree, Input::TABLE).iter().all(|name| crate::is_short(name)));
     if let Some(version) = tree.at("Version").and_then(Tree::value)
         && let Some(version) = checked(Version::parse(version))

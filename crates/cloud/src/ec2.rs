@@ -1,5 +1,6 @@
-//! EC2's Query interface, served at `/services/Eucalyptus`, and what clients ask STS and IAM before
-//! they use it, served at `/services/Tokens` and `/services/Euare` and beside EC2 too.
+//! EC2's Query interface, served at `/services/Eucalyptus` beside [`soap`], and what clients ask
+//! STS and IAM before they use it, served at `/services/Tokens` and `/services/Euare` and beside
+//! EC2 too.
 //!
 //! Each action is one file below, called after it: what it takes and answers (an
 //! [`ec2_wire::Action`]) and what it does (a [`Run`](call::Run)). [`actions`] lists them.
@@ -79,6 +80,7 @@ mod revoke_security_group_ingress;
 mod rsa_key;
 mod rule_descriptions;
 mod run_instances;
+mod soap;
 mod start_instances;
 mod state_changes;
 mod stop_instances;
@@ -99,7 +101,9 @@ use authenticate::authenticate;
 use axum::body::Body;
 use bytes::Bytes;
 use call::Call;
-use ec2_wire::{Code, Definition, Error, Service, Tree, Version, error_document, unknown};
+use ec2_wire::{
+    Code, Definition, Error, Service, Tree, Version, error_document, fault_document, unknown,
+};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
@@ -114,27 +118,58 @@ pub fn definitions() -> impl Iterator<Item = &'static Definition> {
     actions::ACTIONS.iter().map(|entry| &entry.definition)
 }
 
-/// Answers one request: a GET, or a POST with a form.
+/// Answers one request: a GET, a POST with a form, or a SOAP message.
 pub async fn handle(cloud: &Cloud, request: Request<Body>) -> Response<Body> {
     let id = RequestId::random();
     let span = tracing::info_span!("ec2", request = %id);
     let (status, document) = async {
-        let mut access = Access::begin();
-        match answer(cloud, request, id, &mut access).await {
-            Ok((service, document)) => {
-                access.end(cloud, service, None);
-                (StatusCode::OK, document)
-            }
-            Err((service, error)) => {
-                access.end(cloud, service, Some(&error));
-                let (status, document) = error_document(service, &error, &id.to_string());
-                (StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), document.into())
-            }
+        let at = front::query_service(request.uri().path()).unwrap_or(Service::Ec2);
+        let (head, body) = request.into_parts();
+        if at == Service::Ec2 && soap::is_soap(&head) {
+            handle_soap(cloud, &head, body, id).await
+        } else {
+            handle_query(cloud, at, head, body, id).await
         }
     }
     .instrument(span)
     .await;
     respond(status, document, &id.to_string())
+}
+
+async fn handle_query(
+    cloud: &Cloud,
+    at: Service,
+    head: Parts,
+    body: Body,
+    id: RequestId,
+) -> (StatusCode, Body) {
+    let mut access = Access::begin();
+    match answer(cloud, at, head, body, id, &mut access).await {
+        Ok((service, document)) => {
+            access.end(cloud, service, None);
+            (StatusCode::OK, document)
+        }
+        Err((service, error)) => {
+            access.end(cloud, service, Some(&error));
+            let (status, document) = error_document(service, &error, &id.to_string());
+            (StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), document.into())
+        }
+    }
+}
+
+async fn handle_soap(cloud: &Cloud, head: &Parts, body: Body, id: RequestId) -> (StatusCode, Body) {
+    let mut access = Access::begin();
+    match soap::perform(cloud, head, body, id, &mut access).await {
+        Ok(document) => {
+            access.end(cloud, Service::Ec2, None);
+            (StatusCode::OK, document)
+        }
+        Err(error) => {
+            access.end(cloud, Service::Ec2, Some(&error));
+            let fault = fault_document(&error, &id.to_string());
+            (StatusCode::INTERNAL_SERVER_ERROR, fault.into())
+        }
+    }
 }
 
 fn respond(status: StatusCode, document: Body, request_id: &str) -> Response<Body> {
@@ -185,12 +220,12 @@ impl Asked {
 /// Answers a request; a refusal comes with the service whose document carries it.
 async fn answer(
     cloud: &Cloud,
-    request: Request<Body>,
+    at: Service,
+    head: Parts,
+    body: Body,
     id: RequestId,
     access: &mut Access,
 ) -> Result<(Service, Body), (Service, Error)> {
-    let (head, body) = request.into_parts();
-    let at = front::query_service(head.uri.path()).unwrap_or(Service::Ec2);
     let asked = Asked::read(head, body).await.map_err(|error| (at, error))?;
     let service = asked.service(at);
     match perform(cloud, service, &asked, id, access).await {
@@ -212,14 +247,23 @@ async fn perform(
     let entry = actions::find(service, action_name(&asked.tree)?)?;
     let action = entry.definition.name;
     access.action = action;
-    let ignored = unknown(&asked.tree, entry.definition.parameters);
+    note_ignored(cloud, action, unknown(&asked.tree, entry.definition.parameters));
+    let version = asked.version()?;
+    let state = cloud.state().on_behalf_of(id);
+    entry
+        .call(
+            Call { cloud, state, user: &user, version, now, request: id, soap: false },
+            &asked.tree,
+        )
+        .await
+}
+
+/// Logs and counts what a request has that its action does not know.
+fn note_ignored(cloud: &Cloud, action: &'static str, ignored: Vec<String>) {
     if !ignored.is_empty() {
         tracing::info!(count = ignored.len(), "ignored unknown parameters: {}", ignored.join(" "));
         cloud.ignored.count(action, ignored);
     }
-    let version = asked.version()?;
-    let state = cloud.state().on_behalf_of(id);
-    entry.call(Call { cloud, state, user: &user, version, now, request: id }, &asked.tree).await
 }
 
 async fn read_body(head: &Parts, body: Body) -> Result<Bytes, Error> {

@@ -34,7 +34,7 @@ macro_rules! codes {
 // makes every SDK repeat the request for up to a minute; here capacity is known for certain, so
 // they are answers (400) and not faults. AccessDenied, InternalFailure, InvalidClientTokenId,
 // NoSuchEntity, ServiceUnavailable, SignatureDoesNotMatch and ValidationError are words of STS and
-// IAM only.
+// IAM only; InvalidSecurity and InvalidSOAPRequest are in SOAP faults only.
 codes! {
     AccessDenied, "AccessDenied", 403;
     AddressLimitExceeded, "AddressLimitExceeded", 400;
@@ -92,6 +92,8 @@ codes! {
     InvalidRouteTableIdNotFound, "InvalidRouteTableID.NotFound", 400;
     InvalidSecurityGroupRuleIdMalformed, "InvalidSecurityGroupRuleId.Malformed", 400;
     InvalidSecurityGroupRuleIdNotFound, "InvalidSecurityGroupRuleId.NotFound", 400;
+    InvalidSecurity, "InvalidSecurity", 400;
+    InvalidSoapRequest, "InvalidSOAPRequest", 400;
     InvalidSubnetIdMalformed, "InvalidSubnetID.Malformed", 400;
     InvalidSubnetIdNotFound, "InvalidSubnetID.NotFound", 400;
     InvalidUserIdMalformed, "InvalidUserID.Malformed", 400;

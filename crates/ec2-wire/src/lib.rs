@@ -15,6 +15,7 @@ mod error;
 mod filter;
 mod parameters;
 mod service;
+mod soap;
 mod tree;
 mod value;
 mod version;
@@ -30,6 +31,7 @@ pub use filter::{Filter, Filterable, Offered, Pattern, Patterns, check_filters, 
 pub use parameters::base_name;
 pub use parameters::{Field, Kind, OneOrMore, Param, Parameters, field, unknown};
 pub use service::Service;
+pub use soap::{Element, binding, fault_document, soap_tree};
 pub use tree::{Place, Tree};
 pub use value::{Base64, MayBeEmpty, Text, Value};
 pub use version::Version;

@@ -28,7 +28,8 @@ pub struct Param {
     /// list's items are `Name.N`.
     pub query: &'static str,
     /// Its path in a SOAP body within what contains it, `instancesSet/item/instanceId`: one
-    /// `item` for each `N` of the Query name. Empty when SOAP has no such element.
+    /// `item` for each `N` of the Query name. Empty when SOAP has no such element; `*` where the
+    /// name of an element is the value, and the element is empty.
     pub soap: &'static str,
     /// What it may hold.
     pub kind: Kind,

@@ -1,9 +1,9 @@
 //! Answers as XML: one buffer that is appended to, no tree.
 
-use crate::{Action, Error, Response, Service, Version};
+use crate::{Action, Error, Response, Service, Version, soap};
 use std::fmt::{self, Write};
 
-const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+pub(crate) const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
 /// The XML of an answer, in the shape of the version that was asked for.
 ///
@@ -89,6 +89,11 @@ impl Xml {
         self.out.push_str(name);
         self.out.push('>');
     }
+
+    /// What was written, behind this.
+    pub(crate) fn behind(self, begin: &str) -> String {
+        begin.to_owned() + &self.out
+    }
 }
 
 /// Writes text so that XML can carry it. What XML 1.0 has no way to write becomes U+FFFD.
@@ -130,16 +135,26 @@ pub struct Document<A: Action> {
     request_id: String,
     response: A::Output,
     next: usize,
+    soap: bool,
 }
 
 impl<A: Action> Document<A> {
     /// The answer in the shape of a version.
     pub fn new(version: Version, request_id: &str, response: A::Output) -> Self {
-        Self { version, request_id: request_id.to_owned(), response, next: 0 }
+        Self { version, request_id: request_id.to_owned(), response, next: 0, soap: false }
+    }
+
+    /// The same as the body of a SOAP message, or as it is.
+    #[must_use]
+    pub fn in_soap(self, soap: bool) -> Self {
+        Self { soap, ..self }
     }
 
     fn head(&self, xml: &mut Xml) {
         xml.out.push_str(DECLARATION);
+        if self.soap {
+            xml.out.push_str(soap::BEGIN);
+        }
         let (action, namespace) = (A::NAME, A::SERVICE.namespace(self.version));
         let _ = write!(xml.out, "<{action}Response xmlns=\"{namespace}\">");
         if A::SERVICE != Service::Ec2 {
@@ -156,6 +171,9 @@ impl<A: Action> Document<A> {
             xml.element("ResponseMetadata", |xml| xml.text("RequestId", &self.request_id));
         }
         let _ = write!(xml.out, "</{action}Response>");
+        if self.soap {
+            xml.out.push_str(soap::END);
+        }
     }
 }
 

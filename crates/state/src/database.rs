@@ -36,6 +36,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0007_addresses.sql"),
     include_str!("../migrations/0008_modes.sql"),
     include_str!("../migrations/0009_people.sql"),
+    include_str!("../migrations/0010_soap.sql"),
 ];
 
 /// The cloud's state. Cheap to clone; all clones share one writer and one pool of readers.

@@ -73,6 +73,9 @@ pub enum Error {
     /// The access key or certificate is in use already.
     #[error("that access key or certificate belongs to a user already")]
     CredentialExists,
+    /// No user has the certificate.
+    #[error("no user has a certificate with the fingerprint \"{0}\"")]
+    CertificateNotFound(String),
 
     /// There is no such image, or the caller may not know of it.
     #[error("the image \"{0}\" does not exist")]

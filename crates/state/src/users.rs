@@ -1,4 +1,4 @@
-//! Users, their access keys and their certificates.
+//! Users and their access keys.
 
 use crate::database::{Connection, Row, State};
 use crate::deeds::Deed;
@@ -37,19 +37,6 @@ pub struct NewUser {
     pub access_key: String,
     /// A fresh random secret.
     pub secret_key: Secret<String>,
-}
-
-/// A user's X.509 certificate, which verifies bundles and SOAP requests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Certificate {
-    /// SHA-1 of the DER, in lower-case hex.
-    pub fingerprint: String,
-    /// Whose it is.
-    pub account: AccountId,
-    /// The certificate.
-    pub pem: String,
-    /// When it was made.
-    pub created: Timestamp,
 }
 
 /// The statement that reads users, with the given condition.
@@ -152,29 +139,6 @@ impl State {
         self.write(move |db| Box::pin(delete(db, name))).await
     }
 
-    /// Adds a certificate to a user's; older ones stay valid.
-    ///
-    /// # Errors
-    /// [`Error::CredentialExists`]; a database error when there is no such account.
-    pub async fn add_certificate(&self, certificate: Certificate) -> Result<()> {
-        self.write(move |db| Box::pin(add_certificate(db, certificate))).await
-    }
-
-    /// The certificates of one user, or of all, newest first.
-    ///
-    /// # Errors
-    /// Only when the database fails.
-    pub async fn certificates(&self, account: Option<AccountId>) -> Result<Vec<Certificate>> {
-        let rows = sqlx::query(
-            "SELECT fingerprint, account, pem, created_ms FROM certificates
-             WHERE account = $1 OR $1 IS NULL ORDER BY created_ms DESC, fingerprint",
-        )
-        .bind(account.map(|account| account.to_string()))
-        .fetch_all(&mut *self.snapshot().await?)
-        .await?;
-        rows.iter().map(certificate).collect()
-    }
-
     async fn user(&self, statement: &'static str, value: &str) -> Result<Option<User>> {
         let row = sqlx::query(statement).bind(value).fetch_optional(self.readers()).await?;
         row.as_ref().map(user).transpose()
@@ -219,15 +183,6 @@ pub(crate) fn user(row: &Row) -> Result<User> {
         enabled: row.flag("accepted")?,
         access_key: row.text("access_key")?,
         secret_key: row.secret("secret_key")?,
-        created: row.time("created_ms")?,
-    })
-}
-
-fn certificate(row: &Row) -> Result<Certificate> {
-    Ok(Certificate {
-        fingerprint: row.text("fingerprint")?,
-        account: row.parsed("account")?,
-        pem: row.text("pem")?,
         created: row.time("created_ms")?,
     })
 }
@@ -404,20 +359,6 @@ pub(crate) async fn forget(db: &mut Connection, account: AccountId) -> Result<()
     for statement in STATEMENTS {
         sqlx::query(statement).bind(account.to_string()).execute(&mut *db).await?;
     }
-    Ok(())
-}
-
-async fn add_certificate(db: &mut Connection, new: Certificate) -> Result<()> {
-    sqlx::query(
-        "INSERT INTO certificates (fingerprint, account, pem, created_ms) VALUES ($1, $2, $3, $4)",
-    )
-    .bind(&new.fingerprint)
-    .bind(new.account.to_string())
-    .bind(&new.pem)
-    .bind(new.created.millis())
-    .execute(db)
-    .await
-    .map_err(|error| taken(error, Error::CredentialExists))?;
     Ok(())
 }
 

@@ -34,3 +34,17 @@ pub use rule::Rule;
 
 /// The longest message, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = parse::MAX_BYTES;
+
+/// Reads XML as a message's is read, for tests of the reader alone.
+#[doc(hidden)]
+pub fn with_root<T>(bytes: &[u8], see: impl FnOnce(Element<'_>) -> T) -> Result<T, Rule> {
+    Ok(see(parse::parse(bytes)?.root()))
+}
+
+/// The canonical form of an element, for tests.
+#[doc(hidden)]
+pub fn canonical(element: Element<'_>) -> Result<Vec<u8>, Rule> {
+    let mut bytes = Vec::new();
+    canonical::canonicalize(element, &mut bytes)?;
+    Ok(bytes)
+}

@@ -26,6 +26,8 @@ pub(super) struct Call<'a> {
     pub(super) state: State,
     /// Names the call in answer and log.
     pub(super) request: RequestId,
+    /// Whether the answer is a SOAP message.
+    pub(super) soap: bool,
 }
 
 impl Call<'_> {
@@ -92,7 +94,8 @@ fn run<'a, A: Run + 'static>(
             return Err(Error::new(Code::DryRunOperation, message));
         }
         let output = A::run(call, input).await?;
-        Ok(body(Document::<A>::new(call.version, &call.request.to_string(), output)))
+        let document = Document::<A>::new(call.version, &call.request.to_string(), output);
+        Ok(body(document.in_soap(call.soap)))
     })
 }
 

@@ -15,7 +15,7 @@ parameters! {
         /// The image.
         image: ImageId = "ImageId", "imageId";
         /// The attribute to show.
-        attribute: ImageAttribute = "Attribute", "attribute";
+        attribute: ImageAttribute = "Attribute", "*";
     }
 }
 

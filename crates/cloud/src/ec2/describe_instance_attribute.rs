@@ -14,7 +14,7 @@ parameters! {
         /// The instance.
         id: InstanceId = "InstanceId", "instanceId", since (2009, 10, 31);
         /// The attribute to show.
-        attribute: InstanceAttribute = "Attribute", "attribute", since (2009, 10, 31);
+        attribute: InstanceAttribute = "Attribute", "*", since (2009, 10, 31);
     }
 }
 

@@ -13,7 +13,7 @@ parameters! {
         /// The image.
         image: ImageId = "ImageId", "imageId";
         /// The attribute to reset.
-        _attribute: Resettable = "Attribute", "attribute";
+        _attribute: Resettable = "Attribute", "*";
     }
 }
 

@@ -14,7 +14,7 @@ parameters! {
         /// The instance.
         id: InstanceId = "InstanceId", "instanceId", since (2009, 10, 31);
         /// The attribute to set to what a launch without options gets.
-        attribute: Resettable = "Attribute", "attribute", since (2009, 10, 31);
+        attribute: Resettable = "Attribute", "*", since (2009, 10, 31);
     }
 }
 

@@ -19,6 +19,8 @@ mod modes;
 mod pages;
 mod power;
 mod rules;
+mod soap;
+mod soap_replies;
 mod tags;
 mod tenancy;
 mod types;

@@ -120,3 +120,31 @@ async fn every_download_adds_a_certificate_and_older_ones_stay() {
     let twice = world.state.add_certificate(certificate(&world.admin, "aa")).await;
     assert!(matches!(twice, Err(Error::CredentialExists)));
 }
+
+#[tokio::test]
+async fn a_certificate_leads_to_its_owner_until_it_is_removed() {
+    let world = World::with_cores(1).await;
+    let alice = world.user("alice").await;
+    world.state.add_certificate(certificate(&alice, "aa")).await.unwrap();
+    let (owner, pem) = world.state.certificate("aa").await.unwrap().unwrap();
+    assert_eq!((owner, pem.as_str()), (alice, "-----BEGIN CERTIFICATE-----"));
+    assert!(world.state.certificate("bb").await.unwrap().is_none());
+    world.state.remove_certificate("aa".into()).await.unwrap();
+    assert!(world.state.certificate("aa").await.unwrap().is_none());
+    let twice = world.state.remove_certificate("aa".into()).await;
+    assert!(matches!(twice, Err(Error::CertificateNotFound(_))));
+}
+
+#[tokio::test]
+async fn a_message_is_new_once_until_its_time_is_over() {
+    let world = World::with_cores(1).await;
+    let remember = async |name: &str, until: i64, now: i64| {
+        let at = |millis| NOW.plus_millis(millis);
+        world.state.remember_message(name.into(), at(until), at(now)).await.unwrap()
+    };
+    assert!(remember("a", 300, 0).await);
+    assert!(!remember("a", 300, 1).await);
+    assert!(remember("b", 300, 1).await);
+    assert!(!remember("a", 300, 299).await, "it was forgotten too early");
+    assert!(remember("a", 600, 300).await, "it is kept for ever");
+}

@@ -1,0 +1,3 @@
+//! See [`fuzz::soap`].
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::soap(bytes));
