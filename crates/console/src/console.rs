@@ -4,7 +4,10 @@ use crate::error::Error;
 use crate::password::Hasher;
 use crate::throttle::Throttle;
 use crate::words::Words;
-use crate::{account, apply, extras, first, guard, log, login, mail, recover, start, style, users};
+use crate::{
+    account, apply, configuration, extras, first, guard, log, login, mail, recover, start, style,
+    users,
+};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
@@ -77,6 +80,14 @@ impl Console {
             .route("/users", get(users::list).post(users::add))
             .route("/users/{name}", get(users::view).post(users::change))
             .route("/users/{name}/{step}", get(users::ask).post(users::take_step))
+            .route("/configuration", get(configuration::show))
+            .route("/configuration/cloud", post(configuration::save_cloud))
+            .route("/configuration/clusters", post(configuration::add_cluster))
+            .route(
+                "/configuration/clusters/{name}",
+                get(configuration::ask_cluster).post(configuration::remove_cluster),
+            )
+            .route("/configuration/vm-types", post(configuration::save_vm_types))
             .route("/log", get(log::show))
             .route("/extras", get(extras::show))
             .fallback(guard::not_here)

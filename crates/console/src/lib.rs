@@ -6,6 +6,7 @@
 
 mod account;
 mod apply;
+mod configuration;
 mod console;
 mod error;
 mod extras;

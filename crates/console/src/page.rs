@@ -8,9 +8,10 @@ use http::StatusCode;
 use maud::{DOCTYPE, Markup, html};
 
 /// The tabs: their names, where they are, and whether they are for administrators only.
-const TABS: [(&str, &str, bool); 4] = [
+const TABS: [(&str, &str, bool); 5] = [
     ("Credentials", "/credentials", false),
     ("Users", "/users", true),
+    ("Configuration", "/configuration", true),
     ("Log", "/log", false),
     ("Extras", "/extras", false),
 ];

@@ -37,9 +37,8 @@ pub(super) async fn register(
     body: Bytes,
 ) -> Answer {
     let new: NewCluster = serde_json::from_slice(&body).map_err(Error::Malformed)?;
-    let endpoint = endpoint(&new.endpoint).ok_or(Error::Endpoint(new.endpoint))?;
-    let (led, wanted) = (Arc::clone(&cloud), Registration { name: name.clone(), endpoint });
-    to_the_end(async move { led.register_cluster(wanted).await }).await?;
+    let (led, wanted) = (Arc::clone(&cloud), name.clone());
+    to_the_end(async move { led.register_cluster_at(wanted, &new.endpoint).await }).await?;
     let all = cloud.cluster_statuses().await?;
     let status = all.into_iter().find(|status| status.name == name);
     Ok(Json(status.ok_or(state::Error::ClusterNotFound(name))?).into_response())
@@ -61,6 +60,15 @@ async fn to_the_end(work: impl Future<Output = Result<()>> + Send + 'static) -> 
 }
 
 impl Cloud {
+    /// The same as [`Cloud::register_cluster`] with what an administrator writes: `HOST[:PORT]`.
+    ///
+    /// # Errors
+    /// [`Error::Endpoint`], and when the state refuses.
+    pub async fn register_cluster_at(&self, name: ClusterName, at: &str) -> Result<()> {
+        let endpoint = endpoint(at).ok_or_else(|| Error::Endpoint(at.to_owned()))?;
+        self.register_cluster(Registration { name, endpoint }).await
+    }
+
     /// Registers a cluster, or takes over that its controller is somewhere else now. It is
     /// followed from then on.
     ///

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod browser;
+mod configuration;
 mod credentials;
 mod first;
 mod mail;
