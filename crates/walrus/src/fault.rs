@@ -83,6 +83,8 @@ kinds! {
     NO_SUCH_KEY = "NoSuchKey" 404 "The key does not exist";
     NO_SUCH_OBJECT_LOCK = "ObjectLockConfigurationNotFoundError" 404
         "The bucket has no object lock, and cannot have it here";
+    NO_SUCH_LIFECYCLE = "NoSuchLifecycleConfiguration" 404
+        "The lifecycle configuration does not exist";
     NO_SUCH_OWNERSHIP_CONTROLS = "OwnershipControlsNotFoundError" 404
         "The bucket has no ownership controls";
     NO_SUCH_PUBLIC_ACCESS_BLOCK = "NoSuchPublicAccessBlockConfiguration" 404

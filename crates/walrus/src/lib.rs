@@ -17,6 +17,7 @@ mod disk;
 mod fault;
 mod image;
 mod ingest;
+mod lifecycle;
 mod operation;
 mod request;
 mod store;
@@ -52,6 +53,14 @@ pub fn keys_to_delete(body: &[u8]) -> Option<Vec<String>> {
 #[doc(hidden)]
 pub fn parts_to_complete(body: &[u8]) -> Option<Vec<u16>> {
     operation::parts_to_complete(body).ok()
+}
+
+/// The ids of the rules in the body of a PutBucketLifecycleConfiguration request; none when it is
+/// refused. For the same tests.
+#[doc(hidden)]
+pub fn lifecycle_rules(body: &[u8]) -> Option<Vec<String>> {
+    let rules = operation::read_lifecycle(body).ok()?;
+    Some(rules.into_iter().map(|rule| rule.id).collect())
 }
 
 /// What a policy says, for the same tests.

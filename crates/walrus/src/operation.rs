@@ -2,6 +2,7 @@
 
 mod acl;
 mod bucket_cors;
+mod bucket_lifecycle;
 mod bucket_location;
 mod bucket_policy;
 mod bucket_tagging;
@@ -51,7 +52,6 @@ const UNOFFERED_WORDS: &[&str] = &[
     "intelligent-tiering",
     "inventory",
     "legal-hold",
-    "lifecycle",
     "metadataConfiguration",
     "metadataTable",
     "metrics",
@@ -82,6 +82,7 @@ const PARTICULAR_WORDS: &[&str] = &[
     "acl",
     "cors",
     "delete",
+    "lifecycle",
     "encryption",
     "logging",
     "notification",
@@ -103,6 +104,7 @@ const PARTICULAR_WORDS: &[&str] = &[
 ];
 
 pub(crate) use acl::rewritten_acl;
+pub(crate) use bucket_lifecycle::read_lifecycle;
 pub(crate) use delete_objects::keys_to_delete;
 pub use routing::Operation;
 pub(crate) use upload::parts_to_complete;
@@ -179,6 +181,11 @@ async fn on_bucket(
         Operation::ListObjectsV2 => list_objects::run(walrus, &request, place, true).await,
         Operation::ListMultipartUploads => upload::list(walrus, &request, place).await,
         Operation::ListObjectVersions => list_versions::run(walrus, &request, place).await,
+        Operation::GetBucketLifecycleConfiguration => bucket_lifecycle::get(walrus, place).await,
+        Operation::PutBucketLifecycleConfiguration => {
+            bucket_lifecycle::put(walrus, request, body, place).await
+        }
+        Operation::DeleteBucketLifecycle => bucket_lifecycle::delete(walrus, place).await,
         Operation::GetBucketVersioning => bucket_versioning::get(&place),
         Operation::PutBucketVersioning => {
             bucket_versioning::put(walrus, request, body, place).await
@@ -260,7 +267,7 @@ fn belongs(word: &str, request: &Request, target: &Target) -> bool {
         (Target::Bucket { .. }, "delete") => method == Method::POST,
         (
             Target::Bucket { .. },
-            "cors" | "ownershipControls" | "policy" | "publicAccessBlock" | "tagging",
+            "cors" | "lifecycle" | "ownershipControls" | "policy" | "publicAccessBlock" | "tagging",
         ) => {
             matches!(*method, Method::GET | Method::PUT | Method::DELETE)
         }
@@ -329,6 +336,17 @@ fn xml(xml: Xml) -> Response<Body> {
 fn with_version(mut response: Response<Body>, version: Option<VersionId>) -> Response<Body> {
     if let Some(Ok(id)) = version.map(|version| HeaderValue::try_from(version.to_string())) {
         response.headers_mut().insert("x-amz-version-id", id);
+    }
+    response
+}
+
+/// Tells the client when an object expires.
+fn with_expiration(
+    mut response: Response<Body>,
+    expiration: Option<HeaderValue>,
+) -> Response<Body> {
+    if let Some(expiration) = expiration {
+        response.headers_mut().insert("x-amz-expiration", expiration);
     }
     response
 }

@@ -12,7 +12,9 @@ mod change;
 mod committer;
 mod configuration;
 mod content;
+mod expire;
 mod history;
+mod keeper;
 mod listing;
 mod parts;
 mod read;
@@ -37,6 +39,7 @@ pub(crate) use version_listing::{Line, Versions, VersionsQuery};
 
 use crate::disk::Disk;
 use committer::{Committer, Job};
+use keeper::Keeper;
 use redb::{Database, Durability};
 use std::io;
 use std::path::PathBuf;
@@ -132,12 +135,14 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) struct Store {
     shared: Arc<Shared>,
+    /// Before the committer, which it sends changes to.
+    keeper: Keeper,
     committer: Committer,
 }
 
 impl Store {
     /// Opens the store on a disk, or makes it. Unlinks in the background what a crash left.
-    pub(crate) fn open(disk: Arc<dyn Disk>, clock: &dyn Clock) -> Result<Self, Error> {
+    pub(crate) fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let db = open_database(&*disk)?;
         let blobs = Blobs::on(disk);
         let ids = Ids::default();
@@ -145,7 +150,14 @@ impl Store {
         let read_only = AtomicBool::new(false);
         let shared = Arc::new(Shared { db, blobs, ids, read_only });
         let committer = Committer::start(Arc::clone(&shared), start)?;
-        Ok(Self { shared, committer })
+        let queue = committer.queue().ok_or(Error::Stopping)?;
+        let keeper = Keeper::start(Arc::clone(&shared), queue, clock)?;
+        Ok(Self { shared, keeper, committer })
+    }
+
+    /// Carries out the lifecycles of all buckets now.
+    pub(crate) async fn carry_out_lifecycles(&self) -> Result<(), Error> {
+        self.keeper.poke().await
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

@@ -97,13 +97,22 @@ impl Walrus {
         settings: Settings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
-        let store = Store::open(disk, &*clock)?;
+        let store = Store::open(disk, Arc::clone(&clock))?;
         let limits = Limits {
             object_bytes: settings.max_object_bytes,
             min_free_bytes: settings.min_free_bytes,
             uploads: Semaphore::new(settings.max_uploads),
         };
         Ok(Self { store, settings, limits, clock })
+    }
+
+    /// Carries out the lifecycles of all buckets now, and not within the hour as without being
+    /// asked.
+    ///
+    /// # Errors
+    /// [`Error`] when the store fails.
+    pub async fn carry_out_lifecycles(&self) -> Result<(), Error> {
+        self.store.carry_out_lifecycles().await
     }
 
     /// Answers a request, which has the full path that the client sent.

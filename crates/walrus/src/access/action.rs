@@ -84,6 +84,8 @@ actions! {
     ListBucketVersions Bucket Read;
     GetBucketVersioning Bucket;
     PutBucketVersioning Bucket;
+    GetLifecycleConfiguration Bucket;
+    PutLifecycleConfiguration Bucket;
     PutObject Key Write;
     DeleteObject Key Write;
     DeleteObjectVersion Key;
@@ -140,7 +142,6 @@ const OTHERS_OF_BUCKETS: &[&str] = &[
     "GetAnalyticsConfiguration",
     "GetIntelligentTieringConfiguration",
     "GetInventoryConfiguration",
-    "GetLifecycleConfiguration",
     "GetMetricsConfiguration",
     "PutAccelerateConfiguration",
     "PutAnalyticsConfiguration",
@@ -152,7 +153,6 @@ const OTHERS_OF_BUCKETS: &[&str] = &[
     "PutEncryptionConfiguration",
     "PutIntelligentTieringConfiguration",
     "PutInventoryConfiguration",
-    "PutLifecycleConfiguration",
     "PutMetricsConfiguration",
     "PutReplicationConfiguration",
 ];

@@ -4,6 +4,7 @@ use super::{Acl, Action, Context, Decision, Level, Owned, Rules, Wish, decide};
 use crate::fault::{
     ACCESS_DENIED, Fault, METHOD_NOT_ALLOWED, NO_SUCH_BUCKET, NO_SUCH_KEY, NO_SUCH_VERSION,
 };
+use crate::lifecycle::{self, Lifecycle};
 use crate::request::Request;
 use crate::store::{Bucket, Found, Marker, Object, Source, Upload, VersionId};
 use crate::walrus::Walrus;
@@ -29,6 +30,7 @@ pub(crate) struct Place {
     pub(crate) marker: Option<Marker>,
     /// Its bytes, where the request is for them.
     pub(crate) source: Option<Source>,
+    pub(crate) lifecycle: Option<Lifecycle>,
     context: Context,
 }
 
@@ -41,6 +43,11 @@ impl Place {
     /// What clients are told of the object's version.
     pub(crate) fn shown_version(&self) -> Option<VersionId> {
         self.object.as_ref().and_then(|object| self.bucket.versioning.shown(object.version.id()))
+    }
+
+    /// The header that tells when an object of the key expires.
+    pub(crate) fn expiration(&self, object: &Object) -> Option<HeaderValue> {
+        lifecycle::header(self.lifecycle.as_ref(), &self.key, object)
     }
 
     /// Whether the caller may do this with the object too.
@@ -238,6 +245,8 @@ fn place(
     Found { bucket, documents, object, marker }: Found<(Object, Option<Source>)>,
 ) -> Result<Place, Fault> {
     let rules = Rules::read(&documents, &name)?;
+    let lifecycle = documents.lifecycle.filter(|_| !key.is_empty());
+    let lifecycle = lifecycle.map(|document| Lifecycle::decode(&document, &name)).transpose()?;
     let context = match rules.policy {
         Some(_) => Context::of(request, walrus.clock.now(), version)?,
         None => Context::default(),
@@ -247,7 +256,7 @@ fn place(
         Some(object) => (context.with_tags(&object.tags), source.flatten()),
         None => (context, None),
     };
-    Ok(Place { name, key, bucket, rules, version, object, marker, source, context })
+    Ok(Place { name, key, bucket, rules, version, object, marker, source, lifecycle, context })
 }
 
 /// Whether it writes or deletes only where the object has a certain ETag. S3 wants that its caller

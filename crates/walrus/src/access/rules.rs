@@ -4,12 +4,14 @@ use super::Policy;
 use crate::store::Error;
 use serde::{Deserialize, Serialize};
 
-/// The documents of a bucket's configuration that say who may do what.
+/// The documents of a bucket's configuration that say who may do what, and what every answer about
+/// an object tells of its lifecycle.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Documents {
     pub(crate) policy: Option<Vec<u8>>,
     pub(crate) public_access_block: Option<Vec<u8>>,
     pub(crate) ownership: Option<Vec<u8>>,
+    pub(crate) lifecycle: Option<Vec<u8>>,
 }
 
 /// The public access block of a bucket: S3's four settings.

@@ -4,7 +4,7 @@
 use super::conditions;
 use super::description::Description;
 use super::put_object::precondition;
-use super::{Answer, with_version, xml};
+use super::{Answer, with_expiration, with_version, xml};
 use crate::access::{Action, At, Given, Place, admit_source, may_tag};
 use crate::body::Body;
 use crate::fault::{
@@ -74,6 +74,7 @@ pub(super) async fn run(walrus: &Walrus, request: &Request, place: Place, given:
             done => {
                 let answer =
                     with_source(xml(result("CopyObjectResult", &object)), from.shown_version());
+                let answer = with_expiration(answer, place.expiration(&object));
                 return Ok(with_version(answer, done?.version));
             }
         }

@@ -1,7 +1,7 @@
 //! `GetObject` and `HeadObject`, with ranges and conditions.
 
 use super::conditions::{self, Fails};
-use super::{Answer, empty, with_version};
+use super::{Answer, empty, with_expiration, with_version};
 use crate::access::{Action, Place};
 use crate::body::Body;
 use crate::fault::{
@@ -26,7 +26,11 @@ const OVERRIDES: [(&str, &str); 6] = [
 ];
 
 pub(super) fn run(request: &Request, place: Place) -> Answer {
-    let mut response = with_version(empty(), place.shown_version());
+    let response = with_version(empty(), place.shown_version());
+    // other versions than the newest have no such time
+    let current = place.object.as_ref().filter(|_| place.version.is_none());
+    let expiration = current.and_then(|object| place.expiration(object));
+    let mut response = with_expiration(response, expiration);
     let tags = place.object.as_ref().map_or(0, |object| object.tags.len());
     let caller = request.caller.as_ref().map(|caller| caller.id);
     if tags > 0 && place.may(caller, Action::GetObjectTagging) {

@@ -8,7 +8,7 @@ mod policy;
 use self::fields::Fields;
 use self::policy::Policy;
 use super::put_object::{check_free_space, store, written};
-use super::{Answer, refuse_unoffered, tags, with_version};
+use super::{Answer, refuse_unoffered, tags};
 use crate::access::{self, Action};
 use crate::accounts::Accounts;
 use crate::body::Body;
@@ -120,8 +120,8 @@ async fn receive(
     }
     let (named, checksum) = ((place.name.clone(), place.key.clone()), received.totals.checksum());
     let etag = format!("\"{}\"", hex::encode(received.totals.md5));
-    let done = store(walrus, place, received, description, given, Precondition::None).await?;
-    let response = with_version(written(&etag, checksum)?, done.version);
+    let stored = store(walrus, place, received, description, given, Precondition::None).await?;
+    let response = stored.tell(written(&etag, checksum)?);
     answer(response, request, &fields, named, &etag)
 }
 

@@ -1,7 +1,7 @@
 //! `PutObject`: PUT of a key. The answer means that bytes and metadata are on the disk.
 
 use super::description::Description;
-use super::{Answer, empty, with_version};
+use super::{Answer, empty, with_expiration, with_version};
 use crate::access::{Given, Place};
 use crate::body::Body;
 use crate::fault::{Fault, INVALID_ARGUMENT, STORAGE_FULL};
@@ -25,14 +25,26 @@ pub(super) async fn run(
     let received = ingest::object(&mut request, body, &walrus.store, &walrus.limits, now).await?;
     let checksum = received.totals.checksum();
     let etag = format!("\"{}\"", hex::encode(received.totals.md5));
-    let done = store(walrus, place, received, description, given, condition).await?;
+    let stored = store(walrus, place, received, description, given, condition).await?;
     let is_checked = checksum.is_some();
-    let mut response = with_version(written(&etag, checksum)?, done.version);
+    let mut response = stored.tell(written(&etag, checksum)?);
     if is_checked {
         let whole = HeaderValue::from_static("FULL_OBJECT");
         response.headers_mut().insert("x-amz-checksum-type", whole);
     }
     Ok(response)
+}
+
+/// What is told of an object that was written.
+pub(super) struct Stored {
+    done: Done,
+    expiration: Option<HeaderValue>,
+}
+
+impl Stored {
+    pub(super) fn tell(self, response: Response<Body>) -> Response<Body> {
+        with_expiration(with_version(response, self.done.version), self.expiration)
+    }
 }
 
 /// Makes what was received the object of the place's key.
@@ -43,11 +55,12 @@ pub(super) async fn store(
     description: Description,
     given: Given,
     condition: Precondition,
-) -> Result<Done, Fault> {
+) -> Result<Stored, Fault> {
     let new = new_object(walrus, received, description, given)?;
+    let expiration = place.expiration(&new.object);
     let (bucket, id, key) = (place.name, place.bucket.id, place.key);
     let change = Change::PutObject { bucket, id, key, new, condition };
-    Ok(walrus.store.change(change).await??)
+    Ok(Stored { done: walrus.store.change(change).await??, expiration })
 }
 
 /// The answer that bytes were written: their ETag, in quotes, and the checksum that was verified.

@@ -50,6 +50,9 @@ operations! {
     ListObjectVersions ListBucketVersions;
     GetBucketVersioning GetBucketVersioning;
     PutBucketVersioning PutBucketVersioning;
+    GetBucketLifecycleConfiguration GetLifecycleConfiguration;
+    PutBucketLifecycleConfiguration PutLifecycleConfiguration;
+    DeleteBucketLifecycle PutLifecycleConfiguration;
     GetBucketLocation GetBucketLocation;
     GetBucketAcl GetBucketAcl;
     PutBucketAcl PutBucketAcl;
@@ -117,6 +120,7 @@ impl Operation {
         Ok(match *method {
             Method::GET if has("acl") => Self::GetBucketAcl,
             Method::GET if has("cors") => Self::GetBucketCors,
+            Method::GET if has("lifecycle") => Self::GetBucketLifecycleConfiguration,
             Method::GET if has("location") => Self::GetBucketLocation,
             Method::GET if has("ownershipControls") => Self::GetBucketOwnershipControls,
             Method::GET if has("policy") => Self::GetBucketPolicy,
@@ -131,6 +135,7 @@ impl Operation {
             Method::HEAD => Self::HeadBucket,
             Method::PUT if has("acl") => Self::PutBucketAcl,
             Method::PUT if has("cors") => Self::PutBucketCors,
+            Method::PUT if has("lifecycle") => Self::PutBucketLifecycleConfiguration,
             Method::PUT if has("ownershipControls") => Self::PutBucketOwnershipControls,
             Method::PUT if has("policy") => Self::PutBucketPolicy,
             Method::PUT if has("publicAccessBlock") => Self::PutPublicAccessBlock,
@@ -138,6 +143,7 @@ impl Operation {
             Method::PUT if has("versioning") => Self::PutBucketVersioning,
             Method::PUT => Self::CreateBucket,
             Method::DELETE if has("cors") => Self::DeleteBucketCors,
+            Method::DELETE if has("lifecycle") => Self::DeleteBucketLifecycle,
             Method::DELETE if has("ownershipControls") => Self::DeleteBucketOwnershipControls,
             Method::DELETE if has("policy") => Self::DeleteBucketPolicy,
             Method::DELETE if has("publicAccessBlock") => Self::DeletePublicAccessBlock,

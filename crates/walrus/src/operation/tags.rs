@@ -1,7 +1,7 @@
 //! Tags: names with values that a user gives to what he owns.
 
 use crate::fault::{Fault, INVALID_ARGUMENT, INVALID_TAG};
-use crate::xml::{self, Xml};
+use crate::xml::{self, Element, Xml};
 use std::collections::BTreeMap;
 
 /// Name → value.
@@ -20,12 +20,17 @@ pub(super) fn read(body: &[u8], most: usize) -> Result<Tags, Fault> {
     document.only(&["TagSet"])?;
     let set = document.child("TagSet")?;
     set.only(&["Tag"])?;
+    limited(listed(set)?, most)
+}
+
+/// The tags that an element lists.
+pub(super) fn listed(element: &Element) -> Result<Tags, Fault> {
     let mut tags = Tags::new();
-    for tag in set.all("Tag") {
+    for tag in element.all("Tag") {
         tag.only(&["Key", "Value"])?;
         add(&mut tags, tag.required("Key")?, tag.required("Value")?)?;
     }
-    limited(tags, most)
+    Ok(tags)
 }
 
 /// Reads the header `x-amz-tagging`, which has the form of a query.

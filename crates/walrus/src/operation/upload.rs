@@ -15,6 +15,7 @@ use super::{Answer, no_content, xml};
 use crate::access::{Given, Place};
 use crate::checksum::Algorithm;
 use crate::fault::{Fault, INVALID_ARGUMENT, INVALID_REQUEST, NO_SUCH_UPLOAD};
+use crate::lifecycle::http_date;
 use crate::request::Request;
 use crate::store::{Change, Id, PartsChecksum, Upload};
 use crate::walrus::Walrus;
@@ -30,8 +31,10 @@ pub(super) async fn start(
 ) -> Answer {
     let checksum = checksum(request)?;
     let Description { headers, metadata, tags } = Description::read(request)?;
-    let (bucket, id, key) = (place.name, place.bucket.id, place.key);
     let initiated = walrus.clock.now();
+    let aborts = place.lifecycle.as_ref().and_then(|it| it.aborts(&place.key, initiated));
+    let aborts = aborts.map(|(due, rule)| (http_date(due), signature::uri_encode(rule)));
+    let (bucket, id, key) = (place.name, place.bucket.id, place.key);
     let upload = walrus.store.new_id(initiated)?;
     let record = Box::new(Upload { initiated, owner, acl, headers, metadata, tags, checksum });
     let mut answer = Xml::root("InitiateMultipartUploadResult");
@@ -40,6 +43,11 @@ pub(super) async fn start(
     let change = Change::StartUpload { bucket, id, key, upload, record };
     walrus.store.change(change).await??;
     let mut response = xml(answer);
+    if let Some((date, rule)) = aborts {
+        let value = |text| HeaderValue::try_from(text).map_err(|_| INVALID_ARGUMENT);
+        response.headers_mut().insert("x-amz-abort-date", value(date)?);
+        response.headers_mut().insert("x-amz-abort-rule-id", value(rule)?);
+    }
     if let Some(checksum) = checksum {
         let name = checksum.algorithm.name().to_ascii_uppercase();
         let name = HeaderValue::try_from(name).map_err(|_| INVALID_ARGUMENT)?;

@@ -5,8 +5,9 @@ use super::content::{bring, share};
 use super::history::{self, Entry};
 use super::record::{BUCKETS, Bucket, Content, Id, Object, Part, Upload, decode, encode};
 use super::version::{Marker, VersionId, Versioning};
-use super::{Configuration, Error, configuration, upload};
+use super::{Configuration, Error, configuration, expire, upload};
 use crate::access::Acl;
+use crate::lifecycle::Due;
 use bytes::Bytes;
 use redb::{ReadableTable, WriteTransaction};
 use std::collections::BTreeMap;
@@ -57,6 +58,8 @@ pub(crate) enum Change {
         content: Content,
         amendment: Amendment,
     },
+    /// Takes away what is due by this lifecycle, if it still is the bucket's.
+    Expire { name: String, id: Id, document: Vec<u8>, due: Vec<Due> },
     /// Begins an upload in parts.
     StartUpload { bucket: String, id: Id, key: String, upload: Id, record: Box<Upload> },
     /// Writes a part of an upload over the one that has its number.
@@ -202,6 +205,9 @@ impl Change {
             }
             Self::Amend { bucket, id, key, version, content, amendment } => {
                 amend(txn, &Place { bucket, id: *id, key }, (*version, *content), amendment)
+            }
+            Self::Expire { name, id, document, due } => {
+                expire::expire(txn, name, *id, document, due, freed)
             }
             Self::StartUpload { bucket, id, key, upload, record } => {
                 upload::start(txn, &Place { bucket, id: *id, key }, *upload, record)

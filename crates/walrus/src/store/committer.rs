@@ -41,6 +41,11 @@ impl Committer {
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
+    /// For those who send changes of their own. As long as it is there the thread goes on.
+    pub(super) fn queue(&self) -> Option<mpsc::Sender<Job>> {
+        self.queue.clone()
+    }
+
     pub(super) async fn send(&self, job: Job) -> Result<(), Error> {
         let queue = self.queue.as_ref().ok_or(Error::Stopping)?;
         queue.send(job).await.map_err(|_| Error::Stopping)

@@ -19,6 +19,7 @@ pub(crate) enum Configuration {
     PublicAccessBlock,
     OwnershipControls,
     Cors,
+    Lifecycle,
 }
 
 impl Configuration {
@@ -30,6 +31,7 @@ impl Configuration {
             Self::PublicAccessBlock => "public-access-block",
             Self::OwnershipControls => "ownership-controls",
             Self::Cors => "cors",
+            Self::Lifecycle => "lifecycle",
         }
     }
 }
@@ -46,7 +48,17 @@ impl Shared {
     }
 }
 
-/// The documents of a bucket that say who may do what.
+/// The same inside a transaction of the committer.
+pub(super) fn in_transaction(
+    txn: &WriteTransaction,
+    bucket: Id,
+    kind: Configuration,
+) -> Result<Option<Vec<u8>>, Error> {
+    let table = txn.open_table(CONFIGURATIONS)?;
+    Ok(table.get((bucket.0, kind.name()))?.map(|document| document.value().to_vec()))
+}
+
+/// The documents of a bucket that say who may do what, and when what is there expires.
 pub(super) fn access(txn: &ReadTransaction, bucket: Id) -> Result<Documents, Error> {
     let table = txn.open_table(CONFIGURATIONS)?;
     let document = |kind: Configuration| {
@@ -57,6 +69,7 @@ pub(super) fn access(txn: &ReadTransaction, bucket: Id) -> Result<Documents, Err
         policy: document(Configuration::Policy)?,
         public_access_block: document(Configuration::PublicAccessBlock)?,
         ownership: document(Configuration::OwnershipControls)?,
+        lifecycle: document(Configuration::Lifecycle)?,
     })
 }
 

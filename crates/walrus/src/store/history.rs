@@ -254,6 +254,19 @@ impl Place<'_> {
     }
 }
 
+/// Whether this is all there is of a key.
+pub(super) fn is_only(
+    tables: &impl Tables,
+    bucket: Id,
+    key: &str,
+    entry: &Entry,
+) -> Result<bool, Error> {
+    let found = newest_apart(tables, bucket, key, None)?;
+    let other = newest_apart(tables, bucket, key, Some(entry.version()))?;
+    let object = object(tables, bucket, key)?;
+    Ok(found.as_ref() == Some(entry) && other.is_none() && object.is_none())
+}
+
 /// Whether a bucket has any version of any key.
 pub(super) fn has_any(tables: &impl Tables, bucket: Id) -> Result<bool, Error> {
     let start = bucket.0.to_be_bytes();

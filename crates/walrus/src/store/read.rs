@@ -63,17 +63,21 @@ impl Shared {
         bucket(&self.db.begin_read()?, name)
     }
 
-    /// All buckets of an owner, by name.
-    pub(crate) fn buckets_of(&self, owner: AccountId) -> Result<Vec<(String, Bucket)>, Error> {
+    /// All buckets, by name.
+    pub(super) fn buckets(&self) -> Result<Vec<(String, Bucket)>, Error> {
         let txn = self.db.begin_read()?;
         let mut buckets = Vec::new();
         for entry in txn.open_table(BUCKETS)?.iter()? {
             let (name, record) = entry?;
-            let bucket: Bucket = decode(record.value())?;
-            if bucket.owner == owner {
-                buckets.push((name.value().to_owned(), bucket));
-            }
+            buckets.push((name.value().to_owned(), decode(record.value())?));
         }
+        Ok(buckets)
+    }
+
+    /// Those of an owner.
+    pub(crate) fn buckets_of(&self, owner: AccountId) -> Result<Vec<(String, Bucket)>, Error> {
+        let mut buckets = self.buckets()?;
+        buckets.retain(|(_, bucket)| bucket.owner == owner);
         Ok(buckets)
     }
 

@@ -80,6 +80,11 @@ impl Element {
             .ok_or_else(|| MALFORMED_XML.because(format!("{} needs exactly one {name}", self.name)))
     }
 
+    /// The one child of this name, if there is one.
+    pub(crate) fn optional(&self, name: &'static str) -> Result<Option<&Self>, Fault> {
+        if self.all(name).next().is_none() { Ok(None) } else { self.child(name).map(Some) }
+    }
+
     /// The text of the one child of this name; none without such a child.
     pub(crate) fn text_of(&self, name: &str) -> Result<Option<&str>, Fault> {
         let mut found = self.children.iter().filter(|child| child.name == name);

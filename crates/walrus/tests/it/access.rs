@@ -65,6 +65,7 @@ const DELETE: Row = Row { method: "DELETE", ..GET };
 const POST: Row = Row { method: "POST", ..GET };
 
 const TAGS: &str = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>";
+const LIFECYCLE: &str = "<LifecycleConfiguration><Rule><Filter/><Status>Enabled</Status>    <Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>";
 const VERSIONING: &str =
     "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
 const CORS: &str = "<CORSConfiguration><CORSRule><AllowedOrigin>*</AllowedOrigin>\
@@ -95,6 +96,9 @@ const ROWS: &[Row] = &[
     Row { operation: "ListObjectVersions", action: "s3:ListBucketVersions", path: "/{bucket}?versions", expected: PUBLIC, ..GET },
     Row { operation: "GetBucketVersioning", action: "s3:GetBucketVersioning", path: "/{bucket}?versioning", ..GET },
     Row { operation: "PutBucketVersioning", action: "s3:PutBucketVersioning", path: "/{bucket}?versioning", body: VERSIONING, ..PUT },
+    Row { operation: "GetBucketLifecycleConfiguration", action: "s3:GetLifecycleConfiguration", path: "/{bucket}?lifecycle", ..GET },
+    Row { operation: "PutBucketLifecycleConfiguration", action: "s3:PutLifecycleConfiguration", path: "/{bucket}?lifecycle", body: LIFECYCLE, ..PUT },
+    Row { operation: "DeleteBucketLifecycle", action: "s3:PutLifecycleConfiguration", path: "/{bucket}?lifecycle", ..DELETE },
     Row { operation: "GetBucketLocation", action: "s3:GetBucketLocation", path: "/{bucket}?location", ..GET },
     Row { operation: "GetBucketAcl", action: "s3:GetBucketAcl", path: "/{bucket}?acl", ..GET },
     Row { operation: "PutBucketAcl", action: "s3:PutBucketAcl", path: "/{bucket}?acl", headers: &[CANNED], ..PUT },
@@ -180,6 +184,7 @@ async fn furnish(walrus: &Walrus, bucket: &str, action: &str, setting: Setting) 
     done(call("ALICE", "PUT", &part).body("hello"), walrus).await;
     for (word, document) in [
         ("cors", CORS),
+        ("lifecycle", LIFECYCLE),
         ("tagging", TAGS),
         ("publicAccessBlock", BLOCK),
         ("ownershipControls", OWNERSHIP),

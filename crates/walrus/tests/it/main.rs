@@ -12,6 +12,7 @@ mod forms;
 mod grants;
 mod guest;
 mod kill;
+mod lifecycle;
 mod model;
 mod parts;
 mod policies;

@@ -2,7 +2,7 @@
 //! copied: the object is its parts.
 
 use super::super::put_object::precondition;
-use super::super::{Answer, with_version, xml};
+use super::super::{Answer, with_expiration, with_version, xml};
 use super::part::MOST_PARTS;
 use super::{find, kind, upload_id};
 use crate::access::Place;
@@ -49,6 +49,7 @@ pub(in crate::operation) async fn complete(
     let parts = walrus.store.read(move |store| store.parts(upload)).await?;
     let parts = chosen(&wanted, parts.into_iter().collect())?;
     let object = object(walrus, upload, found, &parts)?;
+    let expiration = place.expiration(&object);
     let (name, key) = (place.name, place.key);
     let change = Change::CompleteUpload {
         bucket: name.clone(),
@@ -60,7 +61,8 @@ pub(in crate::operation) async fn complete(
         condition,
     };
     let done = walrus.store.change(change).await??;
-    Ok(with_version(xml(result(&name, &key, &object)), done.version))
+    let answer = with_version(xml(result(&name, &key, &object)), done.version);
+    Ok(with_expiration(answer, expiration))
 }
 
 fn again(place: &Place, upload: Id) -> Answer {
