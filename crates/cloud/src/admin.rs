@@ -1,5 +1,6 @@
 //! The administrator's interface on a unix socket (see [`protocol::admin`]).
 
+mod certificates;
 mod clusters;
 mod keys;
 mod vm_types;
@@ -13,8 +14,9 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use http::{StatusCode, header};
 use protocol::admin::{
-    ADDRESSES_PER_USER, AccessKeys, CLUSTERS, DefaultImages, Failure, IGNORED_PARAMETERS,
-    ISSUE_KEYS, IgnoredParameters, NewUser, ROTATE_KEYS, Status, User, VM_TYPES,
+    ADDRESSES_PER_USER, AccessKeys, CERTIFICATES, CLUSTERS, DefaultImages, Failure,
+    IGNORED_PARAMETERS, ISSUE_KEYS, IgnoredParameters, NewUser, ROTATE_KEYS, Status, User,
+    VM_TYPES,
 };
 use std::sync::Arc;
 use types::{ImageId, ImageKind, UserName};
@@ -35,6 +37,9 @@ impl Cloud {
             .route("/v1/users/{name}/disable", post(disable))
             .route("/v1/users/{name}/keys", post(new_keys))
             .route("/v1/users/{name}/credentials", post(credentials))
+            .route("/v1/users/{name}/certificates", post(certificates::add))
+            .route(CERTIFICATES, get(certificates::list))
+            .route("/v1/certificates/{fingerprint}", delete(certificates::remove))
             .route(ADDRESSES_PER_USER, get(addresses_per_user).put(set_addresses_per_user))
             .route("/v1/default-images", get(default_images))
             .route("/v1/default-images/{kind}", put(set_default_image))
@@ -148,11 +153,13 @@ impl IntoResponse for Error {
         let status = match &self {
             Self::State(
                 state::Error::UserNotFound(_)
+                | state::Error::CertificateNotFound(_)
                 | state::Error::ClusterNotFound(_)
                 | state::Error::VmTypeNotFound(_),
             )
             | Self::NoKeys(_) => StatusCode::NOT_FOUND,
             Self::State(state::Error::VmTypeInvalid(_) | state::Error::VmTypeTwice(_))
+            | Self::UserCertificate(_)
             | Self::Endpoint(_)
             | Self::KeysStay => StatusCode::BAD_REQUEST,
             Self::State(

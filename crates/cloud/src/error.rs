@@ -49,6 +49,9 @@ pub enum Error {
     /// A request to the administrator's interface that is not what it should be.
     #[error("the request is not understood: {0}")]
     Malformed(serde_json::Error),
+    /// A certificate that no user could sign with.
+    #[error("the file is of no use: {0}")]
+    UserCertificate(#[from] ws_security::UnusableCertificate),
     /// What cannot be the address of Walrus.
     #[error(
         "this cannot be where Walrus is: {0}; write, for example, \

@@ -60,6 +60,9 @@ pub(crate) enum UserCommand {
     Delete(UserName),
     NewKeys(UserName),
     Credentials { zip: PathBuf, user: UserName, force: bool },
+    Certificates,
+    AddCertificate { pem: PathBuf, user: UserName },
+    DeleteCertificate(String),
     DefaultImages,
     SetDefaultImage { kind: ImageKind, image: Option<ImageId> },
     AddressesPerUser,
@@ -166,6 +169,15 @@ impl Words {
                 let (zip, user) = (PathBuf::from(value()?), user_name("admin")?);
                 return self.users(UserCommand::Credentials { zip, user, force: false });
             }
+            "--list-certificates" => return self.users(UserCommand::Certificates),
+            "--add-certificate" => {
+                let (pem, user) = (PathBuf::from(value()?), user_name("admin")?);
+                return self.users(UserCommand::AddCertificate { pem, user });
+            }
+            "--delete-certificate" => {
+                let print = fingerprint(&value()?)?;
+                return self.users(UserCommand::DeleteCertificate(print));
+            }
             "--get-default-images" => return self.users(UserCommand::DefaultImages),
             "--set-default-kernel" => {
                 return self.users(default_image(ImageKind::Kernel, &value()?)?);
@@ -262,6 +274,7 @@ impl Words {
     /// Gives `--admin`, `--user` and `--force` to the command that knows them.
     fn apply_options(&mut self) -> Result<(), ToolError> {
         let (mut is_add, mut is_credentials, mut is_removal) = (false, false, false);
+        let mut is_certificate = false;
         match &mut self.other {
             Some(Command::Clusters(ClusterCommand::Deregister { lost, .. })) => {
                 (*lost, is_removal) = (self.force, true);
@@ -279,13 +292,21 @@ impl Words {
                 (*force, is_credentials) = (self.force, true);
                 *user = self.user.take().unwrap_or_else(|| user.clone());
             }
+            Some(UserCommand::AddCertificate { user, .. }) => {
+                is_certificate = true;
+                *user = self
+                    .user
+                    .take()
+                    .ok_or_else(|| usage("--add-certificate needs --user NAME".to_owned()))?;
+            }
             _ => {}
         }
         if self.admin && !is_add {
             return Err(usage("--admin belongs to --add-user".to_owned()));
         }
-        if self.user.is_some() && !is_credentials {
-            return Err(usage("--user belongs to --get-credentials".to_owned()));
+        if self.user.is_some() && !is_credentials && !is_certificate {
+            let text = "--user belongs to --get-credentials and --add-certificate";
+            return Err(usage(text.to_owned()));
         }
         if self.force && !is_credentials && !is_removal {
             let text = "--force belongs to --get-credentials, --deregister-nodes and \
@@ -312,6 +333,15 @@ fn default_image(kind: ImageKind, text: &str) -> Result<UserCommand, ToolError> 
 
 fn user_name(text: &str) -> Result<UserName, ToolError> {
     text.parse().map_err(|wrong: types::InvalidName| usage(wrong.to_string()))
+}
+
+/// A certificate's fingerprint, as openssl writes it or without colons.
+fn fingerprint(text: &str) -> Result<String, ToolError> {
+    let digits = text.replace(':', "").to_ascii_lowercase();
+    if digits.len() != 40 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(usage(format!("\"{text}\" is no fingerprint (SHA-1, 40 hex digits)")));
+    }
+    Ok(digits)
 }
 
 fn cluster_name(text: &str) -> Result<ClusterName, ToolError> {
@@ -407,6 +437,8 @@ mod tests {
             ("--list-users|--admin", "--admin belongs to --add-user"),
             ("--add-user|bob|--force", "--force belongs to --get-credentials"),
             ("--list-users|--user|bob", "--user belongs to --get-credentials"),
+            ("--add-certificate|a.pem", "--add-certificate needs --user NAME"),
+            ("--delete-certificate|aa:bb", "\"aa:bb\" is no fingerprint"),
             ("--drain-nodes|a|--force", "belongs to --get-credentials, --deregister-nodes"),
             ("--register-nodes", "--register-nodes needs an argument"),
             ("--register-nodes| ", "--register-nodes names no node"),

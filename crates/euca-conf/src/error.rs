@@ -33,6 +33,9 @@ pub(crate) enum ToolError {
     /// The zip cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     WriteZip { path: PathBuf, source: std::io::Error },
+    /// The file of a certificate cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    ReadCertificate { path: PathBuf, source: std::io::Error },
     /// The cloud controller does not listen.
     #[error(
         "the cloud controller does not run on this machine (nothing listens at {}); start it with: \

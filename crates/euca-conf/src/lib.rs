@@ -4,6 +4,7 @@
 
 mod addresses;
 mod args;
+mod certificates;
 mod check;
 mod cluster;
 mod clusters;

@@ -3,7 +3,7 @@
 use crate::args::UserCommand;
 use crate::error::ToolError;
 use crate::socket::{self, Method};
-use crate::{addresses, images};
+use crate::{addresses, certificates, images};
 use conf::Layout;
 use protocol::admin::{AccessKeys, NewUser, USERS, User};
 use std::io::Write;
@@ -26,6 +26,9 @@ pub(crate) fn manage(
         UserCommand::Credentials { zip, user, force } => {
             credentials(&cloud, zip, user, *force, out)
         }
+        UserCommand::Certificates => certificates::list(&cloud, out),
+        UserCommand::AddCertificate { pem, user } => certificates::add(&cloud, pem, user, out),
+        UserCommand::DeleteCertificate(print) => certificates::delete(&cloud, print, out),
         UserCommand::DefaultImages => images::show(&cloud, out),
         UserCommand::AddressesPerUser => addresses::show(&cloud, out),
         UserCommand::SetAddressesPerUser(most) => addresses::set(&cloud, *most, out),

@@ -8,6 +8,9 @@
 //! | `POST /v1/users/NAME/disable`, `/enable` | | [`User`] |
 //! | `POST /v1/users/NAME/keys` | | [`AccessKeys`], new ones; the old ones end |
 //! | `POST /v1/users/NAME/credentials` | | `application/zip` with a new certificate |
+//! | `POST /v1/users/NAME/certificates` | [`NewCertificate`] | [`Certificate`]; 409 when it is somebody's |
+//! | `GET /v1/certificates` | | list of [`Certificate`], newest first |
+//! | `DELETE /v1/certificates/FINGERPRINT` | | 204; it is refused from now on |
 //! | `DELETE /v1/users/NAME` | | 204; 409 while anything is owned |
 //! | `GET /v1/default-images` | | [`DefaultImages`] |
 //! | `PUT /v1/default-images/kernel`, `/ramdisk` | an image's id or null | 204; 409 when it is none |
@@ -49,6 +52,8 @@ use types::{
 
 /// Where the users are.
 pub const USERS: &str = "/v1/users";
+/// Where the users' certificates are.
+pub const CERTIFICATES: &str = "/v1/certificates";
 /// Where the parameters are that EC2 ignored.
 pub const IGNORED_PARAMETERS: &str = "/v1/ignored-parameters";
 
@@ -105,6 +110,25 @@ pub struct User {
     pub admin: bool,
     /// Whether the user's keys and certificates are accepted.
     pub enabled: bool,
+}
+
+/// A certificate that a user signs with: bundles of images, and SOAP messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// SHA-1 of the DER, in lower-case hex.
+    pub fingerprint: String,
+    /// Whose it is.
+    pub user: UserName,
+    /// When it was made here, or added.
+    pub created: Timestamp,
+}
+
+/// A certificate to be added to a user's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewCertificate {
+    /// The certificate in PEM.
+    pub pem: String,
 }
 
 /// A user to be made.

@@ -153,3 +153,38 @@ async fn default_images_are_set_one_by_one() {
         assert_eq!(asked.0, status, "{kind} {id}");
     }
 }
+
+#[tokio::test]
+async fn certificates_are_added_listed_and_removed() {
+    let world = World::new().await;
+    world.user("alice").await;
+    let admin = world.user("bob").await;
+    let files = world.credentials(&admin).await;
+    let found =
+        files.iter().find(|(name, _)| name.starts_with("euca2-") && name.ends_with("-cert.pem"));
+    let pem = String::from_utf8(found.unwrap().1.clone()).unwrap();
+    let add = |pem: &str| Some(json!({"pem": pem}));
+    // it is bob's, and one certificate has one owner
+    let (status, _) = world.json("POST", "/v1/users/alice/certificates", add(&pem)).await;
+    assert_eq!(status, 409);
+    let (_, list) = world.json("GET", "/v1/certificates", None).await;
+    assert_eq!(list[0]["user"], "bob");
+    let path = format!("/v1/certificates/{}", list[0]["fingerprint"].as_str().unwrap());
+    assert_eq!(world.json("DELETE", &path, None).await.0, 204);
+    assert_eq!(world.json("DELETE", &path, None).await.0, 404);
+    let (status, added) = world.json("POST", "/v1/users/alice/certificates", add(&pem)).await;
+    assert_eq!((status, &added["user"]), (201, &json!("alice")));
+    assert_eq!(added["fingerprint"], list[0]["fingerprint"]);
+    for bad in [
+        "",
+        "no PEM",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        &format!("{pem}{pem}"),
+    ] {
+        let (status, answer) = world.json("POST", "/v1/users/alice/certificates", add(bad)).await;
+        assert_eq!(status, 400, "{bad}");
+        assert!(said(&answer).contains("RSA key of 2048"), "{answer}");
+    }
+    let (status, _) = world.json("POST", "/v1/users/nobody/certificates", add(&pem)).await;
+    assert_eq!(status, 404);
+}

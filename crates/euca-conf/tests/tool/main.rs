@@ -106,6 +106,26 @@ fn cloud() -> Router {
         .route("/v1/users/{name}/credentials", post(|| async { b"PK zip".to_vec() }))
         .route("/v1/users/{name}", delete(owned))
         .route(
+            "/v1/users/{name}/certificates",
+            post(|UrlPath(user): UrlPath<String>, body: String| async move {
+                assert_eq!(body, r#"{"pem":"a certificate"}"#);
+                format!(r#"{{"fingerprint":"{PRINT}","user":"{user}","created":0}}"#)
+            }),
+        )
+        .route(
+            "/v1/certificates",
+            get(|| async {
+                format!(r#"[{{"fingerprint":"{PRINT}","user":"bob","created":1231243200000}}]"#)
+            }),
+        )
+        .route(
+            "/v1/certificates/{print}",
+            delete(|UrlPath(print): UrlPath<String>| async move {
+                assert_eq!(print, PRINT);
+                StatusCode::NO_CONTENT
+            }),
+        )
+        .route(
             "/v1/addresses-per-user",
             get(|| async { "7" }).put(|body: String| async move {
                 assert_eq!(body, "7");
@@ -267,6 +287,26 @@ fn the_number_of_addresses_is_set_and_shown() {
     let _cloud = machine.cloud();
     assert_eq!(machine.tool(&["--set-addresses-per-user", "7"]).out, "7\n");
     assert_eq!(machine.tool(&["--get-addresses-per-user"]).out, "7\n");
+}
+
+/// The fingerprint of a certificate.
+const PRINT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+#[test]
+fn certificates_are_added_listed_and_deleted() {
+    let machine = Machine::set_up();
+    let _cloud = machine.cloud();
+    let file = machine.path("bob.pem");
+    let name = file.to_str().unwrap();
+    let missing = machine.tool(&["--add-certificate", name, "--user", "bob"]);
+    assert!(missing.err.contains("cannot read"), "{}", missing.err);
+    std::fs::write(&file, "a certificate").unwrap();
+    let added = machine.tool(&["--add-certificate", name, "--user", "bob"]);
+    assert_eq!(added.out, format!("{PRINT} is a certificate of bob\n"), "{}", added.err);
+    let list = machine.tool(&["--list-certificates"]).out;
+    assert!(list.contains(&format!("{PRINT}  2009-01-06T12:00:00.000Z  bob")), "{list}");
+    let colons = "01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67";
+    assert!(machine.tool(&["--delete-certificate", colons]).ok);
 }
 
 #[test]

@@ -218,3 +218,19 @@ async fn limits_and_tenancy_are_those_of_query() {
         assert_eq!(fault(&answer).0, "Client.InvalidInstanceID.NotFound", "{action}");
     }
 }
+
+#[tokio::test]
+async fn a_user_has_certificates_of_their_own_making_beside_the_clouds() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let of_cloud = signer(&world, &alice).await;
+    let own = new_pair("anybody".to_owned(), 1, world.cloud.now()).await.unwrap();
+    let der = ws_security::Certificate::from_pem(own.certificate_pem.as_bytes()).unwrap();
+    let by_own = Signer::new(own.key_pem.expose(), der.der()).unwrap();
+    let create = request(DOCUMENTED, "CreateKeyPair", "<keyName>mine</keyName>");
+    assert_eq!(fault(&call(&world, &by_own, &create).await).0, "Client.AuthFailure");
+    world.cloud.add_certificate(alice.name.clone(), &own.certificate_pem).await.unwrap();
+    call(&world, &by_own, &create).await.good();
+    let describe = request(DOCUMENTED, "DescribeKeyPairs", "<keySet/>");
+    assert_eq!(call(&world, &of_cloud, &describe).await.good().all("keyName"), ["mine"]);
+}
