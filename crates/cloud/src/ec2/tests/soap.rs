@@ -234,3 +234,54 @@ async fn a_user_has_certificates_of_their_own_making_beside_the_clouds() {
     let describe = request(DOCUMENTED, "DescribeKeyPairs", "<keySet/>");
     assert_eq!(call(&world, &of_cloud, &describe).await.good().all("keyName"), ["mine"]);
 }
+
+/// CVE-2012-4064, CVE-2012-4065: a user's message in the format of an internal one, or with
+/// another user's id in it, was obeyed. Here the decoder knows the public actions alone, and a
+/// caller is known by the certificate and by nothing that the message says.
+#[tokio::test]
+async fn cve_2012_4064_and_4065_no_internal_message_can_be_named_and_no_user_be_claimed() {
+    let world = World::new().await;
+    let (alice, bob) = (world.user("alice").await, world.user("bob").await);
+    let (of_alice, of_bob) = (signer(&world, &alice).await, signer(&world, &bob).await);
+    let internal = [
+        "ClusterDesired",
+        "NodeDesired",
+        "Sync",
+        "Observe",
+        "VmControl",
+        "StartNetwork",
+        "ModifyPropertyValue",
+        "DescribeProperties",
+        "UpdateStorageConfiguration",
+        "StoreSnapshot",
+        "DeleteWalrusSnapshot",
+        "RunInstancesType",
+        "NewUser",
+        "IssueKeys",
+    ];
+    for action in internal {
+        let answer =
+            call(&world, &of_alice, &request(DOCUMENTED, action, "<userId>admin</userId>")).await;
+        assert_eq!(fault(&answer).0, "Client.UnsupportedOperation", "{action}");
+    }
+    let create = request(DOCUMENTED, "CreateKeyPair", "<keyName>mine</keyName>");
+    call(&world, &of_alice, &create).await.good();
+    let (name, number) = (&alice.name, alice.account);
+    let claimed = format!(
+        "<keySet/><userId>{number}</userId><effectiveUserId>{name}</effectiveUserId><correlationId>1</correlationId>"
+    );
+    let describe = request(DOCUMENTED, "DescribeKeyPairs", &claimed);
+    assert_eq!(call(&world, &of_bob, &describe).await.good().all("keyName"), [""; 0]);
+}
+
+/// CVE-2014-5040: whoever knew the id of a certificate or an access key could change it. Here no
+/// public action names one.
+#[test]
+fn cve_2014_5040_no_public_action_changes_certificates_or_access_keys() {
+    for definition in super::super::definitions() {
+        let name = definition.name;
+        for word in ["AccessKey", "Certificate", "LoginProfile", "Password"] {
+            assert!(!name.contains(word) || name == "GetPasswordData", "{name}");
+        }
+    }
+}
