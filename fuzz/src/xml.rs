@@ -17,6 +17,13 @@ pub fn xml(bytes: &[u8]) {
     if let Some(parts) = walrus::parts_to_complete(bytes) {
         assert!((1..=10_000).contains(&parts.len()) && parts.is_sorted_by(|a, b| a < b));
     }
+    if let Some(ids) = walrus::lifecycle_rules(bytes) {
+        assert!((1..=1000).contains(&ids.len()));
+        let mut unique: Vec<_> = ids.iter().filter(|id| !id.is_empty()).collect();
+        unique.sort_unstable();
+        unique.dedup();
+        assert_eq!(unique.len(), ids.len(), "{ids:?}");
+    }
     if let Some(written) =
         "000000000007".parse().ok().and_then(|id| walrus::rewritten_acl(bytes, id))
     {

@@ -56,6 +56,8 @@ kinds! {
     INVALID_POLICY_DOCUMENT = "InvalidPolicyDocument" 400 "The policy of the form is not valid";
     INVALID_PART = "InvalidPart" 400
         "A part of the list was not uploaded, or has another ETag or checksum";
+    INVALID_PART_NUMBER = "InvalidPartNumber" 416
+        "The object does not have so many parts";
     INVALID_PART_ORDER = "InvalidPartOrder" 400
         "The parts must be listed in the order of their numbers, each once";
     INVALID_RANGE = "InvalidRange" 416 "The requested range lies outside of the object";

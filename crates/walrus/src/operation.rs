@@ -19,6 +19,7 @@ mod head_bucket;
 mod list_buckets;
 mod list_objects;
 mod list_versions;
+mod object_attributes;
 mod object_tagging;
 mod ownership_controls;
 mod post_object;
@@ -48,7 +49,6 @@ pub(crate) type Answer = Result<Response<Body>, Fault>;
 const UNOFFERED_WORDS: &[&str] = &[
     "abac",
     "analytics",
-    "attributes",
     "intelligent-tiering",
     "inventory",
     "legal-hold",
@@ -80,6 +80,7 @@ const UNOFFERED_HEADERS: &[&str] = &[
 const PARTICULAR_WORDS: &[&str] = &[
     "accelerate",
     "acl",
+    "attributes",
     "cors",
     "delete",
     "lifecycle",
@@ -231,7 +232,10 @@ async fn on_object(
     place: Place,
 ) -> Answer {
     match operation {
-        Operation::GetObject | Operation::HeadObject => get_object::run(&request, place),
+        Operation::GetObject | Operation::HeadObject => {
+            get_object::run(walrus, &request, place).await
+        }
+        Operation::GetObjectAttributes => object_attributes::run(walrus, &request, place).await,
         Operation::GetObjectTagging => object_tagging::get(&place),
         Operation::PutObjectTagging => object_tagging::put(walrus, request, place).await,
         Operation::DeleteObjectTagging => object_tagging::delete(walrus, place).await,
@@ -284,6 +288,7 @@ fn belongs(word: &str, request: &Request, target: &Target) -> bool {
         (Target::Bucket { .. } | Target::Object { .. }, "acl") => {
             matches!(*method, Method::GET | Method::PUT)
         }
+        (Target::Object { .. }, "attributes") => method == Method::GET,
         (Target::Object { .. }, "uploads") => method == Method::POST,
         (Target::Object { .. }, "versionId") => {
             let reads = matches!(*method, Method::GET | Method::HEAD | Method::DELETE);
@@ -293,7 +298,10 @@ fn belongs(word: &str, request: &Request, target: &Target) -> bool {
         }
         (Target::Object { .. }, "uploadId") => method != Method::HEAD,
         (Target::Object { .. }, "partNumber") => {
-            method == Method::PUT && request.word("uploadId").is_some()
+            let has = |word: &&str| request.word(word).is_some();
+            let others = ["acl", "attributes", "tagging", "uploadId"];
+            let reads = matches!(*method, Method::GET | Method::HEAD);
+            method == Method::PUT && has(&"uploadId") || reads && !others.iter().any(has)
         }
         _ => false,
     }

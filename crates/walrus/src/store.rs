@@ -33,7 +33,7 @@ pub(crate) use history::Entry as VersionEntry;
 pub(crate) use listing::{Entry, ListQuery, Listing};
 pub(crate) use read::{Found, Source};
 pub(crate) use record::{Bucket, Content, Id, Ids, Object, Part, PartsChecksum, Upload};
-pub(crate) use uploads::UploadsQuery;
+pub(crate) use uploads::{UploadLine, UploadsQuery};
 pub(crate) use version::{Marker, Version, VersionId, VersionMarker, Versioning};
 pub(crate) use version_listing::{Line, Versions, VersionsQuery};
 

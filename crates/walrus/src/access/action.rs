@@ -100,6 +100,8 @@ actions! {
     GetObjectVersionTagging Object;
     PutObjectVersionTagging Object;
     DeleteObjectVersionTagging Object;
+    GetObjectAttributes Object Read;
+    GetObjectVersionAttributes Object Read;
     GetObjectVersion Object Read;
     GetObjectVersionAcl Object ReadAcp;
     PutObjectVersionAcl Object WriteAcp;
@@ -111,6 +113,7 @@ impl Action {
         match self {
             Self::GetObject => Self::GetObjectVersion,
             Self::GetObjectAcl => Self::GetObjectVersionAcl,
+            Self::GetObjectAttributes => Self::GetObjectVersionAttributes,
             Self::PutObjectAcl => Self::PutObjectVersionAcl,
             Self::DeleteObject => Self::DeleteObjectVersion,
             Self::GetObjectTagging => Self::GetObjectVersionTagging,
@@ -159,11 +162,9 @@ const OTHERS_OF_BUCKETS: &[&str] = &[
 
 const OTHERS_OF_OBJECTS: &[&str] = &[
     "BypassGovernanceRetention",
-    "GetObjectAttributes",
     "GetObjectLegalHold",
     "GetObjectRetention",
     "GetObjectTorrent",
-    "GetObjectVersionAttributes",
     "GetObjectVersionForReplication",
     "GetObjectVersionTorrent",
     "ObjectOwnerOverrideToBucketOwner",

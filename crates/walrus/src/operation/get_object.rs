@@ -1,19 +1,26 @@
-//! `GetObject` and `HeadObject`, with ranges and conditions.
+//! `GetObject` and `HeadObject`, with ranges, conditions and numbers of parts.
 
 use super::conditions::{self, Fails};
+use super::object_attributes::parts_of;
+use super::upload::MOST_PARTS;
 use super::{Answer, empty, with_expiration, with_version};
 use crate::access::{Action, Place};
 use crate::body::Body;
 use crate::fault::{
-    Fault, INVALID_RANGE, INVALID_REQUEST, NO_SUCH_KEY, NOT_MODIFIED, PRECONDITION_FAILED,
+    Fault, INVALID_ARGUMENT, INVALID_PART_NUMBER, INVALID_RANGE, INVALID_REQUEST, NO_SUCH_KEY,
+    NOT_MODIFIED, PRECONDITION_FAILED,
 };
 use crate::request::Request;
 use crate::store::Object;
+use crate::walrus::Walrus;
 use http::header::{
     ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use std::collections::BTreeMap;
 use std::ops::Range;
+
+const PARTS_COUNT: &str = "x-amz-mp-parts-count";
 
 /// Query words that set a header of the response.
 const OVERRIDES: [(&str, &str); 6] = [
@@ -25,7 +32,7 @@ const OVERRIDES: [(&str, &str); 6] = [
     ("response-expires", "expires"),
 ];
 
-pub(super) fn run(request: &Request, place: Place) -> Answer {
+pub(super) async fn run(walrus: &Walrus, request: &Request, place: Place) -> Answer {
     let response = with_version(empty(), place.shown_version());
     // other versions than the newest have no such time
     let current = place.object.as_ref().filter(|_| place.version.is_none());
@@ -38,13 +45,62 @@ pub(super) fn run(request: &Request, place: Place) -> Answer {
     }
     let object = &place.object.ok_or(NO_SUCH_KEY)?;
     check_conditions(request, object)?;
-    let range = range(request, object)?;
+    let part = part(walrus, request, object).await?;
+    let range = match &part {
+        Some(part) => part.range.clone(),
+        None => range(request, object)?,
+    };
     describe(&mut response, request, object, range.as_ref())?;
+    if let Some(Numbered { count, checksums, .. }) = part {
+        let headers = response.headers_mut();
+        headers.extend(count.map(|count| (HeaderName::from_static(PARTS_COUNT), count.into())));
+        if request.header("x-amz-checksum-mode") == Some("ENABLED") {
+            for (name, sum) in &checksums {
+                put(headers, &format!("x-amz-checksum-{name}"), sum)?;
+            }
+        }
+    }
     let whole = 0..object.size;
     if let Some(source) = place.source {
         *response.body_mut() = Body::part(source, range.unwrap_or(whole));
     }
     Ok(response)
+}
+
+/// A part that is asked for by its number.
+struct Numbered {
+    /// None where it is the whole of an empty object.
+    range: Option<Range<u64>>,
+    /// How many parts there are; none where the object was written as a whole.
+    count: Option<usize>,
+    checksums: BTreeMap<String, String>,
+}
+
+async fn part(
+    walrus: &Walrus,
+    request: &Request,
+    object: &Object,
+) -> Result<Option<Numbered>, Fault> {
+    let Some(number) = request.word("partNumber") else { return Ok(None) };
+    if request.headers.contains_key("range") {
+        let why = "Cannot specify both Range header and partNumber query parameter";
+        return Err(INVALID_REQUEST.because(why));
+    }
+    let number = number.parse().ok().filter(|number| (1..=MOST_PARTS).contains(number));
+    let number: u16 = number.ok_or_else(|| {
+        INVALID_ARGUMENT.because(format!("partNumber must be a number from 1 to {MOST_PARTS}"))
+    })?;
+    let Some(parts) = parts_of(walrus, object).await? else {
+        let range = (object.size > 0).then_some(0..object.size);
+        let whole = Numbered { range, count: None, checksums: object.checksums.clone() };
+        return if number == 1 { Ok(Some(whole)) } else { Err(INVALID_PART_NUMBER.into()) };
+    };
+    let at = usize::from(number) - 1;
+    let part = parts.get(at).ok_or(INVALID_PART_NUMBER)?;
+    let start: u64 = parts[..at].iter().map(|part| part.size).sum();
+    let range = (part.size > 0).then(|| start..start + part.size);
+    let (count, checksums) = (Some(parts.len()), part.checksums.clone());
+    Ok(Some(Numbered { range, count, checksums }))
 }
 
 fn check_conditions(request: &Request, object: &Object) -> Result<(), Fault> {

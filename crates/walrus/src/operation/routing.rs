@@ -83,6 +83,7 @@ operations! {
     DeleteObjects DeleteObject;
     GetObject GetObject;
     HeadObject GetObject;
+    GetObjectAttributes GetObjectAttributes;
     GetObjectAcl GetObjectAcl;
     PutObjectAcl PutObjectAcl;
     GetObjectTagging GetObjectTagging;
@@ -162,6 +163,7 @@ impl Operation {
     ) -> Result<Self, Fault> {
         Ok(match *method {
             Method::GET if has("acl") => Self::GetObjectAcl,
+            Method::GET if has("attributes") => Self::GetObjectAttributes,
             Method::GET if has("tagging") => Self::GetObjectTagging,
             Method::GET if has("uploadId") => Self::ListParts,
             Method::GET => Self::GetObject,

@@ -8,7 +8,7 @@ mod part;
 pub(super) use complete::complete;
 pub(crate) use complete::parts_to_complete;
 pub(super) use list::{list, list_parts};
-pub(super) use part::put_part;
+pub(super) use part::{MOST_PARTS, put_part};
 
 use super::description::Description;
 use super::{Answer, no_content, xml};

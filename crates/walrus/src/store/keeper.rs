@@ -6,8 +6,8 @@ use super::change::Change;
 use super::committer::Job;
 use super::configuration::Configuration;
 use super::listing::ListQuery;
-use super::record::{Bucket, Id};
-use super::uploads::UploadsQuery;
+use super::record::Bucket;
+use super::uploads::{UploadLine, UploadsQuery};
 use super::version::{Marker, Version, VersionMarker};
 use super::version_listing::{Line, VersionsQuery};
 use super::{Error, Shared};
@@ -154,22 +154,24 @@ impl Pass {
     }
 
     fn uploads(&self, kept: &Kept, lifecycle: &Lifecycle, now: Timestamp) -> Result<(), Error> {
-        let mut query = UploadsQuery { limit: PAGE, ..UploadsQuery::default() };
+        let keys = ListQuery { limit: PAGE, ..ListQuery::default() };
+        let mut query = UploadsQuery { keys, after: None };
         loop {
             let page = self.shared.uploads(kept.bucket.id, &query)?;
-            let is_due = |(key, _, upload): &(String, Id, _)| {
-                let upload: &super::Upload = upload;
-                lifecycle.aborts(key, upload.initiated).is_some_and(|(due, _)| due <= now)
-            };
-            let due = page.uploads.iter().filter(|upload| is_due(upload));
-            let due: Vec<_> =
-                due.map(|(key, id, _)| Due { key: key.clone(), what: What::Upload(*id) }).collect();
+            let mut due = Vec::new();
+            for line in page.lines {
+                let UploadLine::Upload(key, id, upload) = line else { continue };
+                let aborts = lifecycle.aborts(&key, upload.initiated);
+                if aborts.is_some_and(|(due, _)| due <= now) {
+                    due.push(Due { key: key.clone(), what: What::Upload(id) });
+                }
+                (query.keys.after, query.after) = (key, Some(id));
+            }
             for batch in due.chunks(BATCH) {
                 self.take_away(kept, batch.to_vec())?;
             }
-            match page.uploads.last() {
-                Some((key, id, _)) if page.truncated => query.after = (key.clone(), Some(*id)),
-                _ => return Ok(()),
+            if !page.truncated {
+                return Ok(());
             }
         }
     }

@@ -79,6 +79,8 @@ const PARTS: &str = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber>\
                      <ETag>5d41402abc4b2a76b9719d911017c592</ETag></Part></CompleteMultipartUpload>";
 const KEYS: &str = "<Delete><Object><Key>key</Key></Object></Delete>";
 const COPY: (&str, &str) = ("x-amz-copy-source", "/source/key");
+/// Which S3 gives to those only who may read the object too.
+const ATTRIBUTES: (&str, &str) = ("x-amz-object-attributes", "ObjectSize");
 const CANNED: (&str, &str) = ("x-amz-acl", "private");
 
 #[rustfmt::skip]
@@ -133,6 +135,10 @@ const ROWS: &[Row] = &[
     Row { operation: "DeleteObjects", action: "s3:DeleteObject", path: "/{bucket}?delete", body: KEYS, expected: PUBLIC, ..POST },
     Row { operation: "GetObject", action: "s3:GetObject", path: "/{bucket}/key", expected: PUBLIC, ..GET },
     Row { operation: "HeadObject", action: "s3:GetObject", method: "HEAD", path: "/{bucket}/key", expected: PUBLIC, ..GET },
+    Row { operation: "GetObjectAttributes", action: "s3:GetObjectAttributes", path: "/{bucket}/key?attributes", headers: &[ATTRIBUTES],
+          expected: Expected { policy_allow: DENIED, ..PUBLIC }, ..GET },
+    Row { operation: "GetObjectAttributes", action: "s3:GetObjectVersionAttributes", path: "/{bucket}/key?attributes&versionId=null", headers: &[ATTRIBUTES],
+          expected: Expected { policy_allow: DENIED, ..PUBLIC }, ..GET },
     Row { operation: "GetObjectAcl", action: "s3:GetObjectAcl", path: "/{bucket}/key?acl", ..GET },
     Row { operation: "PutObjectAcl", action: "s3:PutObjectAcl", path: "/{bucket}/key?acl", headers: &[CANNED], ..PUT },
     Row { operation: "GetObjectTagging", action: "s3:GetObjectTagging", path: "/{bucket}/key?tagging", ..GET },

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod access;
+mod attributes;
 mod client;
 mod configuration;
 mod copies;

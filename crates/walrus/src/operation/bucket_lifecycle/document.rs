@@ -247,3 +247,100 @@ fn write_filter(answer: &mut Xml, filter: &Filter) {
         answer.close(element);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn filter() -> impl Strategy<Value = Filter> {
+        let part = prop_oneof![
+            Just(Filter::default()),
+            "[a-zé/&<]{0,4}"
+                .prop_map(|prefix| Filter { prefix: Some(prefix), ..Filter::default() }),
+            any::<u64>().prop_map(|size| Filter { larger_than: Some(size), ..Filter::default() }),
+            ("[a-z]{1,3}", "[a-z ]{0,3}")
+                .prop_map(|tag| { Filter { tags: [tag].into(), ..Filter::default() } }),
+        ];
+        let tags = proptest::collection::btree_map("[a-z]{1,2}", "[a-z]{0,2}", 0..4);
+        let and = ("[a-z/]{0,4}", tags, 0..9u64, 10..99u64);
+        let and = and.prop_map(|(prefix, tags, larger, smaller)| Filter {
+            written: Written::And,
+            prefix: Some(prefix),
+            tags,
+            larger_than: Some(larger),
+            smaller_than: Some(smaller),
+        });
+        let old = "[a-z/]{0,4}".prop_map(|prefix| Filter {
+            written: Written::Rule,
+            prefix: Some(prefix),
+            ..Filter::default()
+        });
+        prop_oneof![part, and, old]
+    }
+
+    fn rule() -> impl Strategy<Value = Rule> {
+        let days = 1..=i32::MAX as u32;
+        let expiration = prop_oneof![
+            days.clone().prop_map(Expiration::Days),
+            (0..100_000i64)
+                .prop_map(|day| { Expiration::Date(Timestamp::from_millis(day * DAY_MILLIS)) }),
+            Just(Expiration::Markers),
+        ];
+        let noncurrent = (days.clone(), proptest::option::of(1..=MOST_KEPT));
+        let noncurrent = noncurrent.prop_map(|(days, keep)| Noncurrent { days, keep });
+        (
+            "[a-z&<> é]{1,9}",
+            any::<bool>(),
+            filter(),
+            proptest::option::of(expiration),
+            proptest::option::of(noncurrent),
+            proptest::option::of(days),
+        )
+            .prop_map(|(id, is_enabled, filter, expiration, noncurrent, abort_days)| Rule {
+                id,
+                is_enabled,
+                filter,
+                expiration,
+                noncurrent,
+                abort_days,
+            })
+            .prop_filter("what does not fit together", |rule| check(rule).is_ok())
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_alike(rules in proptest::collection::vec(rule(), 1..5)) {
+            let mut rules = rules;
+            for (number, rule) in rules.iter_mut().enumerate() {
+                rule.id += &number.to_string();
+            }
+            let lifecycle = Lifecycle { rules, least_transition: None };
+            let text = write(&lifecycle).into_string();
+            prop_assert_eq!(read(text.as_bytes()).unwrap(), lifecycle.rules.clone());
+            let document = serde_json::to_vec(&lifecycle).unwrap();
+            prop_assert_eq!(Lifecycle::decode(&document, "b").unwrap(), lifecycle);
+        }
+
+        #[test]
+        fn no_body_ends_in_a_panic(
+            body in "<LifecycleConfiguration>(<(/?(Rule|ID|Filter|And|Tag|Expiration|Days|Date|x))>|[a&;0-9]){0,20}",
+        ) {
+            let _ = read(body.as_bytes());
+        }
+    }
+
+    #[test]
+    fn rules_without_an_id_get_one_that_no_other_has() {
+        let rule = |id: &str| {
+            format!(
+                "<Rule>{id}<Filter/><Status>Enabled</Status><Expiration><Days>1</Days>\
+                 </Expiration></Rule>"
+            )
+        };
+        let rules = [rule(""), rule("<ID>rule-1</ID>"), rule(""), rule("<ID>a</ID>")].concat();
+        let body = format!("<LifecycleConfiguration>{rules}</LifecycleConfiguration>");
+        let ids: Vec<_> = read(body.as_bytes()).unwrap().into_iter().map(|rule| rule.id).collect();
+        assert_eq!(ids, ["rule-2", "rule-1", "rule-3", "a"]);
+    }
+}

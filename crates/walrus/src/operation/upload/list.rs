@@ -1,12 +1,13 @@
 //! `ListMultipartUploads` and `ListParts`.
 
+use super::super::list_objects::Encoding;
 use super::super::{Answer, xml};
 use super::{find, kind, upload_id};
 use crate::access::Place;
 use crate::checksum::Algorithm;
 use crate::fault::{Fault, INVALID_ARGUMENT, NO_SUCH_UPLOAD};
-use crate::request::{Request, not_offered};
-use crate::store::{Bucket, Upload, UploadsQuery};
+use crate::request::Request;
+use crate::store::{Bucket, ListQuery, Upload, UploadLine, UploadsQuery};
 use crate::walrus::Walrus;
 use crate::xml::Xml;
 
@@ -15,40 +16,50 @@ const MOST: usize = 1000;
 
 /// `ListMultipartUploads`: GET of a bucket with `?uploads`.
 pub(in crate::operation) async fn list(walrus: &Walrus, request: &Request, place: Place) -> Answer {
-    if request.word("delimiter").is_some_and(|delimiter| !delimiter.is_empty()) {
-        return Err(not_offered("ListMultipartUploads with a delimiter"));
-    }
-    let url = request.url_encoding()?;
-    let written = |text: &str| if url { signature::uri_encode(text) } else { text.to_owned() };
+    let encoding = Encoding::asked(request)?;
+    let written = |text: &str| encoding.apply(text);
     let word = |name| request.word(name).unwrap_or("").to_owned();
     let upload_marker = request.word("upload-id-marker").filter(|marker| !marker.is_empty());
     let upload_marker = upload_marker
         .map(str::parse)
         .transpose()
         .map_err(|_| INVALID_ARGUMENT.because("upload-id-marker must be the id of an upload"))?;
-    let query = UploadsQuery {
-        prefix: word("prefix"),
-        after: (word("key-marker"), upload_marker),
-        limit: limit(request, "max-uploads")?,
-    };
+    let (prefix, delimiter, after) = (word("prefix"), word("delimiter"), word("key-marker"));
+    let keys = ListQuery { prefix, delimiter, after, limit: limit(request, "max-uploads")? };
+    let query = UploadsQuery { keys, after: upload_marker };
     let bucket = place.bucket;
     let (id, asked) = (bucket.id, query.clone());
     let page = walrus.store.read(move |store| store.uploads(id, &asked)).await?;
     let mut answer = Xml::root("ListMultipartUploadsResult");
-    answer.text("Bucket", &place.name).text("KeyMarker", &written(&query.after.0));
+    let keys = &query.keys;
+    answer.text("Bucket", &place.name).text("KeyMarker", &written(&keys.after));
     answer.text("UploadIdMarker", request.word("upload-id-marker").unwrap_or(""));
-    if let (true, Some((key, upload, _))) = (page.truncated, page.uploads.last()) {
-        answer.text("NextKeyMarker", &written(key)).value("NextUploadIdMarker", upload);
+    match page.lines.last().filter(|_| page.truncated) {
+        Some(UploadLine::Upload(key, id, _)) => {
+            answer.text("NextKeyMarker", &written(key)).value("NextUploadIdMarker", id);
+        }
+        Some(UploadLine::Group(prefix)) => drop(answer.text("NextKeyMarker", &written(prefix))),
+        None => {}
     }
-    answer.text("Prefix", &written(&query.prefix)).value("MaxUploads", query.limit);
-    if url {
+    answer.text("Prefix", &written(&keys.prefix)).value("MaxUploads", keys.limit);
+    if !keys.delimiter.is_empty() {
+        answer.text("Delimiter", &written(&keys.delimiter));
+    }
+    if encoding.url {
         answer.value("EncodingType", "url");
     }
     answer.value("IsTruncated", page.truncated);
-    for (key, id, upload) in &page.uploads {
+    for line in &page.lines {
+        let UploadLine::Upload(key, id, upload) = line else { continue };
         answer.open("Upload").text("Key", &written(key)).value("UploadId", id);
         people(&mut answer, &bucket, upload);
         answer.value("Initiated", upload.initiated).close("Upload");
+    }
+    for line in &page.lines {
+        if let UploadLine::Group(prefix) = line {
+            answer.open("CommonPrefixes").text("Prefix", &written(prefix));
+            answer.close("CommonPrefixes");
+        }
     }
     answer.close("ListMultipartUploadsResult");
     Ok(xml(answer))

@@ -18,7 +18,7 @@ use signature::s3::Payload;
 use std::ops::Range;
 
 /// The highest number of a part (S3 user guide).
-pub(super) const MOST_PARTS: u16 = 10_000;
+pub(in crate::operation) const MOST_PARTS: u16 = 10_000;
 
 pub(in crate::operation) async fn put_part(
     walrus: &Walrus,
