@@ -30,6 +30,7 @@ mod public;
 mod readme;
 mod refusals;
 mod site;
+mod soap;
 mod stop_start;
 mod switch;
 mod uefi;
