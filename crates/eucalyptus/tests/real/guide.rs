@@ -1,12 +1,14 @@
-//! docs/clients.md, followed by a user: its blocks are run as they stand, and the stories of the
-//! Python clients begin with them.
+//! docs/clients.md and docs/s3-clients.md, followed by a user: their blocks are run as they stand,
+//! and the stories of the clients that are libraries begin with them.
 
 use crate::machine::must;
 use crate::site::{Site, client};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const STORIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real");
+const CLIENTS: &str = include_str!("../../../../docs/clients.md");
+const S3_CLIENTS: &str = include_str!("../../../../docs/s3-clients.md");
+pub(crate) const STORIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real");
 
 /// What the shells of the guide's readers have that a test must say: nobody answers for an
 /// unknown host, and a guest that boots is tried again.
@@ -25,10 +27,18 @@ pub(crate) fn long() -> bool {
     std::env::var_os("CLIENT_STORIES").is_some()
 }
 
-/// The guide's block with this first line, below the heading of this name.
+/// The block of clients.md with this first line, below the heading of this name.
 pub(crate) fn block(heading: &str, first_line: &str) -> String {
-    let text = include_str!("../../../../docs/clients.md");
-    let section = text.split("\n## ").find(|s| s.lines().next() == Some(heading)).unwrap();
+    block_of(CLIENTS, heading, first_line)
+}
+
+/// The same of s3-clients.md.
+pub(crate) fn s3_block(heading: &str, first_line: &str) -> String {
+    block_of(S3_CLIENTS, heading, first_line)
+}
+
+fn block_of(guide: &str, heading: &str, first_line: &str) -> String {
+    let section = guide.split("\n## ").find(|s| s.lines().next() == Some(heading)).unwrap();
     let start = format!("\n```{first_line}\n");
     let (_, rest) = section.split_once(&start).unwrap_or_else(|| panic!("{heading}: {start}"));
     rest.split("```\n").next().unwrap().to_owned()
@@ -58,6 +68,11 @@ impl<'a> Reader<'a> {
         site.machine().must("ssh-keygen", ["-q", "-t", "rsa", "-N", "", "-f", private]);
         fs::rename(format!("{private}.pub"), dir.join("my.public")).unwrap();
         Self { site, user: user.to_owned(), emi: emi.to_owned(), dir }
+    }
+
+    /// The directory of the reader.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Runs shell text that must succeed, in the reader's directory; what it printed.

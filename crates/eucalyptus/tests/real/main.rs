@@ -29,6 +29,7 @@ mod own_rules;
 mod public;
 mod readme;
 mod refusals;
+mod s3_clients;
 mod site;
 mod soap;
 mod stop_start;
