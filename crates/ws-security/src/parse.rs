@@ -16,7 +16,10 @@ use text::{attribute_value, is_character, resolve};
 pub(crate) const MAX_BYTES: usize = 1 << 20;
 const MAX_DEPTH: usize = 32;
 const MAX_ELEMENTS: usize = 16_384;
+/// Of one element, declarations of namespaces included.
 const MAX_ATTRIBUTES: usize = 16;
+/// Of all elements together.
+const MAX_ATTRIBUTES_IN_ALL: usize = 4096;
 
 /// Reads a message.
 ///
@@ -80,6 +83,7 @@ struct Tree {
     open: Vec<usize>,
     scope: Scope,
     ids: HashSet<String>,
+    attributes: usize,
 }
 
 impl Tree {
@@ -115,7 +119,9 @@ impl Tree {
         self.scope.enter();
         let mut others = Vec::new();
         for (number, attribute) in tag.attributes().with_checks(false).enumerate() {
-            ensure(number < MAX_ATTRIBUTES, Rule::Attributes)?;
+            self.attributes += 1;
+            let few = number < MAX_ATTRIBUTES && self.attributes <= MAX_ATTRIBUTES_IN_ALL;
+            ensure(few, Rule::Attributes)?;
             let attribute = attribute.map_err(|_| Rule::WellFormed)?;
             let name = Cow::Borrowed(attribute.key.into_inner());
             let value = attribute_value(&attribute.value)?;

@@ -33,8 +33,8 @@ rules! {
     Depth, "the elements of the message are nested more than 32 deep";
     /// Too many elements.
     Elements, "the message has more than 16384 elements";
-    /// Too many attributes at one element.
-    Attributes, "an element of the message has more than 16 attributes";
+    /// Too many attributes at one element, or in all.
+    Attributes, "an element of the message has more than 16 attributes, or all have more than 4096";
     /// Too many namespaces in scope, or too long ones.
     Namespaces, "the message has more than 32 namespaces, or one of more than 128 characters";
     /// A name with other characters than the protocols use.

@@ -96,6 +96,11 @@ fn of_size(fixture: &Fixture) -> Vec<Attack> {
         attack("deep elements", Rule::Depth, in_body(&("<a>".repeat(30) + &"</a>".repeat(30)))),
         attack("very deep elements", Rule::Depth, in_body(&"<a>".repeat(200_000))),
         attack("many elements", Rule::Elements, in_body(&"<a/>".repeat(16_384))),
+        attack(
+            "many attributes in all",
+            Rule::Attributes,
+            in_body(&"<a b='' c='' d=''/>".repeat(1400)),
+        ),
         attack("many attributes", Rule::Attributes, in_body(&format!("<a{attributes}/>"))),
         attack(
             "many declarations",
@@ -123,8 +128,7 @@ fn many_namespaces() -> String {
 /// A message of less than 1 MiB that is longer than 2 MiB when it is canonical.
 fn repeated(fixture: &Fixture) -> String {
     let message = fixture.message(Shape::Java);
-    let declarations: String = (0..12).map(|n| format!(" xmlns:p{n}='{n:0>128}'")).collect();
-    let used: String = (0..12).map(|n| format!(" p{n}:a=''")).collect();
-    let message = put_first(&message, "<soap:Body ", &format!("<soap:Body{declarations} "));
-    put(&message, "<ns1:ownersSet/>", &format!("<a{used}/>").repeat(2_000))
+    let declared = format!("<soap:Body xmlns:p='{:n>128}' ", "");
+    let message = put_first(&message, "<soap:Body ", &declared);
+    put(&message, "<ns1:ownersSet/>", &"<p:a/>".repeat(16_000))
 }
