@@ -9,6 +9,7 @@
 
 mod blob;
 mod change;
+mod check;
 mod committer;
 mod configuration;
 mod content;
@@ -19,6 +20,8 @@ mod listing;
 mod parts;
 mod read;
 mod record;
+mod scrub;
+mod stored;
 mod sweep;
 mod tables;
 mod upload;
@@ -28,11 +31,15 @@ mod version_listing;
 
 pub(crate) use blob::{Blobs, PendingBlob};
 pub(crate) use change::{Amendment, Change, Done, NewObject, NewPart, Precondition, Refusal};
+pub use check::{Check, Finding, Flaw, check, check_on};
 pub(crate) use configuration::Configuration;
 pub(crate) use history::Entry as VersionEntry;
 pub(crate) use listing::{Entry, ListQuery, Listing};
 pub(crate) use read::{Found, Source};
 pub(crate) use record::{Bucket, Content, Id, Ids, Object, Part, PartsChecksum, Upload};
+pub(crate) use scrub::Progress;
+pub use scrub::Round;
+pub(crate) use stored::Stored;
 pub(crate) use uploads::{UploadLine, UploadsQuery};
 pub(crate) use version::{Marker, Version, VersionId, VersionMarker, Versioning};
 pub(crate) use version_listing::{Line, Versions, VersionsQuery};
@@ -200,6 +207,7 @@ fn open_database(disk: &dyn Disk) -> Result<Database, Error> {
     start.open_table(record::UPLOADS)?;
     start.open_table(record::PARTS)?;
     start.open_table(record::GARBAGE)?;
+    start.open_table(scrub::SCRUB)?;
     start.commit()?;
     Ok(db)
 }

@@ -48,6 +48,8 @@ pub struct Settings {
     pub min_free_bytes: u64,
     /// The most large uploads at once; each takes about 600 KB of memory.
     pub max_uploads: usize,
+    /// How fast stored bytes are read again to be verified; 0 for never.
+    pub scrub_bytes_per_second: u64,
 }
 
 impl Default for Settings {
@@ -61,6 +63,7 @@ impl Default for Settings {
             max_buckets: 100,
             min_free_bytes: 64 << 20,
             max_uploads: 128,
+            scrub_bytes_per_second: 16 << 20,
         }
     }
 }

@@ -32,7 +32,7 @@ impl Blobs {
 
     /// Blobs that are made within the same four seconds share a shelf, so that a batch of them
     /// costs one sync of its names.
-    fn shelf(id: Id) -> u8 {
+    pub(super) fn shelf(id: Id) -> u8 {
         (id.0 >> 92) as u8
     }
 

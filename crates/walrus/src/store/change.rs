@@ -5,7 +5,7 @@ use super::content::{bring, share};
 use super::history::{self, Entry};
 use super::record::{BUCKETS, Bucket, Content, Id, Object, Part, Upload, decode, encode};
 use super::version::{Marker, VersionId, Versioning};
-use super::{Configuration, Error, configuration, expire, upload};
+use super::{Configuration, Error, Progress, configuration, expire, scrub, upload};
 use crate::access::Acl;
 use crate::lifecycle::Due;
 use bytes::Bytes;
@@ -76,6 +76,8 @@ pub(crate) enum Change {
     },
     /// Drops an upload with its parts.
     AbortUpload { bucket: String, id: Id, key: String, upload: Id },
+    /// Notes how far the scrubber is.
+    NoteScrub(Box<Progress>),
 }
 
 /// What can be changed of an object that is there.
@@ -223,6 +225,7 @@ impl Change {
             Self::AbortUpload { bucket, id, key, upload } => {
                 upload::abort(txn, &Place { bucket, id: *id, key }, *upload, freed)
             }
+            Self::NoteScrub(progress) => scrub::note(txn, progress),
         }
     }
 }

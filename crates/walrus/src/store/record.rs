@@ -4,6 +4,7 @@
 //! wrote.
 
 use super::Error;
+use super::blob::Blobs;
 use super::tables::ByKey;
 use super::version::{Version, Versioning};
 use crate::access::Acl;
@@ -124,6 +125,15 @@ impl Content {
     pub(crate) fn id(self) -> Id {
         let (Self::Inline(id) | Self::Blob(id) | Self::Parts(id)) = self;
         id
+    }
+
+    /// Where an administrator finds the bytes.
+    pub(super) fn place(self) -> String {
+        match self {
+            Self::Inline(id) => format!("in walrus.redb, {id}"),
+            Self::Blob(id) => format!("blobs/{:02x}/{id}", Blobs::shelf(id)),
+            Self::Parts(id) => format!("parts of {id}"),
+        }
     }
 }
 
