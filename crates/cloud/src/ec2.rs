@@ -6,6 +6,7 @@
 //! [`ec2_wire::Action`]) and what it does (a [`Run`](call::Run)). [`actions`] lists them.
 
 mod access;
+mod act;
 mod actions;
 mod address;
 mod allocate_address;
@@ -94,6 +95,8 @@ mod vpc;
 
 #[cfg(test)]
 mod tests;
+
+pub use act::{Refused, act};
 
 use crate::{Cloud, front};
 use access::Access;

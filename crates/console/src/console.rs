@@ -1,17 +1,19 @@
 //! The console as a whole: what it is made of, and its routes.
 
 use crate::error::Error;
+use crate::guard::Member;
 use crate::password::Hasher;
 use crate::throttle::Throttle;
 use crate::words::Words;
 use crate::{
-    account, apply, configuration, extras, first, guard, log, login, mail, recover, start, style,
-    users,
+    account, apply, assets, configuration, extras, first, guard, images, instances, key_pairs, log,
+    login, mail, recover, start, users,
 };
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use cloud::Cloud;
+use cloud::ec2::{self, Refused};
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use state::Deed;
 use std::path::PathBuf;
@@ -61,7 +63,8 @@ impl Console {
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new()
             .route("/", get(start::show))
-            .route("/console.css", get(style::sheet))
+            .route("/console.css", get(assets::sheet))
+            .route("/htmx.js", get(assets::htmx))
             .route("/login", get(login::show).post(login::log_in))
             .route("/logout", post(login::log_out))
             .route("/apply", get(apply::show).post(apply::apply))
@@ -77,6 +80,16 @@ impl Console {
             .route("/credentials/link", post(account::link))
             .route("/credentials/keys", get(account::ask_keys).post(account::new_keys))
             .route("/getX509", get(account::get_x509))
+            .route("/instances", get(instances::list))
+            .route("/instances/rows", get(instances::live))
+            .route("/instances/new", get(instances::new).post(instances::launch))
+            .route("/instances/{id}", get(instances::view))
+            .route("/instances/{id}/console", get(instances::console_output))
+            .route("/instances/{id}/{step}", get(instances::ask).post(instances::take_step))
+            .route("/images", get(images::show))
+            .route("/key-pairs", get(key_pairs::list).post(key_pairs::create))
+            .route("/key-pairs/import", post(key_pairs::import))
+            .route("/key-pairs/{id}/delete", get(key_pairs::ask).post(key_pairs::delete))
             .route("/users", get(users::list).post(users::add))
             .route("/users/{name}", get(users::view).post(users::change))
             .route("/users/{name}/{step}", get(users::ask).post(users::take_step))
@@ -102,6 +115,23 @@ impl Console {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.cloud.now()
+    }
+
+    /// Calls an EC2 action for a member, and notes that it was done with `object`.
+    pub(crate) async fn act(
+        &self,
+        member: &Member,
+        action: &'static str,
+        object: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Result<String, Refused>, Error> {
+        let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
+        let parameters: Vec<_> = parameters.iter().map(owned).collect();
+        let answer = ec2::act(&self.cloud, &member.person.user, action, &parameters).await;
+        if answer.is_ok() {
+            self.cloud.state().note(self.deed(member.name(), action, object)).await?;
+        }
+        Ok(answer)
     }
 
     /// A deed without mails.

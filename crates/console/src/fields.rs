@@ -32,6 +32,11 @@ impl Fields {
         self.0.iter().find(|(field, _)| field == name).map_or("", |(_, text)| text)
     }
 
+    /// Every text of a field that was sent more than once.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(field, _)| field == name).map(|(_, text)| text.trim())
+    }
+
     /// Whether a box was ticked.
     pub(crate) fn is_ticked(&self, name: &str) -> bool {
         !self.text(name).is_empty()

@@ -98,6 +98,31 @@ impl<'a> Field<'a> {
     }
 }
 
+/// A choice of one among some: what is sent, and what is shown.
+pub(crate) struct Choice<'a> {
+    pub(crate) label: &'a str,
+    pub(crate) name: &'static str,
+    pub(crate) options: &'a [(String, String)],
+    pub(crate) chosen: &'a str,
+}
+
+impl Choice<'_> {
+    pub(crate) fn show(&self, wrong: &Wrong) -> Markup {
+        let error = wrong.of(self.name);
+        html! {
+            div.field {
+                label for=(self.name) { (self.label) }
+                select id=(self.name) name=(self.name) {
+                    @for (value, text) in self.options {
+                        option value=(value) selected[value == self.chosen] { (text) }
+                    }
+                }
+                @if let Some(error) = error { p.error { (error) } }
+            }
+        }
+    }
+}
+
 /// A box to tick.
 pub(crate) fn tick(label: &str, name: &str, ticked: bool) -> Markup {
     html! {

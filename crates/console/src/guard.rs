@@ -92,19 +92,24 @@ impl FromRequestParts<Arc<Console>> for Newcomer {
     ) -> Result<Self, Response> {
         match console.member(&parts.headers).await {
             Ok(Some(member)) => Ok(Self(member)),
-            Ok(None) => Err(to_login(parts).into_response()),
+            Ok(None) => Err(to_login(parts)),
             Err(error) => Err(error.into_response()),
         }
     }
 }
 
 /// To the login and, where a page was only to be looked at, back to it.
-fn to_login(parts: &Parts) -> Redirect {
+fn to_login(parts: &Parts) -> Response {
+    // a part of a page that fetches itself again: the whole page goes to the login
+    if parts.headers.contains_key("hx-request") {
+        return (StatusCode::UNAUTHORIZED, [("hx-redirect", "/login")]).into_response();
+    }
     let back = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     if parts.method != Method::GET || back == "/" {
-        return Redirect::to("/login");
+        return Redirect::to("/login").into_response();
     }
-    Redirect::to(&format!("/login?then={}", utf8_percent_encode(back, NON_ALPHANUMERIC)))
+    let back = utf8_percent_encode(back, NON_ALPHANUMERIC);
+    Redirect::to(&format!("/login?then={back}")).into_response()
 }
 
 impl FromRequestParts<Arc<Console>> for Member {

@@ -6,6 +6,7 @@
 
 mod account;
 mod apply;
+mod assets;
 mod configuration;
 mod console;
 mod error;
@@ -14,6 +15,9 @@ mod fields;
 mod first;
 mod form;
 mod guard;
+mod images;
+mod instances;
+mod key_pairs;
 mod log;
 mod login;
 mod mail;
@@ -23,7 +27,6 @@ mod person_form;
 mod recover;
 mod secrets;
 mod start;
-mod style;
 mod throttle;
 mod users;
 mod words;

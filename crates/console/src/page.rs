@@ -8,13 +8,19 @@ use http::StatusCode;
 use maud::{DOCTYPE, Markup, html};
 
 /// The tabs: their names, where they are, and whether they are for administrators only.
-const TABS: [(&str, &str, bool); 5] = [
+const TABS: [(&str, &str, bool); 8] = [
+    ("Instances", "/instances", false),
+    ("Images", "/images", false),
+    ("Key pairs", "/key-pairs", false),
     ("Credentials", "/credentials", false),
     ("Users", "/users", true),
     ("Configuration", "/configuration", true),
     ("Log", "/log", false),
     ("Extras", "/extras", false),
 ];
+
+/// What the script that keeps pages fresh may do: nothing that the content security policy forbids.
+const HTMX: &str = r#"{"includeIndicatorStyles":false,"allowEval":false,"selfRequestsOnly":true}"#;
 
 /// A page's surroundings.
 pub(crate) struct Frame<'a> {
@@ -68,6 +74,8 @@ impl<'a> Frame<'a> {
                     meta name="color-scheme" content="light dark";
                     title { (self.title) " – " (self.cloud) }
                     link rel="stylesheet" href="/console.css";
+                    meta name="htmx-config" content=(HTMX);
+                    script src="/htmx.js" defer {}
                 }
                 body {
                     a.skip href="#content" { "Skip to the content" }

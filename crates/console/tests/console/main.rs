@@ -6,6 +6,7 @@ mod browser;
 mod configuration;
 mod credentials;
 mod first;
+mod machines;
 mod mail;
 mod routes;
 mod world;

@@ -13,8 +13,10 @@ enum Gets {
     Login,
     /// Told that it is not allowed.
     Nothing,
+    /// Told that there is no such thing.
+    Absent,
 }
-use Gets::{It, Login, Nothing};
+use Gets::{Absent, It, Login, Nothing};
 
 /// Method, path, what the form has, and what anonymous, user and administrator get.
 const ROUTES: &[(&str, &str, &str, [Gets; 3])] = &[
@@ -61,6 +63,21 @@ const ROUTES: &[(&str, &str, &str, [Gets; 3])] = &[
     ("GET", "/configuration/clusters/c", "", [Login, Nothing, It]),
     ("POST", "/configuration/clusters/c", "", [Nothing, Nothing, It]),
     ("POST", "/configuration/vm-types", "", [Nothing, Nothing, It]),
+    ("GET", "/htmx.js", "", [It, It, It]),
+    ("GET", "/instances", "", [Login, It, It]),
+    ("GET", "/instances/rows", "", [Login, It, It]),
+    ("GET", "/instances/new", "", [Login, It, It]),
+    ("POST", "/instances/new", "image=emi-12345678&count=1", [Nothing, It, It]),
+    ("GET", "/instances/i-12345678", "", [Login, Absent, Absent]),
+    ("GET", "/instances/i-12345678/console", "", [Login, Absent, Absent]),
+    ("GET", "/instances/i-12345678/terminate", "", [Login, Absent, Absent]),
+    ("POST", "/instances/i-12345678/terminate", "", [Nothing, Absent, Absent]),
+    ("GET", "/images", "", [Login, It, It]),
+    ("GET", "/key-pairs", "", [Login, It, It]),
+    ("POST", "/key-pairs", "new-name=", [Nothing, It, It]),
+    ("POST", "/key-pairs/import", "name=a&public-key=b", [Nothing, It, It]),
+    ("GET", "/key-pairs/key-1/delete", "", [Login, It, It]),
+    ("POST", "/key-pairs/key-1/delete", "", [Nothing, It, It]),
     ("GET", "/log", "", [Login, It, It]),
     ("GET", "/extras", "", [Login, It, It]),
     ("POST", "/logout", "", [Nothing, It, It]),
@@ -77,6 +94,7 @@ async fn ask(browser: &mut Browser, method: &str, path: &str, form: &str) -> Get
         (_, Some(to)) if to == "/login" && is_post => Nothing,
         (_, Some(to)) if to.starts_with("/login") && !to.contains("said=") => Login,
         (StatusCode::FORBIDDEN, _) => Nothing,
+        (StatusCode::NOT_FOUND, _) => Absent,
         (StatusCode::OK | StatusCode::SEE_OTHER | StatusCode::UNPROCESSABLE_ENTITY, _) => It,
         (status, to) => panic!("{path}: {status} {to:?} {}", browser.page),
     }
@@ -125,7 +143,7 @@ async fn no_form_of_a_session_is_taken_without_its_token() {
     other.get("/credentials").await;
     let foreign = other.token();
     for (method, path, form, gets) in ROUTES {
-        if *method != "POST" || gets[2] != It {
+        if *method != "POST" || !matches!(gets[2], It | Absent) {
             continue;
         }
         for token in ["", "x", &foreign] {
@@ -172,7 +190,7 @@ async fn every_answer_says_what_a_browser_may_do_with_it() {
     }
     browser.get("/login").await;
     assert_eq!(browser.headers["cache-control"], "no-store");
-    for inline in ["<script", " style=", " onclick", "javascript:"] {
+    for inline in ["<script>", " style=", " onclick", "javascript:"] {
         assert!(!browser.page.contains(inline));
     }
 }
