@@ -21,7 +21,10 @@ impl Walrus {
     /// [`scrub_bytes_per_second`](crate::Settings::scrub_bytes_per_second). Returns when that is 0.
     pub async fn keep_scrubbing(&self) {
         tokio::time::sleep(AFTER_START).await;
-        while self.settings.scrub_bytes_per_second > 0 {
+        if self.settings.scrub_bytes_per_second == 0 {
+            return;
+        }
+        loop {
             match self.scrub(BATCH).await {
                 Ok(Round { begun: Some(begun), ended: Some(_), .. }) => {
                     let since = self.clock.now().millis().saturating_sub(begun.millis());
