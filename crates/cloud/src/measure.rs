@@ -19,6 +19,8 @@ pub(crate) struct Measures {
     durations: Histogram,
     walrus: Counter,
     walrus_durations: Histogram,
+    scrubbed: Gauge,
+    damaged: Gauge,
     phases: Histogram,
     passes: Histogram,
     instances: Gauge,
@@ -64,6 +66,16 @@ impl Measures {
                 "From the request's head to its answer's first byte",
                 &["method"],
             ),
+            scrubbed: book.gauge(
+                "walrus_scrubbed_bytes",
+                "Stored bytes that were verified in this round, or in the last one until the next",
+                &[],
+            ),
+            damaged: book.gauge(
+                "walrus_damaged_objects",
+                "Objects and parts of which the round has found the bytes altered or lost",
+                &[],
+            ),
             phases: book.launch_phases(),
             passes: book.passes(),
             instances: book.gauge("instances", "Instances that are shown", &["state"]),
@@ -83,6 +95,12 @@ impl Measures {
             beat: Beat::within(LONGEST_SILENCE),
             book,
         }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "exact up to eight petabytes")]
+    fn scrubbed(&self, round: &walrus::Round) {
+        self.scrubbed.set(&[], round.bytes as f64);
+        self.damaged.set(&[], round.damaged as f64);
     }
 
     /// Counts an answered call of EC2, STS or IAM.
@@ -180,6 +198,10 @@ impl Watched for Cloud {
     async fn measure(&self) {
         if let Err(error) = self.read_numbers().await {
             tracing::warn!(%error, "the database cannot be read for /metrics");
+        }
+        match self.walrus.scrubbed().await {
+            Ok(round) => self.measures.scrubbed(&round),
+            Err(error) => tracing::warn!(%error, "walrus cannot be read for /metrics"),
         }
     }
 

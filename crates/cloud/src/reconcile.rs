@@ -42,12 +42,15 @@ impl Cloud {
         self.housekeeping().await
     }
 
-    /// Keeps all clusters reconciled until `stop` is true or its sender is gone. Clusters that
-    /// come meanwhile are followed from then on, those that go no longer.
+    /// Keeps all clusters reconciled, and what Walrus has stored verified, until `stop` is true or
+    /// its sender is gone. Clusters that come meanwhile are followed from then on, those that go no
+    /// longer.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut followed: BTreeMap<ClusterName, Followed> = BTreeMap::new();
         let mut changes = self.ways.changes();
         let mut tidying = tokio::time::interval(HOUSEKEEPING);
+        let walrus = Arc::clone(&self.walrus);
+        let scrubbing = tokio::spawn(async move { walrus.keep_scrubbing().await });
         loop {
             self.follow_those(&mut followed, self.ways.all()).await;
             let is_time_to_tidy = tokio::select! {
@@ -59,6 +62,7 @@ impl Cloud {
                 tracing::error!(%error, "old records could not be cleared away");
             }
         }
+        end(scrubbing).await;
         for (_, Followed { task, .. }) in followed {
             end(task).await;
         }

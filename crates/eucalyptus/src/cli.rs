@@ -1,7 +1,7 @@
 //! `eucalyptus COMMAND`.
 
 use crate::component::Component;
-use crate::{daemon, supervise, tools, unit};
+use crate::{daemon, fsck, supervise, tools, unit};
 use clap::{Parser, Subcommand};
 use conf::{Conf, Layout, Loaded};
 use std::ffi::OsString;
@@ -43,6 +43,9 @@ enum Command {
     /// Serve instance metadata (started by the node controller)
     #[command(hide = true)]
     Metadata(Metadata),
+    /// Look after what Walrus has stored
+    #[command(subcommand)]
+    Walrus(WalrusCommand),
     /// Print the XML of instances' domains as a template, to be changed and kept as
     /// etc/eucalyptus/libvirt.xml
     #[command(name = "gen_libvirt_xml")]
@@ -53,6 +56,21 @@ enum Command {
     GenSystemdUnit,
     /// Print the names under which this program is a tool, one a line
     Names,
+}
+
+#[derive(Subcommand)]
+enum WalrusCommand {
+    /// Read everything that Walrus has stored and say what is damaged or does not fit together
+    ///
+    /// The cloud controller must be stopped. Each line says what is wrong and what to do about it;
+    /// the last one counts. It is 0 that is returned when nothing was wrong, 1 when all was mended,
+    /// 4 when something is left as it is, and 8 when the store could not be checked.
+    Fsck {
+        /// Mend what can be mended without a loss: files and bytes that nothing refers to, counts.
+        /// Damaged objects stay as they are
+        #[arg(long)]
+        repair: bool,
+    },
 }
 
 #[derive(clap::Args)]
@@ -126,6 +144,9 @@ impl Cli {
             Command::Cc(run) => daemon::run(Component::Cc, &layout, run.detached)?,
             Command::Nc(run) => daemon::run(Component::Nc, &layout, run.detached)?,
             Command::Metadata(of) => daemon::metadata(of)?,
+            Command::Walrus(WalrusCommand::Fsck { repair }) => {
+                fsck::run(&layout.bukkits(), repair, &mut out)?
+            }
             Command::GenLibvirtXml => {
                 let Loaded { conf, .. } = conf::load(&layout.conf_file())?;
                 out.write_all(daemon::template(&conf)?.as_bytes())?;

@@ -6,6 +6,7 @@
 mod cli;
 mod component;
 mod daemon;
+mod fsck;
 mod log;
 mod logfile;
 mod pidfile;
