@@ -4,6 +4,9 @@ mod certificates;
 mod clusters;
 mod keys;
 mod vm_types;
+mod walrus;
+
+pub(crate) use walrus::quotas;
 
 use crate::Cloud;
 use crate::error::Error;
@@ -16,7 +19,7 @@ use http::{StatusCode, header};
 use protocol::admin::{
     ADDRESSES_PER_USER, AccessKeys, CERTIFICATES, CLUSTERS, DefaultImages, Failure,
     IGNORED_PARAMETERS, ISSUE_KEYS, IgnoredParameters, NewUser, ROTATE_KEYS, Status, User,
-    VM_TYPES,
+    VM_TYPES, WALRUS_LIMITS, WALRUS_USAGE,
 };
 use std::sync::Arc;
 use types::{ImageId, ImageKind, UserName};
@@ -41,6 +44,8 @@ impl Cloud {
             .route(CERTIFICATES, get(certificates::list))
             .route("/v1/certificates/{fingerprint}", delete(certificates::remove))
             .route(ADDRESSES_PER_USER, get(addresses_per_user).put(set_addresses_per_user))
+            .route(WALRUS_LIMITS, get(walrus::limits).put(walrus::set_limits))
+            .route(WALRUS_USAGE, get(walrus::usage))
             .route("/v1/default-images", get(default_images))
             .route("/v1/default-images/{kind}", put(set_default_image))
             .route(CLUSTERS, get(clusters::list))

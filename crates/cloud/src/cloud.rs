@@ -1,5 +1,6 @@
 //! The cloud controller as a whole: what it is made of, and its first start.
 
+use crate::admin;
 use crate::error::Result;
 use crate::ignored::Ignored;
 use crate::images::ImageFiles;
@@ -45,6 +46,8 @@ pub struct Cloud {
     pub(crate) ways: Ways,
     /// Whose turn it is to change the ways.
     pub(crate) taking_in: tokio::sync::Mutex<()>,
+    /// Whose turn it is to change the limits of Walrus.
+    pub(crate) limiting: tokio::sync::Mutex<()>,
     /// Whose turn it is to use the authority.
     pub(crate) issuing: tokio::sync::Mutex<()>,
     pub(crate) keys: ImageKeys,
@@ -77,6 +80,7 @@ impl Cloud {
         let keys = ImageKeys::prepare(settings.layout.keys(), clock.now()).await?;
         let files = ImageFiles::open(settings.layout.images()).await?;
         let walrus = open_walrus(&settings, Arc::clone(&clock)).await?;
+        walrus.set_quotas(admin::quotas(state.settings().await?.walrus_limits));
         let (ignored, changes) = (Ignored::default(), watch::Sender::new(0));
         let cloud = Self {
             state,
@@ -85,6 +89,7 @@ impl Cloud {
             settings,
             ways: Ways::new(factory),
             taking_in: tokio::sync::Mutex::default(),
+            limiting: tokio::sync::Mutex::default(),
             issuing: tokio::sync::Mutex::default(),
             keys,
             files,

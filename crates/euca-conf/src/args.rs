@@ -4,10 +4,11 @@ use crate::clusters::ClusterCommand;
 use crate::error::ToolError;
 use crate::nodes::{self, Change, NodeCommand};
 use crate::vm_types::VmTypeCommand;
+use crate::walrus::WalrusCommand;
 use std::ffi::OsString;
 use std::iter::Peekable;
 use std::path::PathBuf;
-use types::{ClusterName, ImageId, ImageKind, InvalidVmType, UserName, VmType};
+use types::{ClusterName, ImageId, ImageKind, InvalidVmType, UserName, VmType, WalrusLimits};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Parsed {
@@ -37,6 +38,7 @@ pub(crate) enum Command {
     Clusters(ClusterCommand),
     VmTypes(VmTypeCommand),
     RotateKeys(String),
+    Walrus(WalrusCommand),
 }
 
 /// Changes of the file, and a look at it afterwards.
@@ -192,6 +194,13 @@ impl Words {
                 let most = text.parse().map_err(wrong)?;
                 return self.users(UserCommand::SetAddressesPerUser(most));
             }
+            "--get-walrus-limits" => return self.other(Command::Walrus(WalrusCommand::Limits)),
+            "--set-walrus-limits" => {
+                let text = value()?;
+                text.parse::<WalrusLimits>().map_err(|wrong| usage(wrong.to_string()))?;
+                return self.other(Command::Walrus(WalrusCommand::SetLimits(text)));
+            }
+            "--walrus-usage" => return self.other(Command::Walrus(WalrusCommand::Usage)),
             "--list-clusters" => return self.clusters(ClusterCommand::List),
             "--register-cluster" => {
                 let (name, endpoint) = (cluster_name(&value()?)?, value()?);
@@ -432,6 +441,8 @@ mod tests {
             ("--list-users|--add-user|bob", "one command at a time"),
             ("--add-user|../bob", "user name \"../bob\" is not valid"),
             ("--set-addresses-per-user|-1", "no number of addresses"),
+            ("--set-walrus-limits|buckets=x", "sets no limit"),
+            ("--set-walrus-limits|user-mb=1|--walrus-usage", "one command at a time"),
             ("--set-default-kernel|emi-00000001", "neither the id of a kernel"),
             ("--set-default-ramdisk|none|--get-default-images", "one command at a time"),
             ("--list-users|--admin", "--admin belongs to --add-user"),

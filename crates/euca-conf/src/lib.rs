@@ -19,6 +19,7 @@ mod socket;
 pub mod sync;
 mod users;
 mod vm_types;
+mod walrus;
 
 use args::{Command, Invocation, Parsed};
 use error::ToolError;
@@ -99,6 +100,7 @@ fn invoke(
         Command::Users(command) => users::manage(&file, command, out),
         Command::Clusters(command) => clusters::manage(&users::cloud_socket(&file)?, command, out),
         Command::VmTypes(command) => vm_types::manage(&users::cloud_socket(&file)?, command, out),
+        Command::Walrus(command) => walrus::manage(&users::cloud_socket(&file)?, command, out),
         Command::RotateKeys(names) => keys::rotate(&users::cloud_socket(&file)?, names, out),
     }
 }

@@ -16,6 +16,9 @@
 //! | `PUT /v1/default-images/kernel`, `/ramdisk` | an image's id or null | 204; 409 when it is none |
 //! | `GET /v1/addresses-per-user` | | a number |
 //! | `PUT /v1/addresses-per-user` | a number | 204 |
+//! | `GET /v1/walrus-limits` | | [`WalrusLimits`](types::WalrusLimits) |
+//! | `PUT /v1/walrus-limits` | `WalrusLimits` | 204 |
+//! | `GET /v1/walrus-usage` | | [`WalrusUsage`] |
 //! | `GET /v1/status` | | [`Status`] |
 //! | `GET /v1/ignored-parameters` | | [`IgnoredParameters`] |
 //! | `GET /v1/clusters` | | list of [`ClusterStatus`], by name |
@@ -39,8 +42,10 @@
 //! Every failure answers [`Failure`] with a fitting status.
 
 mod networks;
+mod walrus;
 
 pub use networks::{Lease, NETWORKS, NetworkReport, NetworkStatus, NodePlace};
+pub use walrus::{BucketUsage, UserUsage, WALRUS_LIMITS, WALRUS_USAGE, WalrusUsage};
 
 use crate::{ClusterSettings, NodeStatus};
 use serde::{Deserialize, Serialize};

@@ -4,12 +4,13 @@ use crate::database::{Connection, Row, State};
 use crate::deeds::Deed;
 use crate::error::{Error, Result};
 use crate::fields::{Fields, column, corrupt};
-use types::{ImageId, ImageKind, VmType};
+use types::{ImageId, ImageKind, VmType, WalrusLimits};
 
 const DEFAULT_KERNEL: &str = "default_kernel";
 const DEFAULT_RAMDISK: &str = "default_ramdisk";
 const ADDRESSES_PER_USER: &str = "addresses_per_user";
 const WALRUS_URL: &str = "walrus_url";
+const WALRUS_LIMITS: &str = "walrus_limits";
 
 /// What an administrator sets for the whole cloud.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub struct Settings {
     pub addresses_per_user: u32,
     /// Where users reach Walrus; none until an administrator has said it.
     pub walrus_url: Option<String>,
+    /// What users may have in Walrus who are no administrators.
+    pub walrus_limits: WalrusLimits,
 }
 
 impl Default for Settings {
@@ -31,6 +34,7 @@ impl Default for Settings {
             default_ramdisk: None,
             addresses_per_user: 5,
             walrus_url: None,
+            walrus_limits: WalrusLimits::default(),
         }
     }
 }
@@ -62,6 +66,16 @@ impl State {
             Box::pin(async move { store_one(db, ADDRESSES_PER_USER, Some(most.to_string())).await })
         })
         .await
+    }
+
+    /// Sets what users may have in Walrus who are no administrators.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn set_walrus_limits(&self, limits: WalrusLimits) -> Result<()> {
+        let value = Some(limits.to_string());
+        self.write(move |db| Box::pin(async move { store_one(db, WALRUS_LIMITS, value).await }))
+            .await
     }
 
     /// Sets where users reach Walrus. The caller has seen that it can be an address.
@@ -157,6 +171,7 @@ pub(crate) async fn read(db: &mut Connection) -> Result<Settings> {
             DEFAULT_KERNEL => settings.default_kernel = Some(row.parsed("value")?),
             DEFAULT_RAMDISK => settings.default_ramdisk = Some(row.parsed("value")?),
             ADDRESSES_PER_USER => settings.addresses_per_user = row.parsed("value")?,
+            WALRUS_LIMITS => settings.walrus_limits = row.parsed("value")?,
             WALRUS_URL => settings.walrus_url = Some(row.text("value")?),
             other => return Err(corrupt("name", format!("unknown setting {other}"))),
         }

@@ -19,6 +19,7 @@ mod pool;
 mod request_id;
 mod secret;
 mod stamp;
+mod walrus_limits;
 
 pub use account::AccountId;
 pub use boot::{Boot, DiskBus, ImageFormat, Uefi, UnknownWord};
@@ -39,3 +40,4 @@ pub use pool::{AddressPool, MalformedPool};
 pub use request_id::{MalformedRequestId, RequestId};
 pub use secret::Secret;
 pub use stamp::{Clock, SystemClock, Timestamp};
+pub use walrus_limits::{MalformedLimits, WalrusLimits};

@@ -209,6 +209,16 @@ impl From<signature::chunked::Error> for Fault {
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         Self::from(match refusal {
+            Refusal::BucketFull(most) => {
+                let why = format!("the bucket may hold {most} bytes, and would hold more");
+                return ENTITY_TOO_LARGE.because(why);
+            }
+            Refusal::UserFull(most) => {
+                let why = format!(
+                    "all buckets of this bucket's owner may hold {most} bytes, and would hold more"
+                );
+                return ENTITY_TOO_LARGE.because(why);
+            }
             Refusal::NoSuchBucket => NO_SUCH_BUCKET,
             Refusal::NoSuchKey => NO_SUCH_KEY,
             Refusal::NoSuchVersion => NO_SUCH_VERSION,

@@ -7,7 +7,8 @@ use crate::fault::{
     SLOW_DOWN, STORAGE_FULL,
 };
 use crate::request::{Incoming, Request};
-use crate::store::{Content, INLINE_BYTES, PendingBlob, Shared, Store};
+use crate::room::Room;
+use crate::store::{Content, INLINE_BYTES, PendingBlob, Quotas, Refusal, Shared, Store};
 use crate::walrus::Walrus;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -34,11 +35,35 @@ struct Pieces<'a> {
     /// The length that the headers promise.
     promised: Option<u64>,
     received: u64,
-    most: u64,
+    most: Most,
+}
+
+/// How many bytes a body may have.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    bytes: u64,
+    /// Why not more, where it is not just that no body may.
+    because: Option<Refusal>,
+}
+
+impl Most {
+    fn check(self, bytes: u64) -> Result<(), Fault> {
+        if bytes <= self.bytes {
+            return Ok(());
+        }
+        Err(self.because.map_or_else(
+            || {
+                let most = self.bytes;
+                let why = format!("the body has more than the {most} bytes that are allowed");
+                ENTITY_TOO_LARGE.because(why)
+            },
+            Fault::from,
+        ))
+    }
 }
 
 impl<'a> Pieces<'a> {
-    fn new(request: &mut Request, body: &'a mut Incoming, most: u64) -> Result<Self, Fault> {
+    fn new(request: &mut Request, body: &'a mut Incoming, most: Most) -> Result<Self, Fault> {
         let headers = &request.headers;
         let expected = Expected::read(headers, &request.payload)?;
         let (chunked, trailer) = match request.payload {
@@ -47,9 +72,7 @@ impl<'a> Pieces<'a> {
             _ => (is_aws_chunked(headers), true),
         };
         let promised = number(headers, if chunked { DECODED_LENGTH } else { "content-length" })?;
-        if promised.is_some_and(|length| length > most) {
-            return Err(too_large(most));
-        }
+        most.check(promised.unwrap_or(0))?;
         let signer = request.signer.take();
         Ok(Self {
             body,
@@ -72,9 +95,7 @@ impl<'a> Pieces<'a> {
             };
             if let Some(piece) = piece {
                 self.received += piece.len() as u64;
-                if self.received > self.most {
-                    return Err(too_large(self.most));
-                }
+                self.most.check(self.received)?;
                 return Ok(Some(piece));
             }
             let frame = tokio::time::timeout(IDLE, self.body.frame());
@@ -114,17 +135,14 @@ fn number(headers: &HeaderMap, name: &str) -> Result<Option<u64>, Fault> {
     number.map(Some).ok_or_else(|| INVALID_REQUEST.because(format!("{name} must be a number")))
 }
 
-fn too_large(most: u64) -> Fault {
-    ENTITY_TOO_LARGE.because(format!("the body has more than the {most} bytes that are allowed"))
-}
-
 /// Receives a body that is read as a whole, such as XML.
 pub(crate) async fn small(
     request: &mut Request,
     body: &mut Incoming,
     most: usize,
 ) -> Result<Bytes, Fault> {
-    let mut pieces = Pieces::new(request, body, most as u64)?;
+    let most = Most { bytes: most as u64, because: None };
+    let mut pieces = Pieces::new(request, body, most)?;
     let mut bytes = BytesMut::new();
     while let Some(piece) = pieces.next().await? {
         bytes.extend_from_slice(&piece);
@@ -143,6 +161,8 @@ pub(crate) struct Received {
     /// Empty when there is a blob.
     pub(crate) bytes: Bytes,
     pub(crate) blob: Option<PendingBlob>,
+    /// What there may be with them.
+    pub(crate) quotas: Quotas,
 }
 
 impl Received {
@@ -159,22 +179,25 @@ impl Received {
 pub(crate) async fn object(
     request: &mut Request,
     body: &mut Incoming,
-    store: &Store,
-    limits: &Limits,
-    now: Timestamp,
+    walrus: &Walrus,
+    room: Room,
 ) -> Result<Received, Fault> {
-    object_up_to(request, body, store, limits, now, limits.object_bytes).await
+    object_up_to(request, body, walrus, room, walrus.limits.object_bytes).await
 }
 
 /// The same, of an object that may have `most` bytes.
 pub(crate) async fn object_up_to(
     request: &mut Request,
     body: &mut Incoming,
-    store: &Store,
-    limits: &Limits,
-    now: Timestamp,
+    walrus: &Walrus,
+    Room { quotas, left }: Room,
     most: u64,
 ) -> Result<Received, Fault> {
+    let (store, limits, now) = (&walrus.store, &walrus.limits, walrus.clock.now());
+    let most = match left {
+        Some((bytes, refusal)) if bytes < most => Most { bytes, because: Some(refusal) },
+        _ => Most { bytes: most, because: None },
+    };
     let mut pieces = Pieces::new(request, body, most)?;
     let length = pieces.promised.unwrap_or(FLUSH_BYTES as u64).min(FLUSH_BYTES as u64);
     let mut gathered = BytesMut::with_capacity(length as usize);
@@ -194,11 +217,11 @@ pub(crate) async fn object_up_to(
         sums.update(&gathered);
         let (totals, bytes) = (sums.finish(), gathered.freeze());
         totals.check(&expected)?;
-        return Ok(Received { size, totals, bytes, blob: None });
+        return Ok(Received { size, totals, bytes, blob: None, quotas });
     }
     let writer = large.map_or_else(|| Large::start(store, limits, &expected, now), Ok)?;
     let (blob, totals) = writer.write(gathered.freeze()).await?.finish(expected).await?;
-    Ok(Received { size, totals, bytes: Bytes::new(), blob: Some(blob) })
+    Ok(Received { size, totals, bytes: Bytes::new(), blob: Some(blob), quotas })
 }
 
 /// What an upload may take.

@@ -21,6 +21,7 @@ mod ingest;
 mod lifecycle;
 mod operation;
 mod request;
+mod room;
 mod scrub;
 mod store;
 mod walrus;
@@ -34,7 +35,8 @@ pub use disk::{Blob, Disk, NewBlob};
 pub use image::{ObjectInfo, ObjectReader};
 pub use operation::Operation;
 pub use request::Peer;
-pub use store::{Check, Error, Finding, Flaw, Round, check, check_on};
+pub use store::{BucketUsage, Error, Quotas, Usage, UsageReport, UserUsage};
+pub use store::{Check, Finding, Flaw, Round, check, check_on};
 pub use walrus::{Settings, Walrus};
 
 /// The location constraint in the body of a CreateBucket request; none when the body is refused.

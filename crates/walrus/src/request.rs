@@ -149,6 +149,12 @@ impl Request {
         self.headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
     }
 
+    /// How many bytes the body is said to have when it is unwrapped.
+    pub(crate) fn length(&self) -> Option<u64> {
+        let names = ["x-amz-decoded-content-length", "content-length"];
+        names.iter().find_map(|name| self.header(name)?.trim().parse().ok())
+    }
+
     /// The version that it names.
     pub(crate) fn version(&self) -> Result<Option<VersionId>, Fault> {
         self.word("versionId").map(version_id).transpose()

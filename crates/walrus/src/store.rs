@@ -20,12 +20,14 @@ mod listing;
 mod parts;
 mod read;
 mod record;
+mod recount;
 mod scrub;
 mod stored;
 mod sweep;
 mod tables;
 mod upload;
 mod uploads;
+mod usage;
 mod version;
 mod version_listing;
 
@@ -37,10 +39,12 @@ pub(crate) use history::Entry as VersionEntry;
 pub(crate) use listing::{Entry, ListQuery, Listing};
 pub(crate) use read::{Found, Source};
 pub(crate) use record::{Bucket, Content, Id, Ids, Object, Part, PartsChecksum, Upload};
+pub use recount::{BucketUsage, UsageReport, UserUsage};
 pub(crate) use scrub::Progress;
 pub use scrub::Round;
 pub(crate) use stored::Stored;
 pub(crate) use uploads::{UploadLine, UploadsQuery};
+pub use usage::{Quotas, Usage};
 pub(crate) use version::{Marker, Version, VersionId, VersionMarker, Versioning};
 pub(crate) use version_listing::{Line, Versions, VersionsQuery};
 
@@ -209,6 +213,7 @@ fn open_database(disk: &dyn Disk) -> Result<Database, Error> {
     start.open_table(record::GARBAGE)?;
     start.open_table(scrub::SCRUB)?;
     start.commit()?;
+    recount::count_once(&db)?;
     Ok(db)
 }
 

@@ -9,7 +9,7 @@ use crate::fault::{Fault, INTERNAL_ERROR, INVALID_ACCESS_KEY_ID};
 use crate::ingest::Limits;
 use crate::operation;
 use crate::request::{Incoming, Origin, Peer, Request};
-use crate::store::{Error, Store};
+use crate::store::{Error, Quotas, Store, UsageReport};
 use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method, Response};
@@ -20,7 +20,7 @@ use signature::chunked::ChunkSigner;
 use signature::s3::Claim;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use types::Clock;
@@ -41,8 +41,9 @@ pub struct Settings {
     pub region: String,
     /// The largest object, in bytes.
     pub max_object_bytes: u64,
-    /// The most buckets of one user who is not an administrator.
-    pub max_buckets: usize,
+    /// What one user who is not an administrator may have, until
+    /// [`set_quotas`](Walrus::set_quotas).
+    pub quotas: Quotas,
     /// Uploads are refused when less than this is free on the disk, in bytes: deleting needs
     /// room too.
     pub min_free_bytes: u64,
@@ -53,14 +54,14 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// `/services/Walrus` and `localhost`, S3's own limits, 64 MiB kept free.
+    /// `/services/Walrus` and `localhost`, S3's own limits, 100 buckets a user, 64 MiB kept free.
     fn default() -> Self {
         Self {
             prefix: "/services/Walrus".to_owned(),
             domains: vec!["localhost".to_owned()],
             region: "eucalyptus".to_owned(),
             max_object_bytes: 5 << 30,
-            max_buckets: 100,
+            quotas: Quotas { buckets_per_user: Some(100), ..Quotas::default() },
             min_free_bytes: 64 << 20,
             max_uploads: 128,
             scrub_bytes_per_second: 16 << 20,
@@ -73,6 +74,7 @@ pub struct Walrus {
     pub(crate) store: Store,
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
+    pub(crate) quotas: RwLock<Quotas>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -106,7 +108,24 @@ impl Walrus {
             min_free_bytes: settings.min_free_bytes,
             uploads: Semaphore::new(settings.max_uploads),
         };
-        Ok(Self { store, settings, limits, clock })
+        let quotas = RwLock::new(settings.quotas);
+        Ok(Self { store, settings, limits, quotas, clock })
+    }
+
+    /// Who holds how much, as it is counted with each change.
+    ///
+    /// # Errors
+    /// [`Error`] when the store fails.
+    pub async fn usage(&self) -> Result<UsageReport, Error> {
+        self.store.read(|store| store.usage()).await
+    }
+
+    /// The same, counted now from all that there is.
+    ///
+    /// # Errors
+    /// [`Error`] when the store fails.
+    pub async fn recounted(&self) -> Result<UsageReport, Error> {
+        self.store.read(|store| store.recounted()).await
     }
 
     /// Carries out the lifecycles of all buckets now, and not within the hour as without being

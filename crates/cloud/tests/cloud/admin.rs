@@ -138,6 +138,22 @@ async fn the_number_of_addresses_of_a_user_is_set() {
 }
 
 #[tokio::test]
+async fn the_limits_of_walrus_are_set_and_its_usage_is_shown() {
+    let world = World::new().await;
+    let path = "/v1/walrus-limits";
+    let first = json!({"buckets": 100, "bucket_mb": null, "user_mb": null});
+    assert_eq!(world.json("GET", path, None).await.1, first);
+    let limits = json!({"buckets": 5, "bucket_mb": 5120, "user_mb": null});
+    assert_eq!(world.json("PUT", path, Some(limits.clone())).await.0, 204);
+    assert_eq!(world.json("GET", path, None).await.1, limits);
+    for bad in [json!({"buckets": 5}), json!({"buckets": -1, "bucket_mb": 1, "user_mb": 1})] {
+        assert_eq!(world.json("PUT", path, Some(bad)).await.0, 400);
+    }
+    let usage = world.json("GET", "/v1/walrus-usage", None).await;
+    assert_eq!(usage, (200, json!({"buckets": [], "users": []})));
+}
+
+#[tokio::test]
 async fn default_images_are_set_one_by_one() {
     let world = World::new().await;
     let path = "/v1/default-images";

@@ -133,6 +133,23 @@ fn cloud() -> Router {
             }),
         )
         .route(
+            "/v1/walrus-limits",
+            get(|| async { r#"{"buckets":5,"bucket_mb":null,"user_mb":9}"# }).put(
+                |body: String| async move {
+                    assert_eq!(body, r#"{"buckets":5,"bucket_mb":5120,"user_mb":null}"#);
+                    StatusCode::NO_CONTENT
+                },
+            ),
+        )
+        .route(
+            "/v1/walrus-usage",
+            get(|| async {
+                r#"{"buckets":[{"name":"images","owner":"000000000007","objects":3,"bytes":70000}],
+                    "users":[{"account":"000000000007","name":"alice","buckets":1,"objects":3,
+                    "bytes":70000}]}"#
+            }),
+        )
+        .route(
             "/v1/default-images",
             get(|| async { r#"{"kernel":"eki-00000001","ramdisk":null}"# }),
         )
@@ -307,6 +324,21 @@ fn certificates_are_added_listed_and_deleted() {
     assert!(list.contains(&format!("{PRINT}  2009-01-06T12:00:00.000Z  bob")), "{list}");
     let colons = "01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67";
     assert!(machine.tool(&["--delete-certificate", colons]).ok);
+}
+
+#[test]
+fn the_limits_of_walrus_are_set_and_its_usage_is_shown() {
+    let machine = Machine::set_up();
+    let _cloud = machine.cloud();
+    let limits = "buckets=5,bucket-mb=none,user-mb=9\n";
+    assert_eq!(machine.tool(&["--get-walrus-limits"]).out, limits);
+    let set = machine.tool(&["--set-walrus-limits", "bucket-mb=5120,user-mb=none"]);
+    assert!(set.ok, "{set:?}");
+    let shown = machine.tool(&["--walrus-usage"]).out;
+    let words: Vec<&str> = shown.split_whitespace().collect();
+    let user = ["USER", "BUCKETS", "OBJECTS", "BYTES", "alice", "1", "3", "70000"];
+    let bucket = ["BUCKET", "OWNER", "OBJECTS", "BYTES", "images", "alice", "3", "70000"];
+    assert_eq!(words, [user, bucket].concat());
 }
 
 #[test]

@@ -67,6 +67,7 @@ pub(super) async fn run(walrus: &Walrus, request: &Request, place: Place, given:
             key: place.key.clone(),
             object: Box::new(object.clone()),
             condition: condition.clone(),
+            quotas: walrus.quotas_of(request),
             source: (from.bucket.id, from.key.clone(), found.version.id()),
         };
         match walrus.store.change(change).await? {

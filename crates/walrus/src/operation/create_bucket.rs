@@ -44,9 +44,9 @@ pub(super) async fn run(
         location,
         versioning: Versioning::Never,
     };
-    let most_buckets = if caller.is_admin { usize::MAX } else { walrus.settings.max_buckets };
+    let quotas = walrus.quotas_of(&request);
     let path = HeaderValue::from_str(&format!("/{name}"));
-    let change = Change::CreateBucket { name, bucket, most_buckets };
+    let change = Change::CreateBucket { name, bucket, quotas };
     walrus.store.change(change).await??;
     let mut response = empty();
     let path = path.map_err(|_| INVALID_REQUEST)?;

@@ -110,10 +110,12 @@ async fn receive(
     let given = access::given(accounts, &inner, &place).await?;
     let description = super::description::Description::read(&inner)?;
     let most = walrus.limits.object_bytes.min(policy.most);
-    let now = walrus.clock.now();
-    let received =
-        ingest::object_up_to(&mut inner, &mut file, &walrus.store, &walrus.limits, now, most);
-    let received = received.await.map_err(|fault| too_large(fault, &policy))?;
+    let room = walrus.room(&inner, &place, None).await?;
+    let received = ingest::object_up_to(&mut inner, &mut file, walrus, room, most).await;
+    let received = received.map_err(|fault| match room.left {
+        Some((left, _)) if left < most => fault,
+        _ => too_large(fault, &policy),
+    })?;
     if received.size < policy.least {
         let why = "Your proposed upload is smaller than the minimum allowed size";
         return Err(ENTITY_TOO_SMALL.because(why).with("MinSizeAllowed", policy.least.to_string()));

@@ -21,8 +21,8 @@ pub(super) async fn run(
     let condition = precondition(&request)?;
     let description = Description::read(&request)?;
     check_free_space(walrus, &request)?;
-    let now = walrus.clock.now();
-    let received = ingest::object(&mut request, body, &walrus.store, &walrus.limits, now).await?;
+    let room = walrus.room(&request, &place, None).await?;
+    let received = ingest::object(&mut request, body, walrus, room).await?;
     let checksum = received.totals.checksum();
     let etag = format!("\"{}\"", hex::encode(received.totals.md5));
     let stored = store(walrus, place, received, description, given, condition).await?;
@@ -87,7 +87,7 @@ fn new_object(
 ) -> Result<NewObject, Fault> {
     let modified = walrus.clock.now();
     let content = received.content(walrus, modified)?;
-    let Received { size, totals, bytes, blob } = received;
+    let Received { size, totals, bytes, blob, quotas } = received;
     let Description { headers, metadata, tags } = description;
     let etag = hex::encode(totals.md5);
     let checksums = totals.checksum().into_iter().collect();
@@ -105,7 +105,7 @@ fn new_object(
         tags,
         checksums,
     };
-    Ok(NewObject { object, bytes, blob })
+    Ok(NewObject { object, bytes, blob, quotas })
 }
 
 /// `If-None-Match: *` and `If-Match`, which the committer evaluates.
@@ -121,10 +121,7 @@ pub(super) fn precondition(request: &Request) -> Result<Precondition, Fault> {
 
 /// Refuses an upload that would not leave the room that deletes need.
 pub(super) fn check_free_space(walrus: &Walrus, request: &Request) -> Result<(), Fault> {
-    let length = ["x-amz-decoded-content-length", "content-length"]
-        .iter()
-        .find_map(|name| request.header(name)?.trim().parse::<u64>().ok())
-        .unwrap_or(0);
+    let length = request.length().unwrap_or(0);
     let free = walrus.store.shared().blobs.free_bytes()?;
     if free < length.saturating_add(walrus.settings.min_free_bytes) {
         tracing::warn!(free_bytes = free, "walrus refuses an upload, the disk is full");

@@ -4,6 +4,7 @@ use super::blob::PendingBlob;
 use super::content::{bring, share};
 use super::history::{self, Entry};
 use super::record::{BUCKETS, Bucket, Content, Id, Object, Part, Upload, decode, encode};
+use super::usage::{self, Quotas};
 use super::version::{Marker, VersionId, Versioning};
 use super::{Configuration, Error, Progress, configuration, expire, scrub, upload};
 use crate::access::Acl;
@@ -11,13 +12,12 @@ use crate::lifecycle::Due;
 use bytes::Bytes;
 use redb::{ReadableTable, WriteTransaction};
 use std::collections::BTreeMap;
-use types::AccountId;
 
 /// A change of the store.
 #[derive(Debug)]
 pub(crate) enum Change {
     /// Makes a bucket, or sets the ACL of the one that its owner has already.
-    CreateBucket { name: String, bucket: Bucket, most_buckets: usize },
+    CreateBucket { name: String, bucket: Bucket, quotas: Quotas },
     /// Removes an empty bucket.
     DeleteBucket { name: String, id: Id },
     /// Changes who may do what with a bucket.
@@ -35,6 +35,7 @@ pub(crate) enum Change {
         key: String,
         object: Box<Object>,
         condition: Precondition,
+        quotas: Quotas,
         /// Its bucket, key and version.
         source: (Id, String, VersionId),
     },
@@ -111,6 +112,7 @@ pub(crate) struct NewPart {
     pub(crate) part: Part,
     pub(crate) bytes: Bytes,
     pub(crate) blob: Option<PendingBlob>,
+    pub(crate) quotas: Quotas,
 }
 
 /// An object whose bytes are ready: in memory, or in a blob that is durable but for its name.
@@ -119,6 +121,8 @@ pub(crate) struct NewObject {
     pub(crate) object: Object,
     pub(crate) bytes: Bytes,
     pub(crate) blob: Option<PendingBlob>,
+    /// What there may be with it.
+    pub(crate) quotas: Quotas,
 }
 
 /// What must be true of the object that has the key now.
@@ -141,6 +145,10 @@ pub(crate) enum Refusal {
     BucketAlreadyExists,
     BucketNotEmpty,
     TooManyBuckets,
+    /// The bucket would have more than so many bytes.
+    BucketFull(u64),
+    /// The buckets of this bucket's owner would have more than so many bytes.
+    UserFull(u64),
     PreconditionFailed,
     NoSuchUpload,
     /// A part is not there, or another one by now.
@@ -179,8 +187,8 @@ impl Change {
     /// Applies the change. A refused change has changed nothing.
     pub(super) fn apply(&self, txn: &WriteTransaction, freed: &mut Freed) -> Outcome {
         match self {
-            Self::CreateBucket { name, bucket, most_buckets } => {
-                create_bucket(txn, name, bucket, *most_buckets)
+            Self::CreateBucket { name, bucket, quotas } => {
+                create_bucket(txn, name, bucket, *quotas)
             }
             Self::DeleteBucket { name, id } => delete_bucket(txn, name, *id, freed),
             Self::SetBucketAcl { name, id, acl } => {
@@ -195,9 +203,9 @@ impl Change {
             Self::PutObject { bucket, id, key, new, condition } => {
                 put_object(txn, &Place { bucket, id: *id, key }, new, condition, freed)
             }
-            Self::CopyObject { bucket, id, key, object, condition, source } => {
+            Self::CopyObject { bucket, id, key, object, condition, quotas, source } => {
                 let place = Place { bucket, id: *id, key };
-                copy_object(txn, &place, object, condition, source, freed)
+                copy_object(txn, &place, object, (condition, *quotas), source, freed)
             }
             Self::DeleteObject { bucket, id, key, condition, marker } => {
                 delete_object(txn, &Place { bucket, id: *id, key }, condition, marker, freed)
@@ -238,12 +246,7 @@ pub(super) fn bucket(txn: &WriteTransaction, name: &str, id: Id) -> Result<Optio
     Ok(Some(bucket).filter(|bucket| bucket.id == id))
 }
 
-fn create_bucket(
-    txn: &WriteTransaction,
-    name: &str,
-    bucket: &Bucket,
-    most_buckets: usize,
-) -> Outcome {
+fn create_bucket(txn: &WriteTransaction, name: &str, bucket: &Bucket, quotas: Quotas) -> Outcome {
     let mut table = txn.open_table(BUCKETS)?;
     let old: Option<Bucket> = table.get(name)?.map(|record| decode(record.value())).transpose()?;
     if let Some(old) = old {
@@ -254,10 +257,12 @@ fn create_bucket(
         table.insert(name, encode(&renewed)?.as_slice())?;
         return DONE;
     }
-    if owned(&table, bucket.owner)? >= most_buckets {
+    let owned = usage::user_usage(txn, bucket.owner)?.buckets;
+    if quotas.buckets_per_user.is_some_and(|most| owned >= most) {
         return Ok(Err(Refusal::TooManyBuckets));
     }
     table.insert(name, encode(bucket)?.as_slice())?;
+    usage::add_bucket(txn, bucket)?;
     DONE
 }
 
@@ -275,18 +280,6 @@ fn amend_bucket(
     DONE
 }
 
-fn owned(
-    table: &impl ReadableTable<&'static str, &'static [u8]>,
-    owner: AccountId,
-) -> Result<usize, Error> {
-    let mut count = 0;
-    for entry in table.iter()? {
-        let bucket: Bucket = decode(entry?.1.value())?;
-        count += usize::from(bucket.owner == owner);
-    }
-    Ok(count)
-}
-
 fn delete_bucket(txn: &WriteTransaction, name: &str, id: Id, freed: &mut Freed) -> Outcome {
     if bucket(txn, name, id)?.is_none() {
         return Ok(Err(Refusal::NoSuchBucket));
@@ -296,6 +289,7 @@ fn delete_bucket(txn: &WriteTransaction, name: &str, id: Id, freed: &mut Freed) 
     }
     upload::abort_all(txn, id, freed)?;
     configuration::forget(txn, id)?;
+    usage::remove_bucket(txn, id)?;
     txn.open_table(BUCKETS)?.remove(name)?;
     DONE
 }
@@ -334,6 +328,10 @@ fn put_object(
         Ok(current) => current,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    let gone = history::replaced(txn, &bucket, place.key, old.as_ref())?;
+    if let Err(refusal) = usage::check(txn, &bucket, new.quotas, new.object.size, gone)? {
+        return Ok(Err(refusal));
+    }
     bring(txn, new.object.content, new.object.size, &new.bytes)?;
     let entry = Entry::Object(Box::new(new.object.clone()));
     place.push(txn, &bucket, old, entry, freed).map(Ok)
@@ -343,7 +341,7 @@ fn copy_object(
     txn: &WriteTransaction,
     place: &Place<'_>,
     object: &Object,
-    condition: &Precondition,
+    (condition, quotas): (&Precondition, Quotas),
     (source_bucket, key, version): &(Id, String, VersionId),
     freed: &mut Freed,
 ) -> Outcome {
@@ -357,6 +355,10 @@ fn copy_object(
     };
     if !history::find(txn, *source_bucket, key, Some(*version))?.as_ref().is_some_and(is_source) {
         return Ok(Err(Refusal::SourceChanged));
+    }
+    let gone = history::replaced(txn, &bucket, place.key, old.as_ref())?;
+    if let Err(refusal) = usage::check(txn, &bucket, quotas, object.size, gone)? {
+        return Ok(Err(refusal));
     }
     // before the old object gives them up, which may be the source itself
     share(txn, object.content)?;

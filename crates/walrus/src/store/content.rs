@@ -57,15 +57,7 @@ pub(super) fn free(
             freed.push(id);
         }
         Content::Parts(_) => {
-            // A damaged record must not spoil the change that this is the end of.
-            let parts = parts(txn, id).or_else(|error| match error {
-                Error::Corrupt(why) => {
-                    tracing::error!(%id, why, "parts cannot be read and are not given up");
-                    Ok(Vec::new())
-                }
-                error => Err(error),
-            })?;
-            for (number, part) in parts {
+            for (number, part) in readable_parts(txn, id)? {
                 txn.open_table(PARTS)?.remove((id.0, number))?;
                 free(txn, part.content, freed)?;
             }
@@ -77,6 +69,21 @@ pub(super) fn free(
 /// The parts of an upload, by number.
 pub(super) fn parts(txn: &WriteTransaction, upload: super::Id) -> Result<Vec<(u16, Part)>, Error> {
     read_parts(&txn.open_table(PARTS)?, upload)
+}
+
+/// The same, or none where one of them is damaged: that must not spoil the change that gives them
+/// up.
+pub(super) fn readable_parts(
+    txn: &WriteTransaction,
+    upload: Id,
+) -> Result<Vec<(u16, Part)>, Error> {
+    parts(txn, upload).or_else(|error| match error {
+        Error::Corrupt(why) => {
+            tracing::error!(%upload, why, "parts cannot be read and are not given up");
+            Ok(Vec::new())
+        }
+        error => Err(error),
+    })
 }
 
 /// The same from any table of them.

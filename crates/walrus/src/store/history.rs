@@ -8,6 +8,7 @@ use super::record::{
     Bucket, Id, NULL_VERSIONS, OBJECTS, Object, VERSIONS, decode, encode, object_key, version_key,
 };
 use super::tables::Tables;
+use super::usage::{Usage, count};
 use super::version::{Marker, Version, VersionId, Versioning};
 use super::{Done, Error};
 use redb::WriteTransaction;
@@ -99,6 +100,30 @@ fn apart(
     let record = tables.at(VERSIONS, &version_key(bucket, key, order))?;
     let entry: Option<Entry> = record.map(|record| decode(&record)).transpose()?;
     Ok(entry.filter(|entry| entry.version().id() == wanted))
+}
+
+/// The bytes of what a new object of the key takes the place of.
+pub(super) fn replaced(
+    tables: &impl Tables,
+    bucket: &Bucket,
+    key: &str,
+    current: Option<&Object>,
+) -> Result<u64, Error> {
+    let is_replaced = |object: &&Object| match bucket.versioning {
+        Versioning::Never => true,
+        Versioning::Enabled => false,
+        Versioning::Suspended => object.version.is_null,
+    };
+    if let Some(object) = current.filter(is_replaced) {
+        return Ok(object.size);
+    }
+    if bucket.versioning != Versioning::Suspended {
+        return Ok(0);
+    }
+    Ok(match apart(tables, bucket.id, key, VersionId::Null)? {
+        Some(Entry::Object(object)) => object.size,
+        _ => 0,
+    })
 }
 
 /// Where among those kept apart the null version is.
@@ -221,20 +246,31 @@ impl Place<'_> {
     }
 
     fn write(&self, txn: &WriteTransaction, object: &Object) -> Result<(), Error> {
-        let key = object_key(self.id, self.key);
-        txn.open_table(OBJECTS)?.insert(key.as_slice(), encode(object)?.as_slice())?;
-        Ok(())
+        let (key, record) = (object_key(self.id, self.key), encode(object)?);
+        let gone = match txn.open_table(OBJECTS)?.insert(key.as_slice(), record.as_slice())? {
+            Some(old) => Usage::of_bytes(decode::<Object>(old.value())?.size),
+            None => Usage::NONE,
+        };
+        count(txn, self.id, Usage::of_bytes(object.size), gone)
     }
 
     fn remove(&self, txn: &WriteTransaction) -> Result<(), Error> {
-        txn.open_table(OBJECTS)?.remove(object_key(self.id, self.key).as_slice())?;
-        Ok(())
+        let key = object_key(self.id, self.key);
+        let gone = match txn.open_table(OBJECTS)?.remove(key.as_slice())? {
+            Some(old) => Usage::of_bytes(decode::<Object>(old.value())?.size),
+            None => Usage::NONE,
+        };
+        count(txn, self.id, Usage::NONE, gone)
     }
 
     fn keep_apart(&self, txn: &WriteTransaction, entry: &Entry) -> Result<(), Error> {
         let Version { order, is_null } = entry.version();
-        let place = version_key(self.id, self.key, order);
-        txn.open_table(VERSIONS)?.insert(place.as_slice(), encode(entry)?.as_slice())?;
+        let (place, record) = (version_key(self.id, self.key, order), encode(entry)?);
+        let gone = match txn.open_table(VERSIONS)?.insert(place.as_slice(), record.as_slice())? {
+            Some(old) => Usage::of_entry(&decode(old.value())?),
+            None => Usage::NONE,
+        };
+        count(txn, self.id, Usage::of_entry(entry), gone)?;
         if is_null {
             let place = object_key(self.id, self.key);
             let order = order.0.to_be_bytes();
@@ -245,7 +281,11 @@ impl Place<'_> {
 
     fn take_from_apart(&self, txn: &WriteTransaction, version: Version) -> Result<(), Error> {
         let place = version_key(self.id, self.key, version.order);
-        txn.open_table(VERSIONS)?.remove(place.as_slice())?;
+        let gone = match txn.open_table(VERSIONS)?.remove(place.as_slice())? {
+            Some(old) => Usage::of_entry(&decode(old.value())?),
+            None => Usage::NONE,
+        };
+        count(txn, self.id, Usage::NONE, gone)?;
         if version.is_null {
             let place = object_key(self.id, self.key);
             txn.open_table(NULL_VERSIONS)?.remove(place.as_slice())?;

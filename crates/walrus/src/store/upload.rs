@@ -2,11 +2,12 @@
 
 use super::Error;
 use super::change::{DONE, Freed, NewPart, Outcome, Place, Precondition, Refusal, bucket};
-use super::content::{bring, free, parts};
+use super::content::{bring, free, parts, readable_parts};
 use super::history::Entry;
 use super::record::{
     Content, Id, Object, PARTS, Part, UPLOADS, Upload, decode, encode, upload_key,
 };
+use super::usage::{self, Usage};
 use redb::{ReadableTable, WriteTransaction};
 use std::collections::{HashMap, HashSet};
 
@@ -38,15 +39,21 @@ pub(super) fn put_part(
     new: &NewPart,
     freed: &mut Freed,
 ) -> Outcome {
-    if !is_there(txn, place, upload)? {
+    let bucket = bucket(txn, place.bucket, place.id)?;
+    let (Some(bucket), true) = (bucket, is_there(txn, place, upload)?) else {
         return Ok(Err(Refusal::NoSuchUpload));
-    }
+    };
     let at = (upload.0, number);
     let old: Option<Part> = {
         let table = txn.open_table(PARTS)?;
         let old = table.get(at)?;
         old.map(|record| decode(record.value())).transpose()?
     };
+    let gone = old.as_ref().map_or(Usage::NONE, |old| Usage::of_bytes(old.size));
+    if let Err(refusal) = usage::check(txn, &bucket, new.quotas, new.part.size, gone.bytes)? {
+        return Ok(Err(refusal));
+    }
+    usage::count(txn, place.id, Usage::of_bytes(new.part.size), gone)?;
     bring(txn, new.part.content, new.part.size, &new.bytes)?;
     txn.open_table(PARTS)?.insert(at, encode(&new.part)?.as_slice())?;
     if let Some(old) = old {
@@ -78,6 +85,7 @@ pub(super) fn complete(
     };
     let done = place.push(txn, &bucket, old, Entry::Object(Box::new(object.clone())), freed)?;
     forget(txn, &upload_key(place.id, place.key, upload))?;
+    usage::count(txn, place.id, Usage::NONE, Usage::of_parts(&there))?;
     let wanted: HashSet<_> = wanted.iter().map(|(number, _)| *number).collect();
     for (number, part) in there.iter().filter(|(number, _)| !wanted.contains(number)) {
         txn.open_table(PARTS)?.remove((upload.0, *number))?;
@@ -96,6 +104,7 @@ pub(super) fn abort(
         return Ok(Err(Refusal::NoSuchUpload));
     }
     forget(txn, &upload_key(place.id, place.key, upload))?;
+    usage::count(txn, place.id, Usage::NONE, Usage::of_parts(&readable_parts(txn, upload)?))?;
     free(txn, Content::Parts(upload), freed)?;
     DONE
 }

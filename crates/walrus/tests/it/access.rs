@@ -3,7 +3,7 @@
 use crate::client::{Answer, Call, anonymous, call, open_with};
 use crate::forms::{Form, content_type};
 use std::collections::BTreeSet;
-use walrus::{Operation, Settings, Walrus};
+use walrus::{Operation, Quotas, Settings, Walrus};
 
 /// An operation, how it is asked for, and who gets what.
 struct Row {
@@ -241,7 +241,7 @@ fn code(answer: &Answer) -> String {
 #[tokio::test]
 async fn every_operation_answers_everybody_as_s3_does() {
     let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-    let settings = Settings { max_buckets: 1000, ..Settings::default() };
+    let settings = Settings { quotas: Quotas::default(), ..Settings::default() };
     let walrus = open_with(dir.path(), settings);
     done(call("ALICE", "PUT", "/source"), &walrus).await;
     let put = call("ALICE", "PUT", "/source/key").header("x-amz-acl", "public-read");

@@ -1,13 +1,14 @@
 //! What is left after `kill -9` under load.
 
 use crate::client::{Answer, call, content, open};
+use crate::usage::compare;
 use crate::versions::set;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use walrus::Walrus;
+use walrus::{UsageReport, Walrus};
 
 const DIR: &str = "WALRUS_KILL_TEST_DIR";
 const ROUND: &str = "WALRUS_KILL_TEST_ROUND";
@@ -172,6 +173,7 @@ pub(crate) fn run_and_kill(mut child: Command, operations: usize, seen: &mut See
 
 /// Checks every key against what it may hold, and settles what an unacknowledged write has done.
 pub(crate) async fn check(walrus: &Walrus, seen: &mut Seen) {
+    compare(walrus).await;
     for (path, allowed) in seen {
         let answer = call("ALICE", "GET", path).send(walrus).await;
         let holds = |number: u64| {
@@ -240,6 +242,7 @@ pub(crate) async fn delete_everything(walrus: &Walrus, paths: impl Iterator<Item
     for bucket in ["/bucket", "/versioned"] {
         assert_eq!(call("ALICE", "DELETE", bucket).send(walrus).await.status, 204);
     }
+    assert_eq!(walrus.usage().await.unwrap(), UsageReport::default());
 }
 
 /// The number of blob files.

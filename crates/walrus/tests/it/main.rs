@@ -23,4 +23,5 @@ mod power;
 mod protocol;
 mod tags;
 mod twin;
+mod usage;
 mod versions;

@@ -5,12 +5,13 @@ mod versions;
 
 use crate::client::{Answer, call, content, open};
 use crate::kill::blobs;
+use crate::usage::compare;
 use bucket::{Bucket, Version, Versioning};
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::collections::BTreeMap;
 use versions::{expect_version, picked, step_of_versions, version_of};
-use walrus::Walrus;
+use walrus::{UsageReport, Walrus};
 
 const USERS: [&str; 2] = ["ALICE", "BOB"];
 const BUCKETS: [&str; 3] = ["one", "two", "three"];
@@ -425,8 +426,10 @@ proptest! {
             } else {
                 runtime.block_on(step(&walrus, &mut model, (user, bucket, operation)));
             }
+            runtime.block_on(compare(&walrus));
         }
         runtime.block_on(nothing_stays(&walrus, &model));
+        assert_eq!(runtime.block_on(walrus.usage()).unwrap(), UsageReport::default());
         drop(walrus);
         assert_eq!(blobs(dir.path()), 0, "bytes that nobody refers to");
     }

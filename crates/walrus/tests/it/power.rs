@@ -4,6 +4,7 @@
 use crate::client::{call, content};
 use crate::kill::{Seen, WRITERS, change, check, delete_everything, make_buckets, path};
 use crate::twin::{Twin, Unsynced};
+use crate::usage::compare;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use types::SystemClock;
@@ -149,6 +150,7 @@ fn after_a_power_cut_at_any_step_everything_acknowledged_is_there_and_nothing_is
         for fate in &fates {
             let left = disk.after_cut(*fate, FOR_EVER);
             let walrus = open(&left).unwrap_or_else(|error| panic!("{steps} {fate:?}: {error}"));
+            runtime.block_on(compare(&walrus));
             let seen = runtime.block_on(look(&walrus));
             let may_be = &states[acknowledged..(acknowledged + 2).min(states.len())];
             assert!(

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::sync::Arc;
 use tempfile::TempDir;
 use types::SystemClock;
-use walrus::{Settings, Walrus};
+use walrus::{Quotas, Settings, Walrus};
 
 /// A store in which ALICE has `bucket` with the object `key`.
 pub(crate) async fn furnished() -> (TempDir, Walrus) {
@@ -140,7 +140,8 @@ async fn a_body_that_is_not_what_was_announced_is_thrown_away() {
 #[tokio::test]
 async fn limits_are_answered_with_their_codes() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = Settings { max_object_bytes: 1000, max_buckets: 1, ..Settings::default() };
+    let quotas = Quotas { buckets_per_user: Some(1), ..Quotas::default() };
+    let settings = Settings { max_object_bytes: 1000, quotas, ..Settings::default() };
     let walrus = open_with(dir.path(), settings);
     call("ALICE", "PUT", "/bucket").send(&walrus).await;
     refused(&call("ALICE", "PUT", "/second").send(&walrus).await, 400, "TooManyBuckets");

@@ -29,17 +29,18 @@ pub(in crate::operation) async fn put_part(
     let (upload, number) = (upload_id(&request)?, number(&request)?);
     find(walrus, &place, upload).await?.ok_or(NO_SUCH_UPLOAD)?;
     let copies = request.copies();
-    let (now, limits) = (walrus.clock.now(), &walrus.limits);
     let mut copied = None;
     let received = if copies {
         let source = bytes_of_source(walrus, &request).await?;
         let (mut inner, mut bytes, version) = source;
         copied = version;
         check_free_space(walrus, &inner)?;
-        ingest::object(&mut inner, &mut bytes, &walrus.store, limits, now).await?
+        let room = walrus.room(&inner, &place, Some((upload, number))).await?;
+        ingest::object(&mut inner, &mut bytes, walrus, room).await?
     } else {
         check_free_space(walrus, &request)?;
-        ingest::object(&mut request, body, &walrus.store, limits, now).await?
+        let room = walrus.room(&request, &place, Some((upload, number))).await?;
+        ingest::object(&mut request, body, walrus, room).await?
     };
     let modified = walrus.clock.now();
     let checksum = received.totals.checksum();
@@ -51,7 +52,8 @@ pub(in crate::operation) async fn put_part(
         checksums: checksum.clone().into_iter().collect(),
     };
     let etag = format!("\"{}\"", part.etag);
-    let new = NewPart { part, bytes: received.bytes, blob: received.blob };
+    let (bytes, blob, quotas) = (received.bytes, received.blob, received.quotas);
+    let new = NewPart { part, bytes, blob, quotas };
     let (bucket, id, key) = (place.name, place.bucket.id, place.key);
     let change = Change::PutPart { bucket, id, key, upload, number, new };
     walrus.store.change(change).await??;

@@ -3,7 +3,9 @@
 use super::super::record::{BLOBS, INLINE, OBJECTS, PARTS, SHARED, object_key};
 use super::{Check, check};
 use crate::disk::Directory;
-use crate::store::{Change, Content, Id, NewObject, Object, Precondition, Store, open_database};
+use crate::store::{
+    Change, Content, Id, NewObject, Object, Precondition, Quotas, Store, open_database,
+};
 use redb::{ReadableDatabase, ReadableTable, WriteTransaction};
 use std::path::Path;
 use std::sync::Arc;
@@ -24,14 +26,14 @@ async fn filled(dir: &Path) -> (Id, Content) {
         "created": 0, "location": "",
     }));
     let name = || "bucket".to_owned();
-    let make = Change::CreateBucket { name: name(), bucket: bucket.unwrap(), most_buckets: 9 };
+    let make = Change::CreateBucket { name: name(), bucket: bucket.unwrap(), quotas: Quotas::NONE };
     store.change(make).await.unwrap().unwrap();
     let object: Object = serde_json::from_value(serde_json::json!({
         "content": content, "size": 3, "etag": MD5_OF_ABC, "modified": 0, "acl": "private",
         "headers": {}, "metadata": {}, "checksums": {},
     }))
     .unwrap();
-    let new = NewObject { object, bytes: "abc".into(), blob: None };
+    let new = NewObject { object, bytes: "abc".into(), blob: None, quotas: Quotas::NONE };
     let condition = Precondition::None;
     let put = Change::PutObject { bucket: name(), id, key: "key".to_owned(), new, condition };
     store.change(put).await.unwrap().unwrap();
