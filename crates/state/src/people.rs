@@ -187,7 +187,7 @@ impl State {
     }
 
     /// Puts the password in place that was sent with the code, and ends the person's sessions;
-    /// answers whose it was.
+    /// answers whether the code was good.
     ///
     /// # Errors
     /// Only when the database fails.
